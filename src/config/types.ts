@@ -1,0 +1,59 @@
+/** The frozen, checked configuration; what every room may know of it. */
+import type { JsonObject } from '../connector/contract.ts';
+import type { Conflict } from '../mapping/types.ts';
+
+/** One stream of a connection as the operator enabled it. */
+export type StreamConfig = {
+  readonly name: string;
+  /** Names of mapping files, in order. */
+  readonly mappings: readonly string[];
+  /** `real_time`, `15m`, `30m`, `hourly`, `daily`, a cron expression, or `manual`. */
+  readonly every: string;
+  /** IANA zone of the schedule. @defaultValue UTC */
+  readonly timezone: string;
+  /** Settings of the stream that the connector reads (file pattern, format …). */
+  readonly settings: JsonObject;
+};
+
+export type ConnectionConfig = {
+  readonly name: string;
+  readonly connector: string;
+  readonly direction: 'in' | 'out' | 'both';
+  readonly conflictResolution: Conflict;
+  /** Speaks for stock quantities; at most one connection per (variant, location). @defaultValue true for the first */
+  readonly stockAuthority: boolean;
+  /** How far this source's clock may be off. */
+  readonly clockSkewMs: number;
+  /** What the connector's own schema takes, secrets included. Never printed. */
+  readonly settings: JsonObject;
+  readonly streams: readonly StreamConfig[];
+};
+
+export type DeleteBrake = { readonly share: number; readonly count: number };
+
+export type Config = {
+  /** Folder of `.tributary/`, mappings and relative paths. */
+  readonly dir: string;
+  /** File it was read from; `null`: the sandbox. */
+  readonly file: string | null;
+  readonly tenant: string;
+  /** PostgreSQL address; `null`: PGlite in `.tributary/store`. */
+  readonly databaseUrl: string | null;
+  /** Redis address; `null`: BullMQ on the database. */
+  readonly redisUrl: string | null;
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl: string | null;
+  readonly secretKey: string | null;
+  readonly currency: string;
+  readonly mappingsDir: string;
+  readonly connections: readonly ConnectionConfig[];
+  readonly deleteBrake: DeleteBrake;
+  readonly pageSize: number;
+  readonly sliceMs: number;
+  readonly leaseMs: number;
+  readonly retention: { readonly rawDays: number; readonly outboxDays: number; readonly runDays: number };
+  readonly alerts: readonly { readonly kind: 'webhook' | 'slack' | 'email'; readonly to: string }[];
+  readonly smtpUrl: string | null;
+  readonly allowedRoots: readonly string[];
+};

@@ -1,0 +1,274 @@
+/**
+ * The contract between Tributary and a connector: what a connector declares and what it is given.
+ * A connector reads and writes one vendor system. It never maps, stores, schedules or retries.
+ *
+ * Data goes this way: `open()` gives a `Source`; `source.read()` yields pages; a page's records are kept exactly as
+ * they came (`raw`), turned into values by the connector's pure `decode()`, and mapped by files.
+ */
+import type { z } from 'zod';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** Where to read on. Only the connector understands it; it must survive `JSON.stringify`. */
+export type Cursor = JsonObject;
+
+/** Injected time. Nothing else may ask the machine for it. */
+export type Clock = {
+  now(): Date;
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+};
+
+export type Log = {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+};
+
+/** Who goes first when a budget is short: in this order. */
+export type TrafficClass = 'webhook' | 'write' | 'poll' | 'backfill';
+
+/** What a vendor said about its limits, in its own unit. */
+export type LimitObservation = {
+  /** Window it speaks of, such as `10s`, `daily`, `points`. */
+  readonly window: string;
+  readonly limit?: number;
+  readonly remaining?: number;
+  /** Units that come back per second (leaky buckets). */
+  readonly restorePerSecond?: number;
+  /** Nothing may be sent before this time (Retry-After). */
+  readonly notBefore?: Date;
+};
+
+/** What a connection is given. All of it belongs to one account of one tenant. */
+export type ConnectionContext = {
+  readonly tenant: string;
+  readonly connection: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends the connection's work; every call to a vendor must obey it. */
+  readonly signal: AbortSignal;
+  /** Resolves when `cost` units may be spent. To be awaited before every call, also where the vendor's SDK owns the HTTP. */
+  permit(cost: number, trafficClass: TrafficClass): Promise<void>;
+  /** Tells the budget what the vendor answered. */
+  observeLimits(observation: LimitObservation): void;
+  /** A valid access token; refreshed once across processes. `rejected` is the token the vendor just refused. */
+  token(rejected?: string): Promise<string>;
+  /** A folder for this connection's spill files; emptied at every start. */
+  readonly scratchDir: string;
+  /** Folder that relative paths in the configuration start from. */
+  readonly baseDir: string;
+  /** Local folders this connection may read; a path outside is refused. */
+  readonly allowedRoots: readonly string[];
+};
+
+/** One finding of `check()`, in words an operator understands. */
+export type CheckFinding = {
+  /** What was looked at: `reach`, `credentials`, `scope`, `version`, `clock`, `plan`, `stream:<name>` … */
+  readonly subject: string;
+  readonly ok: boolean;
+  readonly message: string;
+  /** What to do when not ok. */
+  readonly remedy?: string;
+};
+
+/** A field of a record as the source declares it, for checking mappings. Path as mappings write it (`variants[].price`). */
+export type DeclaredField = {
+  readonly path: string;
+  readonly type: 'text' | 'integer' | 'decimal' | 'boolean' | 'timestamp' | 'date' | 'json' | 'list';
+  readonly nullable: boolean;
+  readonly about?: string;
+};
+
+/** One kind of record of a source. */
+export type StreamDeclaration = {
+  readonly name: string;
+  readonly about: string;
+  /** `complete`: a field that is absent is gone. `patch`: absent means no opinion. */
+  readonly mode: 'complete' | 'patch';
+  /** How reading goes on: a (time, id) keyset with overlap, an opaque token, or no cursor (always read whole). */
+  readonly cursor: 'keyset' | 'token' | 'none';
+  /** How long after a change the source may still reveal it under an older time; the upper bound of a window stays this far behind now. */
+  readonly visibilityLagMs: number;
+  /** How far each read goes back behind the last cursor. */
+  readonly overlapMs: number;
+  /** Fields whose change does not move the cursor; re-read by a rotating sweep. */
+  readonly blindFields: readonly string[];
+  /** Paths left out of the content hash because the source changes them without a reason (`related_ids`). */
+  readonly volatilePaths: readonly string[];
+  /** Where deletes come from. */
+  readonly deletes: readonly ('tombstone' | 'absence')[];
+  /** Declared fields; `null` when they are only known from samples (files). */
+  readonly fields: readonly DeclaredField[] | null;
+  /** Paths of the external id's parts. */
+  readonly key: readonly string[];
+  /** Children arrive as records of their own (`parent` set), in any order, and are joined before mapping. */
+  readonly children?: boolean;
+  /** Streams read record by record out of this one (`products` -> `variations`). */
+  readonly childStreams?: readonly string[];
+};
+
+/**
+ * What came from the source, untouched.
+ * `raw` is what is hashed and kept; `Connector.decode` turns it into values.
+ */
+export type SourceRecord = {
+  readonly raw: Uint8Array;
+  /** External id, normalised by `externalId`. `null`: the mapping's key decides after decoding (files). */
+  readonly id: string | null;
+  /** Set on a child: the id of the record it belongs to. Parts with the same root become one record. */
+  readonly parent?: string;
+  /** Source version: greater is newer (epoch milliseconds, revision number). `null`: only `observedAt` orders. */
+  readonly version: number | null;
+  /** Line (files) or place in the answer, from 1; for messages. */
+  readonly position: number;
+};
+
+/** A delete the source itself reported. */
+export type Tombstone = {
+  readonly id: string;
+  readonly version: number | null;
+};
+
+/** A part of the input that could not be read as records. It taints its window: nothing is deleted by absence there. */
+export type SourceProblem = {
+  readonly message: string;
+  readonly position: number | null;
+  readonly raw: Uint8Array | null;
+};
+
+/**
+ * The stretch of a source that a page belongs to: one file, one location, one pass over the stream.
+ * A record absent from a `snapshot` window that was read to its end without a gap is deleted within `scope`.
+ */
+export type Window = {
+  readonly id: string;
+  readonly kind: 'snapshot' | 'delta';
+  /** Records of one scope replace each other; deletes never reach beyond it. */
+  readonly scope: string;
+};
+
+/** Records plus where to read on: the unit of work. Committed in one transaction. */
+export type Page = {
+  readonly records: readonly SourceRecord[];
+  readonly tombstones: readonly Tombstone[];
+  readonly problems: readonly SourceProblem[];
+  /** Made durable together with the page. `null`: the stream is read to its end for now, and the last cursor stands. */
+  readonly next: Cursor | null;
+  readonly window: Window;
+  /** True on the last page of a window that the source proved complete. */
+  readonly complete: boolean;
+  /** When the request was sent, the export started, or the file's own as-of. */
+  readonly observedAt: Date;
+  /** What the source promised for the whole window, where it says so. */
+  readonly expected: number | null;
+  /** Ask again not before this time. */
+  readonly notBefore: Date | null;
+  /** What `decode` needs beside the bytes: format, header, file name. Kept once per page. */
+  readonly context: JsonObject;
+  /** Run after the page is committed (archive a file, acknowledge). At least once: must bear repetition. */
+  readonly afterCommit?: () => Promise<void>;
+};
+
+export type ReadRequest = {
+  readonly stream: string;
+  /** The last durable cursor; `null` at the first read, after a reset, and at the start of a full read. */
+  readonly cursor: Cursor | null;
+  /** `full`: everything there is, as a snapshot. `incremental`: what changed since the cursor. `sweep`: re-read blind fields. */
+  readonly mode: 'full' | 'incremental' | 'sweep';
+  /** Records per page at most. */
+  readonly pageSize: number;
+  /** Column whose equal values make rows one record; files only, from the mapping. */
+  readonly groupBy: string | null;
+  readonly trafficClass: TrafficClass;
+};
+
+/** One record to be written to a vendor. */
+export type WriteIntent = {
+  readonly stream: string;
+  readonly action: 'create' | 'update' | 'upsert' | 'delete';
+  /** Our key for this intent; the same on every try. Sent as idempotency key where the vendor has one. */
+  readonly idempotencyKey: string;
+  /** The vendor's id where known. */
+  readonly id: string | null;
+  readonly values: JsonObject;
+  /** The vendor's values we last saw, for compare-and-set where the vendor has it. */
+  readonly expected: JsonObject | null;
+};
+
+/**
+ * What became of one intent. `unknown`: the answer was lost; it must be looked up with `find` before any retry.
+ */
+export type WriteOutcome =
+  | { readonly state: 'ok'; readonly id: string; readonly version: number | null }
+  | { readonly state: 'rejected'; readonly code: string; readonly message: string; readonly fields: readonly string[]; readonly retry: 'transient' | 'terminal' }
+  | { readonly state: 'unknown'; readonly message: string };
+
+/** A webhook request as it came, before anything was parsed. */
+export type WebhookRequest = {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+};
+
+export type WebhookVerdict =
+  | {
+      readonly ok: true;
+      /** For de-duplication. */
+      readonly deliveryId: string;
+      readonly sentAt: Date | null;
+      /** What to read again; the body itself is not trusted. */
+      readonly changed: readonly { readonly stream: string; readonly id: string; readonly deleted: boolean }[];
+    }
+  | { readonly ok: false; readonly reason: string };
+
+export type WebhookSubscription = { readonly id: string; readonly topic: string; readonly url: string; readonly state: 'active' | 'disabled'; readonly note: string | null };
+
+export type Webhooks = {
+  /** Signature over the raw bytes, in constant time; replay window. */
+  verify(request: WebhookRequest): Promise<WebhookVerdict>;
+  /** The answer a vendor wants to a ping or challenge; `null` when the request is none. */
+  handshake(request: WebhookRequest): { status: number; body: string } | null;
+  subscribe(url: string): Promise<readonly WebhookSubscription[]>;
+  unsubscribe(): Promise<void>;
+  /** What the vendor has on record: finds hooks it switched off. */
+  inspect(): Promise<readonly WebhookSubscription[]>;
+};
+
+/** An open connection to one account. Opened and closed by the run that uses it. */
+export type Source = {
+  streams(): readonly StreamDeclaration[];
+  check(): Promise<readonly CheckFinding[]>;
+  /** Pages in order, from the cursor to the end for now. Lazily: the next page is asked for while the last is committed. */
+  read(request: ReadRequest): AsyncIterable<Page>;
+  /** Reads these records again (webhooks, replays, samples). Ids that are gone come back as tombstones. */
+  readIds(stream: string, ids: readonly string[]): Promise<Page>;
+  /** The same id whichever way a record came (poll, webhook, file). */
+  externalId(stream: string, raw: Json): string;
+  write?(intents: readonly WriteIntent[]): Promise<readonly WriteOutcome[]>;
+  /** Looks an intent of unknown outcome up; `null`: it was not carried out. */
+  find?(intent: WriteIntent): Promise<WriteOutcome | null>;
+  readonly webhooks?: Webhooks;
+  close(): Promise<void>;
+};
+
+/**
+ * A connector: the default export of `connectors/<name>/index.ts`.
+ * Found by being there; nothing else has to be edited.
+ */
+export type Connector<Config = unknown> = {
+  readonly name: string;
+  readonly title: string;
+  /** Where its vendor's documentation is. */
+  readonly docs: string;
+  /** `out` needs `write` and `find`. */
+  readonly directions: readonly ('in' | 'out')[];
+  /** Settings of a connection; secrets are made with `secret()`. */
+  readonly config: z.ZodType<Config>;
+  open(config: Config, context: ConnectionContext): Promise<Source>;
+  /** Pure: what `raw` says, given its page's context. Absent: `raw` is JSON. Grouped parts arrive together, in order. */
+  decode?(parts: readonly Uint8Array[], context: JsonObject): Json;
+};

@@ -1,0 +1,3 @@
+export { z } from 'zod';
+export type * from './contract.ts';
+export { defineConnector, secret } from './define.ts';
