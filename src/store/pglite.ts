@@ -1,0 +1,68 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { storeError } from './errors.ts';
+import { lockFolder } from './lock.ts';
+import { becomeReader, compile, type Store, takeIds, type Tx } from './store.ts';
+
+const INT8 = 20;
+
+/**
+ * Opens PGlite in a folder (`null`: in memory). The folder is locked first: PGlite would let a second process in, and
+ * lose what was acknowledged.
+ */
+export async function openPglite(folder: string | null): Promise<Store> {
+  if (folder) await mkdir(dirname(folder), { recursive: true });
+  const unlock = folder ? await lockFolder(folder) : () => Promise.resolve();
+  let db: PGlite;
+  try {
+    db = await PGlite.create({ ...(folder ? { dataDir: folder } : {}), parsers: { [INT8]: Number }, relaxedDurability: false });
+  } catch (thrown) {
+    await unlock();
+    throw storeError(thrown);
+  }
+  const rows: Store['rows'] = async <Row>(query: Parameters<Store['rows']>[0]) => {
+    const { sql, params } = compile(query);
+    try {
+      return (await db.query<Row>(sql, params)).rows;
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  };
+  const transaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    try {
+      return await db.transaction((inner) => work(txOn(inner)));
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  };
+  return {
+    engine: 'pglite',
+    rows,
+    transaction,
+    answer: (tenant, work) =>
+      transaction(async (tx) => {
+        for (const statement of becomeReader(tenant)) await tx.rows(statement);
+        return work(tx);
+      }),
+    newIds: (count) => takeIds(rows, count),
+    pglite: db,
+    async close() {
+      await db.close();
+      await unlock();
+    },
+  };
+}
+
+function txOn(inner: Transaction): Tx {
+  return {
+    async rows<Row>(query: Parameters<Tx['rows']>[0]) {
+      const { sql, params } = compile(query);
+      return (await inner.query<Row>(sql, params)).rows;
+    },
+    async copy(table, columns, text) {
+      const blob = new Blob([text]);
+      await inner.query(`copy "${table}" (${columns.map((c) => `"${c}"`).join(', ')}) from '/dev/blob'`, [], { blob });
+    },
+  };
+}

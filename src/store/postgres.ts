@@ -1,0 +1,97 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { storeError } from './errors.ts';
+import { becomeReader, compile, type Store, takeIds, type Tx } from './store.ts';
+
+const INT8 = 20;
+/** Every 64-bit number of ours stays below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+} as pg.CustomTypesConfig;
+
+/** Opens a pool on PostgreSQL; the address is checked with a first statement. */
+export async function openPostgres(url: string, options: { connections: number }): Promise<Store> {
+  const pool = new pg.Pool({ connectionString: url, max: options.connections, types, keepAlive: true, connectionTimeoutMillis: 10_000 });
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  const rows: Store['rows'] = async <Row>(query: Parameters<Store['rows']>[0]) => {
+    const { sql, params } = compile(query);
+    try {
+      return (await pool.query(sql, params)).rows as Row[];
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  };
+
+  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient;
+    try {
+      client = await pool.connect();
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+    let broken: Error | undefined;
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('begin');
+      const result = await work(txOn(client));
+      await client.query('commit');
+      return result;
+    } catch (thrown) {
+      await client.query('rollback').catch((error: Error) => {
+        broken = error;
+      });
+      throw storeError(thrown);
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  const store: Store = {
+    engine: 'postgres',
+    rows,
+    transaction,
+    answer: (tenant, work) =>
+      transaction(async (tx) => {
+        for (const statement of becomeReader(tenant)) await tx.rows(statement);
+        return work(tx);
+      }),
+    newIds: (count) => takeIds(rows, count),
+    pglite: null,
+    close: () => pool.end(),
+  };
+  try {
+    await pool.query('select 1');
+  } catch (thrown) {
+    await pool.end();
+    throw storeError(thrown);
+  }
+  return store;
+}
+
+function txOn(client: pg.PoolClient): Tx {
+  return {
+    async rows<Row>(query: Parameters<Tx['rows']>[0]) {
+      const { sql, params } = compile(query);
+      return (await client.query(sql, params)).rows as Row[];
+    },
+    async copy(table, columns, text) {
+      const into = client.query(copyFrom(`copy "${table}" (${columns.map((c) => `"${c}"`).join(', ')}) from stdin`));
+      await pipeline(Readable.from(slices(text)), into);
+    },
+  };
+}
+
+const SLICE = 1 << 18;
+
+function* slices(text: string): Generator<Buffer> {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
+}

@@ -1,0 +1,74 @@
+/**
+ * The store: one schema on PGlite or PostgreSQL. Statements are written with drizzle's `sql` template, so every value is
+ * a parameter; bulk loads go by COPY.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import { PgDialect } from 'drizzle-orm/pg-core';
+import { ID_BLOCK } from './schema.ts';
+
+export { type SQL, sql };
+
+/** What a transaction can do. */
+export type Tx = {
+  rows<Row>(query: SQL): Promise<Row[]>;
+  /** COPY in text format (see `copy.ts`); returns when the rows are in. */
+  copy(table: string, columns: readonly string[], text: string): Promise<void>;
+};
+
+export type Store = {
+  readonly engine: 'pglite' | 'postgres';
+  rows<Row>(query: SQL): Promise<Row[]>;
+  /** All or nothing, as the owner: for the loader and the run engine, which carry the tenant in every statement. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Read-only, as `tributary_reader` under row-level security: for everything that answers someone. */
+  answer<T>(tenant: number, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** `count` new ids, ascending. */
+  newIds(count: number): Promise<IdBlocks>;
+  /** The PGlite instance the queue shares; `null` on PostgreSQL. */
+  readonly pglite: import('@electric-sql/pglite').PGlite | null;
+  close(): Promise<void>;
+};
+
+/** Gives the ids of some blocks out one by one. */
+export type IdBlocks = { next(): number };
+
+/** How an engine runs a compiled statement. */
+export type Statement = { readonly sql: string; readonly params: unknown[] };
+
+const dialect = new PgDialect();
+
+export function compile(query: SQL): Statement {
+  const { sql: text, params } = dialect.sqlToQuery(query);
+  return { sql: text, params };
+}
+
+/** Statements that turn a transaction into a reader's. */
+export const becomeReader = (tenant: number): readonly SQL[] => [
+  sql`select set_config('tributary.tenant', ${String(tenant)}, true)`,
+  sql`set local role tributary_reader`,
+  sql`set transaction read only`,
+];
+
+export async function takeIds(rows: Store['rows'], count: number): Promise<IdBlocks> {
+  const blocks = Math.max(1, Math.ceil(count / ID_BLOCK));
+  const taken = await rows<{ start: number }>(
+    sql`select nextval('id_block')::bigint as start from generate_series(1, ${blocks}::integer) order by 1`,
+  );
+  let block = 0;
+  let used = 0;
+  return {
+    next() {
+      if (used === ID_BLOCK) {
+        block += 1;
+        used = 0;
+      }
+      const start = taken[block]?.start;
+      if (start === undefined) throw new RangeError(`more than ${count} ids asked for`);
+      used += 1;
+      return start + used - 1;
+    },
+  };
+}
+
+/** A JSON value as a parameter. */
+export const json = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb`;
