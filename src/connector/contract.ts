@@ -40,7 +40,42 @@ export type LimitObservation = {
   readonly restorePerSecond?: number;
   /** Nothing may be sent before this time (Retry-After). */
   readonly notBefore?: Date;
+  /** Budget it speaks of, as `permit` names it. Absent: the connection's general one. */
+  readonly budget?: string;
 };
+
+/** What a vendor documents about its limits: where a budget starts before the first answer corrects it. */
+export type BudgetDeclaration = {
+  /** `general`, or a name for calls that are counted apart (`search`, `bulk`). */
+  readonly name: string;
+  /** Units at most in each window. */
+  readonly limit: number;
+  readonly windowMs: number;
+  /** Calls in flight at most. */
+  readonly concurrency?: number;
+  readonly about: string;
+};
+
+/** What is there to get a new access token with, beside the configuration. */
+export type TokenGrant = {
+  /** The refresh token last issued; `null`: start from the configuration. */
+  readonly refreshToken: string | null;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly fetch?: Fetch;
+};
+
+/** An access token as the vendor issued it. Kept encrypted before it is used. */
+export type IssuedToken = {
+  readonly accessToken: string;
+  /** Some vendors rotate it with each use: the old one is dead from here on. */
+  readonly refreshToken: string | null;
+  /** `null`: the vendor names no end. */
+  readonly expiresAt: Date | null;
+};
+
+/** `fetch` behind the program's own guards (address check after DNS and on redirects, timeouts, proxy). */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /** What a connection is given. All of it belongs to one account of one tenant. */
 export type ConnectionContext = {
@@ -51,7 +86,7 @@ export type ConnectionContext = {
   /** Ends the connection's work; every call to a vendor must obey it. */
   readonly signal: AbortSignal;
   /** Resolves when `cost` units may be spent. To be awaited before every call, also where the vendor's SDK owns the HTTP. */
-  permit(cost: number, trafficClass: TrafficClass): Promise<void>;
+  permit(cost: number, trafficClass: TrafficClass, budget?: string): Promise<void>;
   /** Tells the budget what the vendor answered. */
   observeLimits(observation: LimitObservation): void;
   /** A valid access token; refreshed once across processes. `rejected` is the token the vendor just refused. */
@@ -62,6 +97,8 @@ export type ConnectionContext = {
   readonly baseDir: string;
   /** Local folders this connection may read; a path outside is refused. */
   readonly allowedRoots: readonly string[];
+  /** To be used for every call whose address the operator chose. Absent: the machine's own `fetch`. */
+  readonly fetch?: Fetch;
 };
 
 /** One finding of `check()`, in words an operator understands. */
@@ -108,6 +145,8 @@ export type StreamDeclaration = {
   readonly children?: boolean;
   /** Streams read record by record out of this one (`products` -> `variations`). */
   readonly childStreams?: readonly string[];
+  /** How far back the source still names its deletes. After a longer gap only a full read finds them. Absent: for ever, or never. */
+  readonly tombstoneHorizonMs?: number;
 };
 
 /**
@@ -130,6 +169,8 @@ export type SourceRecord = {
 export type Tombstone = {
   readonly id: string;
   readonly version: number | null;
+  /** The record it was merged into: links move there instead of ending. */
+  readonly mergedInto?: string;
 };
 
 /** A part of the input that could not be read as records. It taints its window: nothing is deleted by absence there. */
@@ -137,6 +178,8 @@ export type SourceProblem = {
   readonly message: string;
   readonly position: number | null;
   readonly raw: Uint8Array | null;
+  /** External id where it is known: the dead letter can then be read again by id. */
+  readonly id?: string;
 };
 
 /**
@@ -202,14 +245,30 @@ export type WriteIntent = {
  * What became of one intent. `unknown`: the answer was lost; it must be looked up with `find` before any retry.
  */
 export type WriteOutcome =
-  | { readonly state: 'ok'; readonly id: string; readonly version: number | null }
-  | { readonly state: 'rejected'; readonly code: string; readonly message: string; readonly fields: readonly string[]; readonly retry: 'transient' | 'terminal' }
+  | {
+      readonly state: 'ok';
+      readonly id: string;
+      readonly version: number | null;
+      /** What the vendor says it kept, which may differ from what was sent; echoes are recognised by it. */
+      readonly stored?: JsonObject;
+    }
+  | {
+      readonly state: 'rejected';
+      readonly code: string;
+      readonly message: string;
+      readonly fields: readonly string[];
+      readonly retry: 'transient' | 'terminal';
+      /** The vendor's record that stands in the way of a create. */
+      readonly existingId?: string;
+    }
   | { readonly state: 'unknown'; readonly message: string };
 
 /** A webhook request as it came, before anything was parsed. */
 export type WebhookRequest = {
   readonly method: string;
+  /** The public address the vendor called, with its query exactly as sent; some vendors sign it. */
   readonly url: string;
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 };
@@ -221,7 +280,13 @@ export type WebhookVerdict =
       readonly deliveryId: string;
       readonly sentAt: Date | null;
       /** What to read again; the body itself is not trusted. */
-      readonly changed: readonly { readonly stream: string; readonly id: string; readonly deleted: boolean }[];
+      readonly changed: readonly {
+        readonly stream: string;
+        readonly id: string;
+        readonly deleted: boolean;
+        /** The subject asked to be forgotten: history too, not only the current row. */
+        readonly erase?: true;
+      }[];
     }
   | { readonly ok: false; readonly reason: string };
 
@@ -248,9 +313,12 @@ export type Source = {
   readIds(stream: string, ids: readonly string[]): Promise<Page>;
   /** The same id whichever way a record came (poll, webhook, file). */
   externalId(stream: string, raw: Json): string;
+  /** One outcome for each intent, in the same order. In `values`, `null` clears a field and an absent one is left alone. */
   write?(intents: readonly WriteIntent[]): Promise<readonly WriteOutcome[]>;
   /** Looks an intent of unknown outcome up; `null`: it was not carried out. */
   find?(intent: WriteIntent): Promise<WriteOutcome | null>;
+  /** The fields of a stream as this account has them (custom fields, properties). */
+  describe?(stream: string): Promise<readonly DeclaredField[]>;
   readonly webhooks?: Webhooks;
   close(): Promise<void>;
 };
@@ -269,6 +337,12 @@ export type Connector<Config = unknown> = {
   /** Settings of a connection; secrets are made with `secret()`. */
   readonly config: z.ZodType<Config>;
   open(config: Config, context: ConnectionContext): Promise<Source>;
+  /** The streams known before any account is: for the catalogue and for checking mappings. Absent: the configuration names them. */
+  readonly streams?: readonly StreamDeclaration[];
+  /** What the vendor documents of its limits, for this configuration. */
+  budgets?(config: Config): readonly BudgetDeclaration[];
+  /** Gets a new access token; called by one process at a time. `null`: the configured one is all there is. */
+  issueToken?(config: Config, grant: TokenGrant): Promise<IssuedToken | null>;
   /** Pure: what `raw` says, given its page's context. Absent: `raw` is JSON. Grouped parts arrive together, in order. */
   decode?(parts: readonly Uint8Array[], context: JsonObject): Json;
 };

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import type { Connector } from './contract.ts';
 
-/** Checks a connector's shape at compile time and infers its config type. */
-export function defineConnector<Schema extends z.ZodType>(
-  connector: Omit<Connector<z.infer<Schema>>, 'config'> & { readonly config: Schema },
-): Connector<z.infer<Schema>> {
+/** Checks a connector's shape at compile time and infers its config type from its schema. */
+export function defineConnector<Config>(connector: Connector<Config>): Connector<Config> {
   return connector;
 }
 
