@@ -1,0 +1,201 @@
+// The first thing that runs, on whatever Node the machine has (18 or newer): brings the packages up
+// to package-lock.json, finds a Node that can run TypeScript as it is, and hands over to it.
+// Plain JavaScript without dependencies, because before this has run there are none.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NODE_MAJOR = 24;
+const MAX_INSTALL_MS = 15 * 60_000;
+const USAGE = 2;
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const modules = join(root, 'node_modules');
+// Not in node_modules, which `npm ci` deletes.
+const installLock = join(root, '.install.lock');
+
+/** Runs a TypeScript file of this project and ends this process as that one ended. */
+export function launch(entry, args) {
+  try {
+    if (!isInstalled(entry)) install(entry);
+    if (!existsSync(join(root, entry))) fail(`${entry} is not in this checkout.`);
+    run(findNode(), [join(root, entry), ...args]);
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error;
+    process.stderr.write(`tributary: ${error.message}\n`);
+    process.exitCode = USAGE;
+  }
+}
+
+class LaunchError extends Error {}
+
+function fail(message) {
+  throw new LaunchError(message);
+}
+
+// The program itself needs no development packages: an image may leave them out.
+function needsDevelopmentPackages(entry) {
+  return !entry.startsWith('src/');
+}
+
+/** Compares what npm was asked for with what npm says it installed; one differing version is enough. */
+function isInstalled(entry) {
+  const wanted = readPackages(join(root, 'package-lock.json'));
+  const present = readPackages(join(modules, '.package-lock.json'));
+  if (!wanted) return fail('package-lock.json is missing or unreadable; restore it from version control.');
+  if (!present) return false;
+  for (const [path, pack] of Object.entries(wanted)) {
+    if (path === '' || pack.link) continue;
+    const isExtra = (pack.dev || pack.devOptional) && !needsDevelopmentPackages(entry);
+    const found = present[path];
+    if (found ? found.version !== pack.version : !pack.optional && !pack.peer && !pack.devOptional && !isExtra) {
+      return false;
+    }
+  }
+  return isRecent(process.versions.node) || packagedNode() !== undefined;
+}
+
+function readPackages(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).packages;
+  } catch {
+    return undefined;
+  }
+}
+
+function install(entry) {
+  const release = takeInstallLock();
+  try {
+    if (isInstalled(entry)) return;
+    // A fresh tree is exact; into an existing one npm only changes what differs, so that a program
+    // running from it keeps its files.
+    const command = existsSync(join(modules, '.package-lock.json')) ? 'install' : 'ci';
+    process.stderr.write(`tributary: installing packages (npm ${command}), this happens once…\n`);
+    const result = runNpm([
+      command,
+      // No package here needs its install script, and a script-less install works wherever scripts are barred.
+      '--ignore-scripts',
+      '--include=optional',
+      ...(needsDevelopmentPackages(entry) ? ['--include=dev'] : []),
+      ...['--no-audit', '--no-fund', '--no-progress', '--no-save', '--loglevel=error'],
+    ]);
+    if (result.error || result.status !== 0) {
+      const reason = result.error ? ` (${result.error.message})` : '';
+      fail(`npm could not install the packages${reason}; check the network and run "npm ci" in ${root}.`);
+    }
+  } finally {
+    release();
+  }
+}
+
+// What npm says goes to stderr: stdout belongs to the program.
+function runNpm(args) {
+  const stdio = ['ignore', 2, 2];
+  const npmScript = process.env.npm_execpath;
+  if (npmScript && basename(npmScript) === 'npm-cli.js' && existsSync(npmScript)) {
+    return spawnSync(process.execPath, [npmScript, ...args], { cwd: root, stdio });
+  }
+  const isWindows = process.platform === 'win32';
+  return spawnSync(isWindows ? 'npm.cmd' : 'npm', args, { cwd: root, stdio, shell: isWindows });
+}
+
+/** Two starts at once in a fresh checkout must not install into each other. */
+function takeInstallLock() {
+  const deadline = Date.now() + MAX_INSTALL_MS;
+  for (;;) {
+    try {
+      mkdirSync(installLock);
+      writeFileSync(join(installLock, 'pid'), String(process.pid));
+      return () => rmSync(installLock, { recursive: true, force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') fail(`cannot write to ${root} (${error.message}).`);
+    }
+    if (isAbandoned()) rmSync(installLock, { recursive: true, force: true });
+    else if (Date.now() > deadline) fail(`another start is still installing; if none is, remove ${installLock}.`);
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
+function isAbandoned() {
+  try {
+    // The holder writes its id right after making the folder.
+    if (Date.now() - statSync(installLock).mtimeMs < 1000) return false;
+    process.kill(Number(readFileSync(join(installLock, 'pid'), 'utf8')), 0);
+    return false;
+  } catch (error) {
+    return error.code === 'ESRCH' || (error.code === 'ENOENT' && existsSync(installLock));
+  }
+}
+
+function isRecent(version) {
+  return Number(version.split('.')[0]) >= NODE_MAJOR;
+}
+
+function findNode() {
+  if (isRecent(process.versions.node)) return process.execPath;
+  const node = packagedNode();
+  if (node) return node;
+  return fail(
+    `Node ${NODE_MAJOR} or newer is needed, this is ${process.versions.node}, and npm has no Node ${NODE_MAJOR} ` +
+      `for ${process.platform}-${process.arch}; install it from https://nodejs.org and start again.`,
+  );
+}
+
+// npm carries Node itself, one package per platform, chosen by their os and cpu fields. Unlike the
+// package "node" that wraps them, they need no install script.
+function packagedNode() {
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  const folders = [`node-${platform}-${process.arch}`, `node-bin-${platform}-${process.arch}`];
+  return folders
+    .flatMap((folder) => [join(modules, folder, 'bin', 'node'), join(modules, folder, 'bin', 'node.exe')])
+    .find((path) => existsSync(path));
+}
+
+function run(node, args) {
+  // Early Node 24 versions warn about type stripping on every start.
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, ...withFirstOnPath(dirname(node)) },
+  });
+  child.on('error', (error) => {
+    process.stderr.write(`tributary: ${node} does not start here (${error.message}); install Node ${NODE_MAJOR}.\n`);
+    process.exitCode = USAGE;
+  });
+  const signals = process.platform === 'win32' ? ['SIGINT', 'SIGBREAK'] : ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+  for (const signal of signals) {
+    process.on(signal, () => {
+      // A terminal sends its keyboard signals to the child as well; a second one would read as "at once".
+      const isFromKeyboard = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
+      if (!isFromKeyboard) child.kill(signal);
+    });
+  }
+  stopWhenOrphaned(child);
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + constants.signals[signal];
+  });
+}
+
+// `kill` on npm ends npm and the shell between npm and this process, which is told nothing. Started
+// otherwise, losing the parent means nothing (nohup, a closed terminal).
+function stopWhenOrphaned(child) {
+  const parent = process.ppid;
+  if (!process.env.npm_lifecycle_event || parent === 1) return;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill('SIGTERM');
+  }, 250);
+  timer.unref();
+}
+
+function withFirstOnPath(folder) {
+  // Windows spells it "Path"; two spellings would leave it to chance which one counts.
+  const name = Object.keys(process.env).find((key) => key.toUpperCase() === 'PATH') ?? 'PATH';
+  return { [name]: [folder, process.env[name]].filter(Boolean).join(delimiter) };
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  launch(process.argv[2], process.argv.slice(3));
+}
