@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR = 24;
 const MAX_INSTALL_MS = 15 * 60_000;
+const MAX_NPM_LINES = 8;
 const USAGE = 2;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -82,23 +83,23 @@ function install(entry) {
       ...['--no-audit', '--no-fund', '--no-progress', '--no-save', '--loglevel=error'],
     ]);
     if (result.error || result.status !== 0) {
-      const reason = result.error ? ` (${result.error.message})` : '';
-      fail(`npm could not install the packages${reason}; check the network and run "npm ci" in ${root}.`);
+      const said = result.error?.message ?? result.stderr.trim().split('\n').slice(0, MAX_NPM_LINES).join('\n');
+      fail(`npm could not install the packages; check the network and run "npm ci" in ${root}. npm said:\n${said}`);
     }
   } finally {
     release();
   }
 }
 
-// What npm says goes to stderr: stdout belongs to the program.
 function runNpm(args) {
-  const stdio = ['ignore', 2, 2];
+  // stdout belongs to the program, and npm explains an error with pages of usage.
+  const options = { cwd: root, stdio: ['ignore', 2, 'pipe'], encoding: 'utf8' };
   const npmScript = process.env.npm_execpath;
   if (npmScript && basename(npmScript) === 'npm-cli.js' && existsSync(npmScript)) {
-    return spawnSync(process.execPath, [npmScript, ...args], { cwd: root, stdio });
+    return spawnSync(process.execPath, [npmScript, ...args], options);
   }
   const isWindows = process.platform === 'win32';
-  return spawnSync(isWindows ? 'npm.cmd' : 'npm', args, { cwd: root, stdio, shell: isWindows });
+  return spawnSync(isWindows ? 'npm.cmd' : 'npm', args, { ...options, shell: isWindows });
 }
 
 /** Two starts at once in a fresh checkout must not install into each other. */
