@@ -29,6 +29,16 @@ export type ConnectionConfig = {
   readonly streams: readonly StreamConfig[];
 };
 
+/** Where a key and its value stand; line and column from 1. */
+export type Position = {
+  readonly key: Place;
+  readonly value: Place;
+  /** The value came from the environment: it is text whatever the setting's type, and never shown. */
+  readonly fromEnv: boolean;
+};
+export type Place = { readonly line: number; readonly column: number };
+export type Positions = Readonly<Record<string, Position>>;
+
 export type DeleteBrake = { readonly share: number; readonly count: number };
 
 export type Config = {
@@ -56,4 +66,12 @@ export type Config = {
   readonly alerts: readonly { readonly kind: 'webhook' | 'slack' | 'email'; readonly to: string }[];
   readonly smtpUrl: string | null;
   readonly allowedRoots: readonly string[];
+  /** At most this many available units count as low stock. */
+  readonly lowStock: number;
+  /** How long a reservation holds stock. */
+  readonly reservationMs: number;
+  /** Requests an API key may make to one route in a minute. */
+  readonly requestsPerMinute: number;
+  /** Where each value was written, by JSON pointer (`/connections/feeds/path`). Empty without a file. */
+  readonly positions: Positions;
 };
