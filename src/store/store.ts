@@ -72,3 +72,7 @@ export async function takeIds(rows: Store['rows'], count: number): Promise<IdBlo
 
 /** A JSON value as a parameter. */
 export const json = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb`;
+
+/** Arrays as parameters. */
+export const texts = (values: readonly string[]): SQL => sql`${sql.param([...values])}::text[]`;
+export const numbers = (values: readonly number[]): SQL => sql`${sql.param([...values])}::bigint[]`;

@@ -1,0 +1,88 @@
+/**
+ * Deletes by absence, and their brake. Only a window that was read to its end without a gap may say that a record is
+ * gone, and only within its scope.
+ */
+import { RECORD_STATE } from '../store/schema.ts';
+import { json, numbers, sql, type Store, type Tx } from '../store/store.ts';
+import { passFence, withdrawRecords } from './commit.ts';
+import type { LoadDeps } from './deps.ts';
+import { rawPages } from './evaluate.ts';
+import type { RecordRow } from './plan.ts';
+import type { Fence, LoadStream } from './types.ts';
+
+export type WindowEnd = { readonly id: string; readonly scope: string; readonly observedAt: Date };
+export type Brake = { readonly share: number; readonly count: number };
+
+/** What became of the records a complete window did not show. */
+export type Absence = { readonly state: 'nothing' | 'deleted' | 'held'; readonly records: number; readonly of: number };
+
+const ROWS = sql.raw(`r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, 0::bigint as observed`);
+
+/**
+ * Deletes what a complete window did not show, unless the brake holds: then the deletes are listed for somebody to
+ * approve. Fenced and counted like a page.
+ */
+export async function deleteAbsent(deps: LoadDeps, stream: LoadStream, fence: Fence, window: WindowEnd, brake: Brake): Promise<Absence> {
+  const ids = await deps.store.newIds(4096);
+  return deps.store.transaction(async (tx) => {
+    const at = deps.clock.now().toISOString();
+    await passFence(tx, fence, at);
+    const absent = await absentRecords(tx, stream, window);
+    const [live] = await tx.rows<{ live: number }>(sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`);
+    const of = live?.live ?? 0;
+    if (absent.length === 0) return { state: 'nothing', records: 0, of };
+    const [open] = await tx.rows(sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and run.state = 'held' limit 1`);
+    if (open || (absent.length > brake.count && absent.length > brake.share * of)) {
+      await tx.rows(sql`insert into held_delete (tenant, run_id, stream_id, no, external_id, state)
+        select ${stream.tenant}, ${fence.runId}, ${stream.id}, n.no, n.external_id, 'held'
+        from jsonb_to_recordset(${json(absent.map((row) => ({ no: row.no, external_id: row.external_id })))}) as n(no bigint, external_id text) on conflict do nothing`);
+      return { state: 'held', records: absent.length, of };
+    }
+    await removeRecords(deps, tx, ids, stream, fence.runId, fence.seq + 1, window, at, absent);
+    return { state: 'deleted', records: absent.length, of };
+  });
+}
+
+/** Live records of the scope that no page of the window saw. */
+async function absentRecords(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<RecordRow[]> {
+  return tx.rows<RecordRow>(sql`
+    with seen as (select coalesce(range_agg(span), '{}'::int8multirange) as nos
+      from page p, unnest(p.seen) as span where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope}
+        and p.run_id >= coalesce((select max(run_id) from page q where q.stream_id = ${stream.id} and q.window_id = ${window.id}), 0))
+    select ${ROWS} from record r, seen
+    where r.stream_id = ${stream.id} and r.scope = ${window.scope} and r.state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered}) and not (seen.nos @> r.no)
+      and not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and later.seen @> r.no)`);
+}
+
+/** Commits deletes as a page of their own. */
+async function removeRecords(deps: LoadDeps, tx: Tx, ids: Awaited<ReturnType<Store['newIds']>>, stream: LoadStream, runId: number, seq: number, window: WindowEnd, at: string, gone: readonly RecordRow[]): Promise<void> {
+  const pageId = ids.next();
+  await tx.rows(sql`
+    insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen)
+    values (${pageId}, ${stream.tenant}, ${stream.id}, ${runId}, ${seq}, ${`${window.id}#deletes`}, ${window.scope}, ${window.observedAt.toISOString()}::timestamptz, 0, '{}'::jsonb, ${new Uint8Array()}, 0, '{}'::int8multirange)`);
+  await withdrawRecords(deps, tx, ids, rawPages(tx), { stream, page: { observedAt: window.observedAt } }, pageId, at, gone);
+  await tx.rows(sql`update run set deleted = deleted + ${gone.length} where id = ${runId}`);
+}
+
+/**
+ * Carries out exactly the deletes a run listed; records that were seen again since are left alone.
+ * @returns how many were deleted and how many had come back.
+ */
+export async function approveDeletes(deps: LoadDeps, stream: LoadStream, runId: number): Promise<{ deleted: number; returned: number }> {
+  const ids = await deps.store.newIds(4096);
+  return deps.store.transaction(async (tx) => {
+    const at = deps.clock.now();
+    const [run] = await tx.rows<{ seq: number; observed: Date }>(sql`
+      update run set seq = seq + 1 where id = ${runId} returning seq, (select max(observed_at) from page where run_id = ${runId}) as observed`);
+    const listed = await tx.rows<RecordRow & { seen_again: boolean }>(sql`
+      select ${ROWS}, exists (select 1 from page later where later.stream_id = h.stream_id and later.run_id > h.run_id and later.seen @> r.no) as seen_again
+      from held_delete h join record r on r.stream_id = h.stream_id and r.no = h.no
+      where h.run_id = ${runId} and h.state = 'held' order by r.no for update of r`);
+    const gone = listed.filter((row) => !row.seen_again && (row.state === RECORD_STATE.live || row.state === RECORD_STATE.filtered));
+    const window: WindowEnd = { id: `run ${runId}`, scope: listed[0]?.scope ?? '', observedAt: run?.observed ?? at };
+    if (gone.length > 0) await removeRecords(deps, tx, ids, stream, runId, run?.seq ?? 0, window, at.toISOString(), gone);
+    await tx.rows(sql`update held_delete set state = case when no = any(${numbers(gone.map((row) => row.no))}) then 'applied' else 'void' end
+      where run_id = ${runId} and state = 'held'`);
+    return { deleted: gone.length, returned: listed.length - gone.length };
+  });
+}

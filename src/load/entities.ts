@@ -1,0 +1,208 @@
+/** Folds the entities a page touches and writes their rows; everything is set-based. */
+import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
+import type { Json } from '../connector/contract.ts';
+import { numbers, sql, type Tx } from '../store/store.ts';
+import type { LoadDeps } from './deps.ts';
+import { contributionsOfEntities, contributionsOfRecords, evaluate, type rawPages } from './evaluate.ts';
+import { fold, same, type Decision, type Statement } from './fold.ts';
+import { remember, resolve, settle, type KeyReference, type Pending, type Target } from './references.ts';
+import { insertLine, insertRows, keyFields, keyOf, readRows, updateRows, type StoredRow } from './rows.ts';
+import type { LoadStream } from './types.ts';
+
+/** An entity a page says something about, or no longer says something about. */
+export type Touch = {
+  readonly entity: EntityName;
+  readonly isNew: boolean;
+  /** What records of this page say now. */
+  readonly statements: Statement[];
+};
+
+export type Change = 'created' | 'updated' | 'archived' | 'restored';
+export type EntityChanges = {
+  readonly byEntity: ReadonlyMap<EntityName, ReadonlyMap<Change, readonly number[]>>;
+  /** Keys that new or re-keyed entities carry, for figures and references that wait for them. */
+  readonly targets: readonly Target[];
+};
+
+type Row = { id: number; entity: EntityName; values: Record<string, unknown>; archived: boolean; stored: StoredRow | null };
+
+/**
+ * @param spoken numbers of the stream's records whose statements are in `touches` (or withdrawn): what the store still
+ * says for them is out of date.
+ */
+export async function applyEntities(
+  deps: LoadDeps,
+  tx: Tx,
+  pages: ReturnType<typeof rawPages>,
+  stream: LoadStream,
+  touches: ReadonlyMap<number, Touch>,
+  spoken: ReadonlySet<number>,
+  external: (entity: EntityName, id: number) => string | null,
+  at: string,
+): Promise<EntityChanges> {
+  const rows: Row[] = [];
+  const known: [number, Touch][] = [];
+  for (const [id, touch] of touches) {
+    const [only] = touch.statements;
+    if (touch.isNew && only && touch.statements.length === 1) rows.push({ id, entity: touch.entity, values: only.values, archived: false, stored: null });
+    else if (touch.isNew) rows.push({ id, entity: touch.entity, values: fold(touch.entity, touch.statements).values, archived: false, stored: null });
+    else known.push([id, touch]);
+  }
+  rows.push(...(await refold(deps, tx, pages, stream, known, spoken)));
+  const targets = targetsOf(stream, rows, external);
+  await fillReferences(tx, stream, rows, targets);
+  const changes = await write(tx, stream.tenant, rows, at);
+  for (const one of await settle(tx, stream, targets, at)) note(changes, one.entity, 'updated', one.id);
+  return { byEntity: changes, targets };
+}
+
+/** Folds entities that other records, or earlier ones, speak about as well. */
+async function refold(
+  deps: LoadDeps,
+  tx: Tx,
+  pages: ReturnType<typeof rawPages>,
+  stream: LoadStream,
+  known: readonly (readonly [number, Touch])[],
+  spoken: ReadonlySet<number>,
+): Promise<Row[]> {
+  if (known.length === 0) return [];
+  const ids = known.map(([id]) => id);
+  const all = await contributionsOfEntities(tx, ids);
+  const others = all.filter((row) => !(row.stream_id === stream.id && spoken.has(row.no)));
+  const siblings = [...all];
+  for (const [streamId, nos] of recordsOf(others)) siblings.push(...(await contributionsOfRecords(tx, streamId, nos)));
+  const statements = await evaluate(deps, pages, all, siblings);
+  const decisions = await decisionsOf(tx, ids);
+  const stored = new Map<number, StoredRow>();
+  for (const entity of ENTITY_NAMES) {
+    const mine = known.flatMap(([id, touch]) => (touch.entity === entity ? [id] : []));
+    for (const [id, row] of await readRows(tx, entity, mine)) stored.set(id, row);
+  }
+  const byEntity = new Map<number, { live: Statement[]; withdrawn: Statement[] }>();
+  for (const row of all) {
+    const statement = statements.get(row);
+    if (!statement) continue;
+    const group = byEntity.get(row.entity_id) ?? { live: [], withdrawn: [] };
+    byEntity.set(row.entity_id, group);
+    const outdated = row.stream_id === stream.id && spoken.has(row.no);
+    // What a record of this page said before counts only when nothing at all is left to say.
+    (outdated || row.state === 'withdrawn' ? group.withdrawn : group.live).push(statement);
+  }
+  return known.map(([id, touch]) => {
+    const group = byEntity.get(id);
+    const live = [...touch.statements, ...(group?.live ?? [])];
+    const values = fold(touch.entity, live.length > 0 ? live : (group?.withdrawn ?? []), decisions.get(id)).values;
+    return { id, entity: touch.entity, values, archived: live.length === 0, stored: stored.get(id) ?? null };
+  });
+}
+
+function recordsOf(rows: readonly { stream_id: number; no: number }[]): Map<number, number[]> {
+  const byStream = new Map<number, number[]>();
+  for (const row of rows) byStream.set(row.stream_id, [...(byStream.get(row.stream_id) ?? []), row.no]);
+  return byStream;
+}
+
+async function decisionsOf(tx: Tx, ids: readonly number[]): Promise<Map<number, Decision[]>> {
+  const rows = await tx.rows<{ entity_id: number; field: string; value: Json }>(sql`select entity_id, field, value from decision where entity_id = any(${numbers(ids)})`);
+  const byEntity = new Map<number, Decision[]>();
+  for (const row of rows) byEntity.set(row.entity_id, [...(byEntity.get(row.entity_id) ?? []), row]);
+  return byEntity;
+}
+
+/** Keys under which others may be waiting for these entities. */
+function targetsOf(stream: LoadStream, rows: readonly Row[], external: (entity: EntityName, id: number) => string | null): Target[] {
+  const targets: Target[] = [];
+  for (const row of rows) {
+    for (const field of keyFields(row.entity)) {
+      const value = keyOf(row.entity, field, row.values[field]);
+      if (value !== null && value !== (row.stored && keyOf(row.entity, field, row.stored.values[field]))) {
+        targets.push({ entity: row.entity, id: row.id, key: `match:${field}`, value });
+      }
+    }
+    const id = row.stored ? null : external(row.entity, row.id);
+    if (id !== null) targets.push({ entity: row.entity, id: row.id, key: `external:${stream.connectionId}:*`, value: id });
+  }
+  return targets;
+}
+
+async function fillReferences(tx: Tx, stream: LoadStream, rows: readonly Row[], targets: readonly Target[]): Promise<void> {
+  const pending: Pending[] = [];
+  for (const row of rows) {
+    const copied = { done: false };
+    for (const field of referenceFields(row.entity)) {
+      const value = row.values[field];
+      if (typeof value !== 'object' || value === null) continue;
+      if (!copied.done) row.values = { ...row.values };
+      copied.done = true;
+      row.values[field] = null;
+      pending.push({ entity: row.entity, entityId: row.id, field, to: value as KeyReference });
+    }
+  }
+  if (pending.length === 0) return;
+  const resolved = await resolve(tx, stream, pending, targets);
+  await remember(tx, stream, pending, resolved);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const one of pending) {
+    const row = byId.get(one.entityId);
+    if (row) row.values[one.field] = resolved.get(`${one.entityId}/${one.field}`) ?? null;
+  }
+}
+
+const referenceNames = new Map<EntityName, readonly string[]>();
+function referenceFields(entity: EntityName): readonly string[] {
+  let names = referenceNames.get(entity);
+  if (!names) {
+    names = Object.entries(ENTITIES[entity].fields).flatMap(([name, field]) => (field.type === 'reference' ? [name] : []));
+    referenceNames.set(entity, names);
+  }
+  return names;
+}
+
+async function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): Promise<Map<EntityName, Map<Change, number[]>>> {
+  const changes = new Map<EntityName, Map<Change, number[]>>();
+  const inserts = new Map<EntityName, string[]>();
+  const updates = new Map<EntityName, Row[]>();
+  for (const row of rows) {
+    if (!row.stored) {
+      listOf(inserts, row.entity).push(insertLine(row.entity, row.id, tenant, row.values, at));
+      note(changes, row.entity, 'created', row.id);
+      continue;
+    }
+    const change = changeOf(row, row.stored);
+    if (!change) continue;
+    listOf(updates, row.entity).push(row);
+    note(changes, row.entity, change, row.id);
+  }
+  for (const [entity, lines] of inserts) await insertRows(tx, entity, lines);
+  for (const [entity, changed] of updates) await updateRows(tx, entity, changed, at);
+  return changes;
+}
+
+function changeOf(row: Row, stored: StoredRow): Change | null {
+  if (row.archived !== stored.archived) return row.archived ? 'archived' : 'restored';
+  for (const field of Object.keys(ENTITIES[row.entity].fields)) {
+    if (!sameStored(ENTITIES[row.entity].fields[field]?.type, row.values[field] ?? null, stored.values[field] ?? null)) return 'updated';
+  }
+  return null;
+}
+
+/** Equality across the database: "1.50" and "1.5" are one decimal. */
+function sameStored(type: string | undefined, value: unknown, stored: unknown): boolean {
+  if (same(value, stored)) return true;
+  if (type !== 'decimal' || typeof value !== 'string' || typeof stored !== 'string') return false;
+  return trimDecimal(value) === trimDecimal(stored);
+}
+
+const trimDecimal = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
+
+function listOf<K, T>(map: Map<K, T[]>, key: K): T[] {
+  const list = map.get(key) ?? [];
+  map.set(key, list);
+  return list;
+}
+
+function note(changes: Map<EntityName, Map<Change, number[]>>, entity: EntityName, change: Change, id: number): void {
+  const of = changes.get(entity) ?? new Map<Change, number[]>();
+  changes.set(entity, of);
+  listOf(of, change).push(id);
+}

@@ -1,0 +1,123 @@
+/**
+ * The fold: a canonical row is a pure function of what its live contributions say, of people's decisions and of the
+ * conflict policy. Nothing else makes canonical values.
+ */
+import { ENTITIES, type EntityName } from '../canonical/entities.ts';
+import type { Conflict, ReferenceValue, Values } from '../mapping/types.ts';
+import type { Json } from '../connector/contract.ts';
+
+/** What one record says about one entity, evaluated. */
+export type Statement = {
+  readonly streamId: number;
+  readonly no: number;
+  readonly mappingId: number;
+  readonly output: string;
+  readonly values: Values;
+  /** Field to epoch milliseconds of its last change; what is not named has not changed since `since`. */
+  readonly changed: Readonly<Record<string, number>> | null;
+  readonly since: number;
+  /** Spoken through our own API. */
+  readonly platform: boolean;
+  readonly conflict: (field: string) => Conflict;
+};
+
+export type Decision = { readonly field: string; readonly value: Json };
+
+export type Folded = {
+  readonly values: Record<string, Json | ReferenceValue>;
+  /** Which statement gave each value; `null`: a person decided. */
+  readonly winners: Readonly<Record<string, Statement | null>>;
+};
+
+/** Folds statements; their order does not matter. */
+export function fold(entity: EntityName, statements: readonly Statement[], decisions: readonly Decision[] = []): Folded {
+  const values: Record<string, Json | ReferenceValue> = {};
+  const winners: Record<string, Statement | null> = {};
+  for (const field of Object.keys(ENTITIES[entity].fields)) {
+    const winner = winnerOf(field, statements);
+    if (winner) {
+      values[field] = winner.values[field] ?? null;
+      winners[field] = winner;
+    }
+  }
+  for (const decision of decisions) {
+    values[decision.field] = decision.value;
+    winners[decision.field] = null;
+  }
+  return { values, winners };
+}
+
+/** Candidates for a field, best first. Statements without an opinion are left out. */
+export function candidates(field: string, statements: readonly Statement[]): Statement[] {
+  return statements.filter((statement) => statement.values[field] !== undefined).sort((a, b) => compare(field, a, b));
+}
+
+function winnerOf(field: string, statements: readonly Statement[]): Statement | null {
+  let best: Statement | null = null;
+  for (const statement of statements) {
+    if (statement.values[field] === undefined) continue;
+    if (!best || compare(field, statement, best) < 0) best = statement;
+  }
+  return best;
+}
+
+/** Below zero: `a` outranks `b`. Policy first, then the later change; the rest only makes it certain. */
+function compare(field: string, a: Statement, b: Statement): number {
+  return (
+    rank(field, b) - rank(field, a) ||
+    changedAt(field, b) - changedAt(field, a) ||
+    a.streamId - b.streamId ||
+    a.no - b.no ||
+    a.mappingId - b.mappingId ||
+    (a.output < b.output ? -1 : a.output > b.output ? 1 : 0)
+  );
+}
+
+function rank(field: string, statement: Statement): number {
+  if (isBlank(field, statement)) return -1;
+  const policy = statement.conflict(field);
+  if (statement.platform) return policy === 'platform_wins' ? 2 : 0;
+  return policy === 'source_wins' ? 1 : 0;
+}
+
+/** A field that was empty from the start says nothing against anyone; one that was emptied is a change. */
+const isBlank = (field: string, statement: Statement): boolean =>
+  statement.values[field] === null && statement.changed?.[field] === undefined;
+
+/** Epoch milliseconds of a field's last change in a statement. */
+export const changedAt = (field: string, statement: Statement): number => statement.changed?.[field] ?? statement.since;
+
+/**
+ * Change times after new values came: fields whose value differs take `at`.
+ * A value that was there and is gone counts as emptied.
+ */
+export function changesOf(
+  before: { readonly values: Values; readonly changed: Readonly<Record<string, number>> | null },
+  after: Values,
+  at: number,
+): Record<string, number> | null {
+  let changed: Record<string, number> | null = before.changed ? { ...before.changed } : null;
+  const fields = new Set([...Object.keys(before.values), ...Object.keys(after)]);
+  for (const field of fields) {
+    if (same(before.values[field], after[field])) continue;
+    changed ??= {};
+    changed[field] = at;
+  }
+  return changed;
+}
+
+/** Equality of values as mappings give them. */
+export function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  return stable(a) === stable(b);
+}
+
+/** JSON with sorted keys. */
+export function stable(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : inner,
+  );
+}

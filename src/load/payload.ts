@@ -1,0 +1,55 @@
+/**
+ * Raw bytes of records, compressed per page: `count` parts, each with its length before it, record after record.
+ * Lengths are unsigned 32-bit little-endian.
+ */
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+const U32 = 4;
+
+export type Payload = { readonly compressed: Uint8Array; readonly bytes: number };
+
+/** Packs records; their slots are their places in `records`. */
+export async function pack(records: readonly (readonly Uint8Array[])[]): Promise<Payload> {
+  let bytes = 0;
+  for (const parts of records) {
+    bytes += U32;
+    for (const part of parts) bytes += U32 + part.length;
+  }
+  if (bytes === 0) return { compressed: new Uint8Array(), bytes };
+  const flat = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const parts of records) {
+    at = flat.writeUInt32LE(parts.length, at);
+    for (const part of parts) {
+      at = flat.writeUInt32LE(part.length, at);
+      flat.set(part, at);
+      at += part.length;
+    }
+  }
+  return { compressed: await compress(flat, LEVEL), bytes };
+}
+
+/** All records of a payload, by slot. */
+export async function unpack(compressed: Uint8Array): Promise<Uint8Array[][]> {
+  if (compressed.length === 0) return [];
+  const flat = await decompress(compressed);
+  const records: Uint8Array[][] = [];
+  let at = 0;
+  while (at < flat.length) {
+    const parts: Uint8Array[] = [];
+    let left = flat.readUInt32LE(at);
+    at += U32;
+    for (; left > 0; left -= 1) {
+      const length = flat.readUInt32LE(at);
+      at += U32;
+      parts.push(flat.subarray(at, at + length));
+      at += length;
+    }
+    records.push(parts);
+  }
+  return records;
+}

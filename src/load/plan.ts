@@ -1,0 +1,117 @@
+/**
+ * What a page means for its records and entities, decided before anything is written: which records are new, changed,
+ * stale or dead letters, and which entity each output is about.
+ */
+import type { EntityName } from '../canonical/entities.ts';
+import type { EntityOutput, RecordProblem, StockOutput } from '../mapping/types.ts';
+import { RECORD_STATE } from '../store/schema.ts';
+import type { IdBlocks } from '../store/store.ts';
+import type { ContributionRow } from './evaluate.ts';
+import type { Matches } from './match.ts';
+import type { Candidate, Tagged } from './types.ts';
+
+/** The stored state of a record. */
+export type RecordRow = {
+  no: number;
+  external_id: string;
+  hash: Uint8Array;
+  page_id: number;
+  slot: number;
+  version: number | null;
+  mapping_set: number;
+  state: number;
+  scope: string;
+  /** Epoch milliseconds of the page that brought this version. */
+  observed: number;
+};
+
+export type PlannedOutput = {
+  readonly output: Tagged<EntityOutput>;
+  readonly entityId: number;
+  readonly isNew: boolean;
+  readonly prior: ContributionRow | null;
+};
+
+export type RecordPlan = {
+  readonly candidate: Candidate;
+  readonly slot: number;
+  readonly no: number;
+  readonly existing: RecordRow | null;
+  readonly state: number;
+  readonly entities: readonly PlannedOutput[];
+  readonly stock: readonly Tagged<StockOutput>[];
+  readonly withdrawn: readonly ContributionRow[];
+};
+
+export type DeadRecord = { readonly candidate: Candidate; readonly slot: number; readonly existing: RecordRow | null; readonly problems: readonly RecordProblem[] };
+
+/** Whether what arrives is older than what is stored. Equal version: the later observation wins. */
+export function isStale(stored: { version: number | null; observed: number }, arriving: { version: number | null }, observedAt: number): boolean {
+  if (stored.version !== null && arriving.version !== null && stored.version !== arriving.version) {
+    return arriving.version < stored.version;
+  }
+  return observedAt < stored.observed;
+}
+
+/** Keys to look up for a record's outputs. */
+export function wantKeys(matches: Matches, candidate: Candidate, prior: readonly ContributionRow[]): void {
+  if (candidate.outcome.kind !== 'mapped') return;
+  for (const output of candidate.outcome.entities) {
+    if (priorOf(prior, output)) continue;
+    for (const key of output.match) matches.want(output.entity, key.field, key.value);
+  }
+  for (const { variant } of candidate.outcome.stock) {
+    if (variant.kind === 'match') matches.want(variant.entity, variant.field, variant.value);
+  }
+}
+
+export const priorOf = (prior: readonly ContributionRow[], output: Tagged<EntityOutput>): ContributionRow | null =>
+  prior.find((row) => row.mapping_id === output.mappingId && row.output === output.key && row.entity === output.entity) ?? null;
+
+/** Decides the entities of a mapped record; all or nothing. */
+export function planOutputs(
+  matches: Matches,
+  ids: IdBlocks,
+  outputs: readonly Tagged<EntityOutput>[],
+  stock: readonly Tagged<StockOutput>[],
+  prior: readonly ContributionRow[],
+): { readonly planned: readonly PlannedOutput[] } | { readonly problems: readonly RecordProblem[] } {
+  const found = outputs.map((output) => ({ output, prior: priorOf(prior, output), hits: hitsOf(matches, output) }));
+  const problems = [
+    ...found.flatMap((one) => (one.prior || one.hits.length < 2 ? [] : [ambiguous(one.output.key, one.output.entity, one.output.match.map((key) => `${key.field} ${key.value}`).join(', '), one.hits)])),
+    ...stock.flatMap((one) => {
+      const { variant } = one;
+      if (variant.kind !== 'match') return [];
+      const hits = matches.hits(variant.entity, variant.field, variant.value);
+      return hits.length < 2 ? [] : [ambiguous(one.key, variant.entity, `${variant.field} ${variant.value}`, hits)];
+    }),
+  ];
+  if (problems.length > 0) return { problems };
+  const planned = found.map(({ output, prior, hits }): PlannedOutput => {
+    const entityId = prior?.entity_id ?? hits[0] ?? ids.next();
+    const isNew = !prior && hits.length === 0;
+    if (isNew) for (const key of output.match) matches.created(output.entity, key.field, key.value, entityId);
+    return { output, entityId, isNew, prior };
+  });
+  return { planned };
+}
+
+/** All entities that any of an output's keys finds. */
+function hitsOf(matches: Matches, output: Tagged<EntityOutput>): readonly number[] {
+  if (output.match.length === 1) {
+    const [key] = output.match;
+    return key ? matches.hits(output.entity, key.field, key.value) : [];
+  }
+  return [...new Set(output.match.flatMap((key) => matches.hits(output.entity, key.field, key.value)))];
+}
+
+const ambiguous = (key: string, entity: EntityName, by: string, hits: readonly number[]): RecordProblem => ({
+  field: key,
+  pointer: '',
+  code: 'ERR_LOAD_MATCH_AMBIGUOUS',
+  message: `${hits.length} ${entity} entities match ${by}; guessing between them is not allowed`,
+});
+
+/** State a record is in after its outcome. */
+export const stateOf = (candidate: Candidate): number =>
+  candidate.outcome.kind === 'filtered' ? RECORD_STATE.filtered : candidate.outcome.kind === 'deleted' ? RECORD_STATE.deleted : RECORD_STATE.live;

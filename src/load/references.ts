@@ -1,0 +1,108 @@
+/**
+ * References by key: resolved when the target is known, kept waiting when it is not, and resolved in the transaction
+ * that creates the target.
+ */
+import { ENTITIES, type EntityName } from '../canonical/entities.ts';
+import type { ReferenceValue } from '../mapping/types.ts';
+import { tableOf } from '../store/columns.ts';
+import { numbers, sql, texts, type Tx } from '../store/store.ts';
+import type { LoadStream } from './types.ts';
+
+export type KeyReference = Exclude<ReferenceValue, { kind: 'output' }>;
+
+/** A reference field of an entity whose winning value is a key. */
+export type Pending = { readonly entity: EntityName; readonly entityId: number; readonly field: string; readonly to: KeyReference };
+
+/** Something of this page that waiting references may be meant for. */
+export type Target = { readonly entity: EntityName; readonly id: number; readonly key: string; readonly value: string };
+
+const keyName = (stream: LoadStream, to: KeyReference): string =>
+  to.kind === 'match' ? `match:${to.field}` : `external:${stream.connectionId}:${to.stream ?? '*'}`;
+const valueOf = (to: KeyReference): string => (to.kind === 'match' ? to.value : to.id);
+
+/** Resolves what can be resolved, by `<entity id>/<field>`; ambiguous keys stay unresolved. */
+export async function resolve(tx: Tx, stream: LoadStream, pending: readonly Pending[], created: readonly Target[]): Promise<Map<string, number>> {
+  const found = new Map<string, Set<number>>();
+  const add = (key: string, id: number) => found.set(key, (found.get(key) ?? new Set()).add(id));
+  const nameOf = (entity: EntityName, key: string, value: string) => `${entity}\u0000${key}\u0000${value}`;
+  for (const target of created) add(nameOf(target.entity, target.key, target.value), target.id);
+  for (const [group, members] of groupBy(pending, (one) => `${one.to.entity}\u0000${keyName(stream, one.to)}`)) {
+    const first = members[0];
+    if (!first) continue;
+    const values = [...new Set(members.map((one) => valueOf(one.to)))];
+    const rows = first.to.kind === 'match' ? await byMatch(tx, stream.tenant, first.to.entity, first.to.field, values) : await byExternalId(tx, stream, first.to.entity, first.to.stream, values);
+    for (const row of rows) add(`${group}\u0000${row.value}`, row.id);
+  }
+  const resolved = new Map<string, number>();
+  for (const one of pending) {
+    const hits = found.get(nameOf(one.to.entity, keyName(stream, one.to), valueOf(one.to)));
+    const [only] = hits ?? [];
+    if (only !== undefined && hits?.size === 1) resolved.set(`${one.entityId}/${one.field}`, only);
+  }
+  return resolved;
+}
+
+type Hit = { value: string; id: number };
+
+function byMatch(tx: Tx, tenant: number, entity: EntityName, field: string, values: readonly string[]): Promise<Hit[]> {
+  const key = sql.identifier(`${field}_key`);
+  return tx.rows(sql`select ${key} as value, id from ${sql.identifier(tableOf(entity))}
+    where tenant = ${tenant} and ${key} = any(${texts(values)}) and merged_into is null`);
+}
+
+function byExternalId(tx: Tx, stream: LoadStream, entity: EntityName, name: string | null, values: readonly string[]): Promise<Hit[]> {
+  return tx.rows(sql`select r.external_id as value, c.entity_id as id from stream s
+    join record r on r.stream_id = s.id and r.external_id = any(${texts(values)})
+    join contribution c on c.stream_id = r.stream_id and c.no = r.no and c.entity = ${entity} and c.state = 'live'
+    where s.connection_id = ${stream.connectionId} and (${name}::text is null or s.name = ${name}::text)`);
+}
+
+/** Remembers references by key, resolved or not; replaces what the same fields referred to before. */
+export async function remember(tx: Tx, stream: LoadStream, pending: readonly Pending[], resolved: ReadonlyMap<string, number>): Promise<void> {
+  if (pending.length === 0) return;
+  const rows = pending.map((one) => ({
+    entity: one.entity,
+    entity_id: one.entityId,
+    field: one.field,
+    target: one.to.entity,
+    key: keyName(stream, one.to),
+    value: valueOf(one.to),
+    target_id: resolved.get(`${one.entityId}/${one.field}`) ?? null,
+  }));
+  await tx.rows(sql`
+    insert into reference (tenant, entity, entity_id, field, target, key, value, target_id)
+    select ${stream.tenant}, n.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as n(entity text, entity_id bigint, field text, target text, key text, value text, target_id bigint)
+    on conflict (entity_id, field) do update set target = excluded.target, key = excluded.key, value = excluded.value, target_id = excluded.target_id`);
+}
+
+/** Resolves references that waited for these targets; returns the entities whose rows changed. */
+export async function settle(tx: Tx, stream: LoadStream, targets: readonly Target[], at: string): Promise<readonly { entity: EntityName; id: number }[]> {
+  if (targets.length === 0) return [];
+  const [any] = await tx.rows<{ some: boolean }>(sql`select exists (select 1 from reference where tenant = ${stream.tenant} and target_id is null) as some`);
+  if (!any?.some) return [];
+  const settled = await tx.rows<{ entity: EntityName; entity_id: number; field: string; target_id: number }>(sql`
+    update reference r set target_id = n.id
+    from (select target, key, value, min(id) as id from jsonb_to_recordset(${JSON.stringify(targets.map((one) => ({ target: one.entity, key: one.key, value: one.value, id: one.id })))}::jsonb)
+            as t(target text, key text, value text, id bigint) group by 1, 2, 3 having count(distinct id) = 1) n
+    where r.tenant = ${stream.tenant} and r.target_id is null and r.target = n.target and r.key = n.key and r.value = n.value
+    returning r.entity, r.entity_id, r.field, r.target_id`);
+  for (const [, members] of groupBy(settled, (one) => `${one.entity}.${one.field}`)) {
+    const first = members[0];
+    if (!first || !(first.field in ENTITIES[first.entity].fields)) continue;
+    await tx.rows(sql`update ${sql.identifier(tableOf(first.entity))} t set ${sql.identifier(`${first.field}_id`)} = n.target, updated_at = ${at}::timestamptz
+      from unnest(${numbers(members.map((one) => one.entity_id))}, ${numbers(members.map((one) => one.target_id))}) as n(id, target) where t.id = n.id`);
+  }
+  return settled.map((one) => ({ entity: one.entity, id: one.entity_id }));
+}
+
+function groupBy<T>(all: readonly T[], by: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const key = by(one);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return groups;
+}

@@ -1,0 +1,145 @@
+/** Canonical rows on their way into the store: COPY lines for new ones, one statement per entity for changed ones. */
+import { ENTITIES, type EntityName, type Field } from '../canonical/entities.ts';
+import { NORMALISERS } from '../canonical/normalise.ts';
+import { columnOf, matchFields, tableOf } from '../store/columns.ts';
+import { copyJson, copyPlain, copyText } from '../store/copy.ts';
+import { numbers, sql, type SQL, type Tx } from '../store/store.ts';
+
+/** A row's values by field; references are ids. */
+export type RowValues = Readonly<Record<string, unknown>>;
+
+type Shape = {
+  readonly table: string;
+  readonly fields: readonly { readonly name: string; readonly column: string; readonly field: Field; readonly encode: (value: never) => string }[];
+  readonly keys: readonly { readonly field: string; readonly column: string; readonly normalise: (value: string) => string }[];
+  readonly columns: readonly string[];
+};
+
+const shapes = new Map<EntityName, Shape>();
+
+function shapeOf(entity: EntityName): Shape {
+  const known = shapes.get(entity);
+  if (known) return known;
+  const fields = Object.entries(ENTITIES[entity].fields).map(([name, field]) => ({ name, column: columnOf(name, field), field, encode: encoderOf(field) }));
+  const keys = matchFields(entity).map((field) => {
+    const kind = ENTITIES[entity].fields[field]?.match;
+    if (!kind) throw new Error(`${entity}.${field} is no match field`);
+    return { field, column: `${field}_key`, normalise: NORMALISERS[kind] };
+  });
+  const shape: Shape = {
+    table: tableOf(entity),
+    fields,
+    keys,
+    columns: ['id', 'tenant', ...fields.map((one) => one.column), ...keys.map((one) => one.column), 'created_at', 'updated_at', 'archived_at'],
+  };
+  shapes.set(entity, shape);
+  return shape;
+}
+
+function encoderOf(field: Field): (value: never) => string {
+  if (field.type === 'json' || field.type === 'list') return copyJson;
+  if (field.type === 'text') return copyText;
+  return copyPlain;
+}
+
+/** Normalised match key of a value; `null` when it is blank. */
+export function keyOf(entity: EntityName, field: string, value: unknown): string | null {
+  const key = shapeOf(entity).keys.find((one) => one.field === field);
+  if (!key || typeof value !== 'string') return null;
+  return key.normalise(value) || null;
+}
+
+export const keyFields = (entity: EntityName): readonly string[] => shapeOf(entity).keys.map((one) => one.field);
+
+/** One COPY line of a new row. */
+export function insertLine(entity: EntityName, id: number, tenant: number, values: RowValues, at: string): string {
+  const shape = shapeOf(entity);
+  let line = `${id}\t${tenant}`;
+  for (const { name, encode } of shape.fields) line += `\t${encode(values[name] as never)}`;
+  for (const { field, normalise } of shape.keys) {
+    const value = values[field];
+    line += `\t${copyText(typeof value === 'string' ? normalise(value) || null : null)}`;
+  }
+  return `${line}\t${at}\t${at}\t\\N\n`;
+}
+
+export const insertRows = (tx: Tx, entity: EntityName, lines: readonly string[]): Promise<void> =>
+  tx.copy(shapeOf(entity).table, shapeOf(entity).columns, lines.join(''));
+
+/** A stored row, with its values by field as mappings give them. */
+export type StoredRow = { readonly id: number; readonly values: Record<string, unknown>; readonly archived: boolean };
+
+export async function readRows(tx: Tx, entity: EntityName, ids: readonly number[]): Promise<Map<number, StoredRow>> {
+  if (ids.length === 0) return new Map();
+  const shape = shapeOf(entity);
+  const picked = shape.fields.map(({ column, field }) => asText(column, field));
+  const rows = await tx.rows<{ id: number; archived: boolean } & Record<string, unknown>>(
+    sql`select id, archived_at is not null as archived, ${sql.join(picked, sql`, `)} from ${sql.identifier(shape.table)} where id = any(${numbers(ids)})`,
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { id: row.id, archived: row.archived, values: Object.fromEntries(shape.fields.map(({ name, column }) => [name, row[column] ?? null])) },
+    ]),
+  );
+}
+
+/** Columns whose driver value is not what mappings give are read as text of that form. */
+function asText(column: string, field: Field): SQL {
+  const name = sql.identifier(column);
+  if (field.type === 'timestamp') return sql`to_char(${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${name}`;
+  if (field.type === 'date' || field.type === 'decimal') return sql`${name}::text as ${name}`;
+  return sql`${name}`;
+}
+
+/** Writes changed rows whole. `archived`: when it was archived, or `null`. */
+export async function updateRows(
+  tx: Tx,
+  entity: EntityName,
+  rows: readonly { readonly id: number; readonly values: RowValues; readonly archived: boolean }[],
+  at: string,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const shape = shapeOf(entity);
+  const payload = rows.map(({ id, values, archived }) => {
+    const row: Record<string, unknown> = { id, archived };
+    for (const { name, column } of shape.fields) row[column] = values[name] ?? null;
+    for (const { field, column } of shape.keys) row[column] = keyOf(entity, field, values[field]);
+    return row;
+  });
+  const table = sql.identifier(shape.table);
+  const names = [...shape.fields.map((one) => one.column), ...shape.keys.map((one) => one.column)];
+  const definitions = [
+    sql`id bigint`,
+    sql`archived boolean`,
+    ...shape.fields.map(({ column, field }) => sql`${sql.identifier(column)} ${sql.raw(sqlType(field))}`),
+    ...shape.keys.map(({ column }) => sql`${sql.identifier(column)} text`),
+  ];
+  await tx.rows(sql`
+    update ${table} as t set ${sql.join(names.map((name) => sql`${sql.identifier(name)} = n.${sql.identifier(name)}`), sql`, `)},
+      updated_at = ${at}::timestamptz,
+      archived_at = case when n.archived then coalesce(t.archived_at, ${at}::timestamptz) end
+    from jsonb_to_recordset(${JSON.stringify(payload)}::jsonb) as n(${sql.join(definitions, sql`, `)})
+    where t.id = n.id`);
+}
+
+function sqlType(field: Field): string {
+  switch (field.type) {
+    case 'text':
+      return 'text';
+    case 'integer':
+    case 'reference':
+      return 'bigint';
+    case 'decimal':
+      return 'numeric';
+    case 'boolean':
+      return 'boolean';
+    case 'timestamp':
+      return 'timestamptz';
+    case 'date':
+      return 'date';
+    case 'json':
+    case 'list':
+      return 'jsonb';
+  }
+}

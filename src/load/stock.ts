@@ -1,0 +1,177 @@
+/**
+ * Stock is a ledger: figures of a source become movements, a level is their sum. The authority of a level is the
+ * connection that first set it (and may speak for stock); what others report is an observation, shown as drift.
+ * A figure is true as of its time T; an older T never applies.
+ */
+import { numbers, sql, texts, type IdBlocks, type Tx } from '../store/store.ts';
+import type { LoadStream } from './types.ts';
+
+/** A source's figure for a variant at a location. */
+export type Figure = {
+  readonly variantId: number;
+  readonly location: string;
+  readonly quantity: number;
+  /** Epoch milliseconds, the source's clock skew taken off. */
+  readonly asOf: number;
+  readonly no: number;
+};
+
+/** A figure for a variant that is not known yet. */
+export type WaitingFigure = {
+  readonly no: number;
+  readonly output: string;
+  readonly key: string;
+  readonly value: string;
+  readonly location: string;
+  readonly quantity: number;
+  readonly asOf: number;
+};
+
+type LevelRow = { variant_id: number; location: string; quantity: number; committed: number; as_of: number; stream_id: number | null; connection_id: number | null };
+
+const levelKey = (variantId: number, location: string): string => `${variantId}/${location}`;
+
+/**
+ * Applies figures. `isNewVariant` tells that no level can exist yet, which spares the look-up.
+ * @returns variants whose level changed.
+ */
+export async function applyFigures(
+  tx: Tx,
+  ids: IdBlocks,
+  stream: LoadStream,
+  pageId: number,
+  figures: readonly Figure[],
+  isNewVariant: (id: number) => boolean,
+): Promise<readonly number[]> {
+  const latest = new Map<string, Figure>();
+  for (const figure of figures) {
+    const key = levelKey(figure.variantId, figure.location);
+    const other = latest.get(key);
+    if (!other || figure.asOf >= other.asOf) latest.set(key, figure);
+  }
+  const known = [...latest.values()].filter((figure) => !isNewVariant(figure.variantId));
+  const levels = await lockLevels(tx, known);
+  const created: Figure[] = [];
+  const changed: { figure: Figure; delta: number }[] = [];
+  const observed: Figure[] = [];
+  for (const [key, figure] of latest) {
+    const level = levels.get(key);
+    if (!level) {
+      (stream.stockAuthority ? created : observed).push(figure);
+    } else if (level.connection_id === stream.connectionId || (level.connection_id === null && level.stream_id !== null)) {
+      if (figure.asOf >= level.as_of) changed.push({ figure, delta: figure.quantity - level.quantity });
+    } else observed.push(figure);
+  }
+  await insertLevels(tx, ids, stream, pageId, created);
+  await setLevels(tx, ids, stream, pageId, changed);
+  await observe(tx, stream, observed);
+  return [...created.map((figure) => figure.variantId), ...changed.flatMap((one) => (one.delta === 0 ? [] : [one.figure.variantId]))];
+}
+
+async function lockLevels(tx: Tx, figures: readonly Figure[]): Promise<Map<string, LevelRow>> {
+  if (figures.length === 0) return new Map();
+  const rows = await tx.rows<LevelRow>(sql`
+    select l.variant_id, l.location, l.quantity, l.committed, (extract(epoch from l.as_of) * 1000)::bigint as as_of, l.stream_id, s.connection_id
+    from stock_level l left join stream s on s.id = l.stream_id
+    where l.variant_id = any(${numbers([...new Set(figures.map((one) => one.variantId))])})
+      and l.location = any(${texts([...new Set(figures.map((one) => one.location))])})
+    order by l.variant_id, l.location for update of l`);
+  return new Map(rows.map((row) => [levelKey(row.variant_id, row.location), row]));
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+async function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, figures: readonly Figure[]): Promise<void> {
+  if (figures.length === 0) return;
+  let levels = '';
+  let movements = '';
+  for (const { variantId, location, quantity, asOf, no } of figures) {
+    const at = iso(asOf);
+    const code = location.replace(/[\\\n\r\t]/g, (character) => `\\${character === '\n' ? 'n' : character === '\r' ? 'r' : character === '\t' ? 't' : '\\'}`);
+    levels += `${variantId}\t${code}\t${stream.tenant}\t${quantity}\t${at}\t${stream.id}\t${no}\n`;
+    movements += `${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`;
+  }
+  await tx.copy('stock_level', ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'], levels);
+  await tx.copy('stock_movement', ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'], movements);
+}
+
+/** Sets levels; sales the authority has counted by then are no longer taken off beside its figure. */
+async function setLevels(
+  tx: Tx,
+  ids: IdBlocks,
+  stream: LoadStream,
+  pageId: number,
+  changes: readonly { readonly figure: Figure; readonly delta: number }[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  const rows = changes.map(({ figure, delta }) => ({ id: delta === 0 ? null : ids.next(), variant_id: figure.variantId, location: figure.location, delta, as_of: iso(figure.asOf), no: figure.no }));
+  const input = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, delta bigint, as_of timestamptz, no bigint)`;
+  await tx.rows(sql`
+    insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
+    select n.id, ${stream.tenant}, n.variant_id, n.location, n.delta, 'set', ${pageId}, n.no, n.as_of from ${input} where n.id is not null`);
+  await tx.rows(sql`
+    with confirmed as (
+      update reservation r set state = 'confirmed' from ${input}
+      where r.variant_id = n.variant_id and r.location = n.location and r.state = 'committed' and r.committed_at <= n.as_of
+      returning r.variant_id, r.location, r.quantity)
+    update stock_level l set quantity = l.quantity + n.delta, as_of = n.as_of, stream_id = ${stream.id}, no = n.no,
+      committed = l.committed - coalesce((select sum(c.quantity) from confirmed c where c.variant_id = l.variant_id and c.location = l.location), 0)
+    from ${input} where l.variant_id = n.variant_id and l.location = n.location`);
+}
+
+async function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): Promise<void> {
+  if (figures.length === 0) return;
+  const rows = figures.map((one) => ({ variant_id: one.variantId, location: one.location, quantity: one.quantity, as_of: iso(one.asOf), no: one.no }));
+  await tx.rows(sql`
+    insert into stock_observation (variant_id, location, stream_id, tenant, quantity, as_of, no)
+    select n.variant_id, n.location, ${stream.id}, ${stream.tenant}, n.quantity, n.as_of, n.no
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(variant_id bigint, location text, quantity bigint, as_of timestamptz, no bigint)
+    on conflict (variant_id, location, stream_id) do update set quantity = excluded.quantity, as_of = excluded.as_of, no = excluded.no
+    where excluded.as_of >= stock_observation.as_of`);
+}
+
+/** Keeps figures until their variant turns up. */
+export async function keepWaiting(tx: Tx, stream: LoadStream, pageId: number, figures: readonly WaitingFigure[]): Promise<void> {
+  if (figures.length === 0) return;
+  const rows = figures.map((one) => ({ ...one, as_of: iso(one.asOf) }));
+  await tx.rows(sql`
+    insert into stock_waiting (tenant, stream_id, no, output, key, value, location, quantity, as_of, page_id)
+    select ${stream.tenant}, ${stream.id}, n.no, n.output, n.key, n.value, n.location, n.quantity, n.as_of, ${pageId}
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as n(no bigint, output text, key text, value text, location text, quantity bigint, as_of timestamptz)
+    on conflict (stream_id, no, output) do update set key = excluded.key, value = excluded.value, location = excluded.location,
+      quantity = excluded.quantity, as_of = excluded.as_of, page_id = excluded.page_id`);
+}
+
+/** Figures that waited for variants carrying these keys, taken out by the stream they came from. */
+export async function takeWaiting(tx: Tx, tenant: number, field: string, values: readonly string[]) {
+  if (values.length === 0) return [];
+  const [any] = await tx.rows<{ some: boolean }>(sql`select exists (select 1 from stock_waiting where tenant = ${tenant}) as some`);
+  if (!any?.some) return [];
+  return tx.rows<{ stream_id: number; no: number; value: string; location: string; quantity: number; as_of: number; connection_id: number; stock_authority: boolean }>(sql`
+    with taken as (
+      delete from stock_waiting where tenant = ${tenant} and key = ${field} and value = any(${texts(values)})
+      returning stream_id, no, value, location, quantity, as_of)
+    select t.stream_id, t.no, t.value, t.location, t.quantity, (extract(epoch from t.as_of) * 1000)::bigint as as_of, s.connection_id, c.stock_authority
+    from taken t join stream s on s.id = t.stream_id join connection c on c.id = s.connection_id order by t.as_of`);
+}
+
+/** Levels last set by records that are gone are taken back to zero, as movements. */
+export async function withdrawFigures(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, nos: readonly number[], at: number): Promise<readonly number[]> {
+  if (nos.length === 0) return [];
+  await tx.rows(sql`delete from stock_waiting where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+  await tx.rows(sql`delete from stock_observation where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+  const levels = await tx.rows<{ variant_id: number; location: string; quantity: number; no: number }>(
+    sql`select variant_id, location, quantity, no from stock_level where tenant = ${stream.tenant} and stream_id = ${stream.id} and no = any(${numbers(nos)}) and quantity <> 0 order by 1, 2 for update`,
+  );
+  if (levels.length === 0) return [];
+  const rows = levels.map((level) => ({ ...level, id: ids.next() }));
+  await tx.rows(sql`
+    with n as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, quantity bigint, no bigint)),
+    moved as (
+      insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
+      select id, ${stream.tenant}, variant_id, location, -quantity, 'withdrawn', ${pageId}, no, ${iso(at)}::timestamptz from n)
+    update stock_level l set quantity = 0, as_of = greatest(l.as_of, ${iso(at)}::timestamptz) from n
+    where l.variant_id = n.variant_id and l.location = n.location`);
+  return levels.map((level) => level.variant_id);
+}

@@ -1,0 +1,116 @@
+/** What the load room is given and what it gives back. */
+import type { EntityName } from '../canonical/entities.ts';
+import type { Cursor, JsonObject, Window } from '../connector/contract.ts';
+import type { Conflict, EntityOutput, MapResult, RecordProblem, StockOutput } from '../mapping/types.ts';
+
+/** A stream as the loader knows it. */
+export type LoadStream = {
+  readonly tenant: number;
+  readonly id: number;
+  readonly connectionId: number;
+  /** `complete`: an absent field is gone. `patch`: absent means no opinion. */
+  readonly mode: 'complete' | 'patch';
+  readonly stockAuthority: boolean;
+  readonly clockSkewMs: number;
+};
+
+/** An output of one of the stream's mappings. */
+export type Tagged<Output> = Output & { readonly mappingId: number };
+
+/** What all mappings of a stream together say about one record. */
+export type RecordOutcome =
+  | { readonly kind: 'mapped'; readonly entities: readonly Tagged<EntityOutput>[]; readonly stock: readonly Tagged<StockOutput>[] }
+  | Exclude<Simplified<MapResult>, { kind: 'mapped' }>;
+
+type Simplified<Result> = Result extends { kind: infer Kind }
+  ? Omit<Result, 'id' | 'version'> & { readonly kind: Kind }
+  : never;
+
+/** Mappings and policy of a stream, registered in the store. */
+export type MappingSet = {
+  readonly id: number;
+  readonly groupBy: string | null;
+  /** Maps a decoded record. `id` and `version` as the first mapping that gives them says. */
+  readonly map: (parts: readonly Uint8Array[], context: JsonObject, position: number) => MappedRecord;
+  readonly conflict: (mappingId: number, entity: EntityName, field: string) => Conflict;
+};
+
+export type MappedRecord = { readonly id: string | null; readonly version: number | null; readonly outcome: RecordOutcome };
+
+/** A record of a page that is not known to be unchanged. */
+export type Candidate = {
+  /** External id; `null` only when it could not be told (then it is a dead letter). */
+  readonly id: string | null;
+  readonly hash: Uint8Array;
+  readonly parts: readonly Uint8Array[];
+  readonly version: number | null;
+  readonly position: number;
+  readonly outcome: RecordOutcome;
+};
+
+/** A record whose bytes are those that last ended loaded (or filtered) under the same mapping set. */
+export type Recognised = { readonly no: number; readonly filtered: boolean; readonly position: number };
+
+/** A delete the source reported, or one by absence (`no` known, no longer counted as read). */
+export type Gone = { readonly id: string; readonly version: number | null };
+
+export type PreparedPage = {
+  readonly candidates: readonly Candidate[];
+  readonly recognised: readonly Recognised[];
+  readonly tombstones: readonly Gone[];
+  readonly problems: readonly { readonly message: string; readonly position: number | null }[];
+  /** Rows the source had, where records are groups of rows. */
+  readonly rows: number;
+  readonly window: Window;
+  readonly complete: boolean;
+  readonly observedAt: Date;
+  readonly context: JsonObject;
+  readonly next: Cursor | null;
+};
+
+/** The run's right to write: pages move its sequence under the lease epoch, or nothing is written. */
+export type Fence = { readonly runId: number; readonly epoch: number; readonly seq: number };
+
+export type Counts = {
+  read: number;
+  rows: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  skipped: number;
+  deadLettered: number;
+  deleted: number;
+  tombstones: number;
+  skippedBy: Record<string, number>;
+  /** `product.created` … */
+  entities: Record<string, number>;
+};
+
+export const noCounts = (): Counts => ({
+  read: 0,
+  rows: 0,
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  skipped: 0,
+  deadLettered: 0,
+  deleted: 0,
+  tombstones: 0,
+  skippedBy: {},
+  entities: {},
+});
+
+export const count = (of: Record<string, number>, key: string, by = 1): void => {
+  of[key] = (of[key] ?? 0) + by;
+};
+
+/** What a committed page did; the run's known records are brought up to date from it. */
+export type PageOutcome = {
+  readonly counts: Counts;
+  readonly pageId: number;
+  /** Records whose content is now `hash`; `hash` null: not to be recognised by content. */
+  readonly learned: readonly { readonly id: string; readonly no: number; readonly hash: Uint8Array; readonly oldHash: Uint8Array | null; readonly filtered: boolean }[];
+  readonly deadLetters: readonly { readonly position: number; readonly id: string | null; readonly problems: readonly RecordProblem[] }[];
+  /** Why nothing may be deleted by absence in this window; `null`: nothing speaks against it. */
+  readonly tainted: string | null;
+};
