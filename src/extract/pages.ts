@@ -1,0 +1,84 @@
+/** Pages as the run takes them: framed into logical records, hashed, one read ahead. */
+import type { Json, JsonObject, Page, ReadRequest, Source, StreamDeclaration } from '../connector/contract.ts';
+import { frame } from './frame.ts';
+import { HASH_BYTES, makeHasher } from './hash.ts';
+
+/** What one mapping call receives: a record with its children or the rows grouped with it. */
+export type LogicalRecord = {
+  /** Raw bytes of its parts, in order; mostly one. */
+  readonly parts: readonly Uint8Array[];
+  /** External id; `null`: the mapping's key decides (files). */
+  readonly id: string | null;
+  readonly version: number | null;
+  /** Line or place of the first part, from 1. */
+  readonly position: number;
+};
+
+/** A page between the connector and the framing: its parts joined, not hashed yet. */
+export type FramedPage = Omit<Page, 'records'> & {
+  readonly records: readonly LogicalRecord[];
+  /** Source records (rows) the logical ones were made of. */
+  readonly rows: number;
+};
+
+export type ExtractedPage = FramedPage & {
+  /** 16 bytes per record, in the order of `records`. */
+  readonly hashes: Uint8Array;
+};
+
+export type ReadPagesOptions = {
+  readonly source: Source;
+  readonly stream: StreamDeclaration;
+  readonly request: ReadRequest;
+  /** The connector's `decode`; absent: raw bytes are JSON. */
+  readonly decode?: ((parts: readonly Uint8Array[], context: JsonObject) => Json) | undefined;
+  /** For spill files while records are joined. */
+  readonly scratchDir: string;
+};
+
+/** Reads a stream from the request's cursor on. Closing the generator stops the reading. */
+export async function* readPages(options: ReadPagesOptions): AsyncGenerator<ExtractedPage> {
+  const { request, stream } = options;
+  const isFramed = request.groupBy !== null || stream.children === true;
+  const pages = isFramed ? frame(options) : plainPages(options);
+  for await (const page of readAhead(pages)) yield withHashes(page, options);
+}
+
+async function* plainPages({ source, request }: ReadPagesOptions): AsyncGenerator<FramedPage> {
+  for await (const page of source.read(request)) {
+    const records = page.records.map(({ raw, id, version, position }) => ({ parts: [raw], id, version, position }));
+    yield { ...page, records, rows: records.length };
+  }
+}
+
+function withHashes(page: FramedPage, { decode, stream }: ReadPagesOptions): ExtractedPage {
+  const hashes = new Uint8Array(page.records.length * HASH_BYTES);
+  const hasher = makeHasher({ context: page.context, isJson: decode === undefined, volatilePaths: stream.volatilePaths });
+  page.records.forEach((record, at) => hasher.write(record.parts, hashes, at * HASH_BYTES));
+  return { ...page, hashes };
+}
+
+/** The hash of the record at `at`, as a view. */
+export function hashAt(page: ExtractedPage, at: number): Uint8Array {
+  return page.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+}
+
+/** Asks for the next page while the last one is in use: one page ahead, no more. */
+export async function* readAhead<T>(pages: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = pages[Symbol.asyncIterator]();
+  const ask = () => {
+    const next = iterator.next();
+    next.catch(() => {}); // Told when it is awaited; until then it must not count as unhandled.
+    return next;
+  };
+  let next = ask();
+  try {
+    for (let page = await next; page.done !== true; page = await next) {
+      next = ask();
+      yield page.value;
+    }
+  } finally {
+    await next.catch(() => {});
+    await iterator.return?.();
+  }
+}
