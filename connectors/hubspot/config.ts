@@ -1,0 +1,42 @@
+import { secret, z } from '../../src/connector/index.ts';
+
+const path = z.string().regex(/^\/\S*[^\s/]$/, 'a path such as /crm/v3/objects');
+
+/** Settings of a HubSpot connection. */
+export const config = z.strictObject({
+  auth: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('access_token'), accessToken: secret('service key or token of a private app, pat-…') }),
+    z.strictObject({
+      kind: z.literal('oauth'),
+      clientId: z.string().min(1).describe('client id of the app'),
+      clientSecret: secret('client secret of the app'),
+      refreshToken: secret('refresh token of the installation'),
+    }),
+  ]),
+  portalId: z.int().positive().optional().describe('id of the account; needed for webhooks, which one app receives for all its accounts'),
+  webhookSecret: secret('client secret of the app that sends webhooks; default: that of auth').optional(),
+  previousWebhookSecret: secret('webhook secret that is being rotated out').optional(),
+  baseUrl: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .default('https://api.hubapi.com')
+    .describe('address of the API'),
+  objectsPath: path.default('/crm/v3/objects').describe('path of CRM objects; /crm/objects/2026-09 for the dated API'),
+  associationsPath: path.default('/crm/v4/associations').describe('path of associations'),
+  campaignsPath: path.default('/marketing/v3/campaigns').describe('path of marketing campaigns'),
+  tokenPath: path.default('/oauth/v1/token').describe('path tokens are asked at'),
+  properties: z
+    .record(z.enum(['contacts', 'companies', 'deals', 'products']), z.array(z.string().regex(/^[a-z]\w*$/)))
+    .optional()
+    .describe('further properties to read, by stream'),
+  callsPerTenSeconds: z.int().min(1).default(100).describe('100 Free and Starter, 190 Professional and Enterprise'),
+  timeoutMs: z.int().min(1000).default(30_000).describe('longest wait for an answer'),
+});
+
+export type HubSpotConfig = z.infer<typeof config>;
+
+/** Secrets a webhook may be signed with, current first. */
+export function webhookSecrets({ auth, webhookSecret, previousWebhookSecret }: HubSpotConfig): readonly string[] {
+  const current = webhookSecret ?? (auth.kind === 'oauth' ? auth.clientSecret : undefined);
+  return [current, previousWebhookSecret].filter((secret) => secret !== undefined);
+}

@@ -1,0 +1,172 @@
+import { type DeclaredField, declareFields, type StreamDeclaration } from '../../src/connector/index.ts';
+import type { HubSpotConfig } from './config.ts';
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Read by (modified, id) through search, whose index trails the objects by a time nobody documents; lag and overlap are
+ * chosen. Search never shows archived objects: those are listed apart.
+ */
+const object = {
+  mode: 'complete',
+  cursor: 'keyset',
+  visibilityLagMs: MINUTE_MS,
+  overlapMs: 15 * MINUTE_MS,
+  key: ['id'],
+  deletes: ['tombstone', 'absence'],
+  // Search does not return associations, and linking two objects is no change of either.
+  blindFields: ['associations'],
+  // Moved by every write, also by one that changes nothing.
+  volatilePaths: ['updatedAt', 'properties.hs_lastmodifieddate', 'properties.lastmodifieddate'],
+} as const;
+
+const head = { id: 'text', createdAt: 'timestamp', updatedAt: 'timestamp', archived: 'boolean' } as const;
+
+// Every property is a text or null, whatever its kind; the types here say what the text holds.
+const contacts: StreamDeclaration = {
+  ...object,
+  name: 'contacts',
+  about: 'contacts with their company and lifecycle',
+  fields: declareFields({
+    ...head,
+    'properties.email': 'text?',
+    'properties.hs_additional_emails': 'text?',
+    'properties.firstname': 'text?',
+    'properties.lastname': 'text?',
+    'properties.phone': 'text?',
+    'properties.mobilephone': 'text?',
+    'properties.jobtitle': 'text?',
+    'properties.company': 'text?',
+    'properties.website': 'text?',
+    'properties.address': 'text?',
+    'properties.city': 'text?',
+    'properties.state': 'text?',
+    'properties.zip': 'text?',
+    'properties.country': 'text?',
+    'properties.lifecyclestage': 'text?',
+    'properties.hs_lead_status': 'text?',
+    'properties.hubspot_owner_id': 'text?',
+    'properties.hubspotscore': 'decimal?',
+    'properties.hs_analytics_source': 'text?',
+    'properties.hs_analytics_source_data_1': 'text?',
+    'properties.hs_merged_object_ids': 'text?',
+    'properties.createdate': 'timestamp?',
+    'properties.lastmodifieddate': 'timestamp?',
+    'associations.companies': 'list',
+    'associations.deals': 'list',
+  }),
+};
+
+const companies: StreamDeclaration = {
+  ...object,
+  name: 'companies',
+  about: 'companies',
+  fields: declareFields({
+    ...head,
+    'properties.name': 'text?',
+    'properties.domain': 'text?',
+    'properties.website': 'text?',
+    'properties.phone': 'text?',
+    'properties.industry': 'text?',
+    'properties.numberofemployees': 'integer?',
+    'properties.annualrevenue': 'decimal?',
+    'properties.address': 'text?',
+    'properties.city': 'text?',
+    'properties.state': 'text?',
+    'properties.zip': 'text?',
+    'properties.country': 'text?',
+    'properties.lifecyclestage': 'text?',
+    'properties.hubspot_owner_id': 'text?',
+    'properties.hs_merged_object_ids': 'text?',
+    'properties.createdate': 'timestamp?',
+    'properties.hs_lastmodifieddate': 'timestamp?',
+    'associations.contacts': 'list',
+  }),
+};
+
+const deals: StreamDeclaration = {
+  ...object,
+  name: 'deals',
+  about: 'deals with their stage and amount',
+  fields: declareFields({
+    ...head,
+    'properties.dealname': 'text?',
+    'properties.amount': 'decimal?',
+    'properties.deal_currency_code': 'text?',
+    'properties.dealstage': 'text?',
+    'properties.pipeline': 'text?',
+    'properties.closedate': 'timestamp?',
+    'properties.dealtype': 'text?',
+    'properties.hs_deal_stage_probability': 'decimal?',
+    'properties.hubspot_owner_id': 'text?',
+    'properties.hs_merged_object_ids': 'text?',
+    'properties.createdate': 'timestamp?',
+    'properties.hs_lastmodifieddate': 'timestamp?',
+    'associations.contacts': 'list',
+    'associations.companies': 'list',
+  }),
+};
+
+const products: StreamDeclaration = {
+  ...object,
+  name: 'products',
+  about: 'products of the product library',
+  blindFields: [],
+  fields: declareFields({
+    ...head,
+    'properties.name': 'text?',
+    'properties.hs_sku': 'text?',
+    'properties.description': 'text?',
+    'properties.price': 'decimal?',
+    'properties.hs_cost_of_goods_sold': 'decimal?',
+    'properties.hs_images': 'text?',
+    'properties.createdate': 'timestamp?',
+    'properties.hs_lastmodifieddate': 'timestamp?',
+  }),
+};
+
+const campaigns: StreamDeclaration = {
+  ...object,
+  name: 'campaigns',
+  about: 'marketing campaigns; no change filter, so read whole',
+  cursor: 'none',
+  visibilityLagMs: 0,
+  overlapMs: 0,
+  deletes: ['absence'],
+  blindFields: [],
+  volatilePaths: ['updatedAt'],
+  fields: declareFields({
+    id: 'text',
+    createdAt: 'timestamp',
+    updatedAt: 'timestamp',
+    'properties.hs_name': 'text?',
+    'properties.hs_start_date': 'date?',
+    'properties.hs_end_date': 'date?',
+    'properties.hs_notes': 'text?',
+    'properties.hs_audience': 'text?',
+    'properties.hs_currency_code': 'text?',
+    'properties.hs_campaign_status': 'text?',
+    'properties.hs_utm': 'text?',
+    'properties.hs_budget_items_sum_amount': 'decimal?',
+    'properties.hs_spend_items_sum_amount': 'decimal?',
+  }),
+};
+
+/** Streams of an account before its own properties are known. */
+export const streams: readonly StreamDeclaration[] = [contacts, companies, deals, products, campaigns];
+
+/** Property that search filters and sorts by: contacts have one of their own. */
+export function modifiedProperty(stream: string): 'lastmodifieddate' | 'hs_lastmodifieddate' {
+  return stream === 'contacts' ? 'lastmodifieddate' : 'hs_lastmodifieddate';
+}
+
+/** The streams of one connection, with the properties its settings name. A calculated one does not move its object, so all of them count as blind. */
+export function streamsOf(settings: HubSpotConfig): readonly StreamDeclaration[] {
+  return streams.map((stream) => {
+    const named: readonly string[] = Object.entries(settings.properties ?? {}).find(([name]) => name === stream.name)?.[1] ?? [];
+    const added = named.map((name) => `properties.${name}`).filter((path) => !stream.fields?.some((field) => field.path === path));
+    if (added.length === 0) return stream;
+    const fields: readonly DeclaredField[] = added.map((path) => ({ path, type: 'text', nullable: true, about: 'named in the settings' }));
+    return { ...stream, blindFields: [...stream.blindFields, ...added], fields: [...(stream.fields ?? []), ...fields] };
+  });
+}
