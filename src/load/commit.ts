@@ -27,6 +27,8 @@ export type CommitRequest = {
   readonly mayExist: (id: string) => boolean;
   /** Where the cursor is kept: the stream's checkpoint moves only in incremental runs, others keep it with the run. */
   readonly moveCheckpoint: boolean;
+  /** The page holds stored versions, mapped anew: nothing in it can be stale, and no version is replaced. */
+  readonly again: boolean;
 };
 
 /** @throws ERR_RUN_FENCED when the run is no longer ours; nothing is written then. */
@@ -46,7 +48,7 @@ function idsNeeded(page: PreparedPage): number {
 async function load(deps: LoadDeps, tx: Tx, ids: IdBlocks, payload: Payload, request: CommitRequest): Promise<PageOutcome> {
   const { stream, page, fence } = request;
   const at = deps.clock.now().toISOString();
-  await passFence(tx, fence, at);
+  await passFence(tx, fence);
   const pageId = ids.next();
   const counts = noCounts();
   counts.rows = page.rows;
@@ -87,9 +89,9 @@ async function load(deps: LoadDeps, tx: Tx, ids: IdBlocks, payload: Payload, req
 }
 
 /** Zero rows moved: another worker has the run. */
-export async function passFence(tx: Tx, fence: Fence, at: string): Promise<void> {
+export async function passFence(tx: Tx, fence: Fence): Promise<void> {
   const moved = await tx.rows(sql`
-    update run set seq = seq + 1, started_at = coalesce(started_at, ${at}::timestamptz)
+    update run set seq = seq + 1, attempts = 0
     where id = ${fence.runId} and lease_epoch = ${fence.epoch} and seq = ${fence.seq} and state = 'running' returning id`);
   if (moved.length === 0) throw new TributaryError('ERR_RUN_FENCED', `Run ${fence.runId} has gone on elsewhere.`, { evidence: { epoch: fence.epoch, seq: fence.seq } });
 }
@@ -122,13 +124,13 @@ async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): Promise<
     if (!older) latest.set(candidate.id, { candidate, slot });
   });
   const stored = await storedRecords(tx, stream, [...latest.keys()].filter(request.mayExist));
-  const later = await seenLater(tx, stream, page, [...stored.values()]);
+  const later = request.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.position])) : null;
   const observed = page.observedAt.getTime();
   const apply: Sorted['apply'][number][] = [];
   for (const { candidate, slot } of latest.values()) {
     const existing = stored.get(candidate.id ?? '') ?? null;
-    if (existing) {
+    if (existing && !request.again) {
       const last = { version: existing.version, observed: Math.max(existing.observed, later.get(existing.no) ?? 0) };
       if (isStale(last, candidate, observed)) {
         skip(counts, 'stale');
@@ -319,7 +321,7 @@ async function writeRecords(tx: Tx, request: CommitRequest, pageId: number, plan
   }
   if (lines) await tx.copy('record', ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'], lines);
   if (updates.length === 0) return;
-  await keepHistory(tx, stream, pageId, updates.map((row) => Number(row['no'])));
+  if (!request.again) await keepHistory(tx, stream, pageId, updates.map((row) => Number(row['no'])));
   await tx.rows(sql`
     update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}
     from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, hash text, slot integer, version bigint, state smallint)
@@ -520,12 +522,13 @@ async function writePage(tx: Tx, request: CommitRequest, pageId: number, payload
 /** Counters and checkpoint, in the transaction of the data they speak of. */
 async function closeBooks(tx: Tx, request: CommitRequest, nextNo: number, counts: Counts, tainted: string | null): Promise<void> {
   const { page, stream, fence } = request;
+  const closing = { id: page.window.id, scope: page.window.scope, observedAt: page.observedAt.toISOString(), expected: page.expected };
   await tx.rows(sql`
     update run set rows = rows + ${counts.rows}, read = read + ${counts.read}, created = created + ${counts.created}, updated = updated + ${counts.updated},
       unchanged = unchanged + ${counts.unchanged}, skipped = skipped + ${counts.skipped}, dead_lettered = dead_lettered + ${counts.deadLettered},
       deleted = deleted + ${counts.deleted}, tombstones = tombstones + ${counts.tombstones},
       skipped_by = ${addUp('skipped_by', counts.skippedBy)}, entities = ${addUp('entities', counts.entities)},
-      tainted = coalesce(tainted, ${tainted}::text), cursor = coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor)
+      tainted = coalesce(tainted, ${tainted}::text), closing = ${page.complete && page.window.kind === 'snapshot' ? JSON.stringify(closing) : null}::jsonb, cursor = coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor)
     where id = ${fence.runId}`);
   await tx.rows(sql`update stream set next_no = ${nextNo},
     cursor = case when ${request.moveCheckpoint} then coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor) else cursor end where id = ${stream.id}`);

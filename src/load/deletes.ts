@@ -10,7 +10,13 @@ import { rawPages } from './evaluate.ts';
 import type { RecordRow } from './plan.ts';
 import type { Fence, LoadStream } from './types.ts';
 
-export type WindowEnd = { readonly id: string; readonly scope: string; readonly observedAt: Date };
+export type WindowEnd = {
+  readonly id: string;
+  readonly scope: string;
+  readonly observedAt: Date;
+  /** What the source promised for the window; `null`: it promised nothing. */
+  readonly expected: number | null;
+};
 export type Brake = { readonly share: number; readonly count: number };
 
 /** What became of the records a complete window did not show. */
@@ -26,13 +32,19 @@ export async function deleteAbsent(deps: LoadDeps, stream: LoadStream, fence: Fe
   const ids = await deps.store.newIds(4096);
   return deps.store.transaction(async (tx) => {
     const at = deps.clock.now().toISOString();
-    await passFence(tx, fence, at);
-    const absent = await absentRecords(tx, stream, window);
+    await passFence(tx, fence);
+    await tx.rows(sql`update run set closing = null where id = ${fence.runId}`);
+    // Part of the window may have been read by an earlier run that broke off.
+    const [tainted] = await tx.rows(sql`select 1 from page p join run on run.id = p.run_id where p.stream_id = ${stream.id} and p.window_id = ${window.id} and run.tainted is not null limit 1`);
+    const short = await missing(tx, stream, window);
+    if (short !== null) await tx.rows(sql`update run set tainted = coalesce(tainted, ${short}) where id = ${fence.runId}`);
+    const absent = tainted || short !== null ? [] : await absentRecords(tx, stream, window);
     const [live] = await tx.rows<{ live: number }>(sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`);
     const of = live?.live ?? 0;
     if (absent.length === 0) return { state: 'nothing', records: 0, of };
     const [open] = await tx.rows(sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and run.state = 'held' limit 1`);
     if (open || (absent.length > brake.count && absent.length > brake.share * of)) {
+      await tx.rows(sql`update run set held = true where id = ${fence.runId}`);
       await tx.rows(sql`insert into held_delete (tenant, run_id, stream_id, no, external_id, state)
         select ${stream.tenant}, ${fence.runId}, ${stream.id}, n.no, n.external_id, 'held'
         from jsonb_to_recordset(${json(absent.map((row) => ({ no: row.no, external_id: row.external_id })))}) as n(no bigint, external_id text) on conflict do nothing`);
@@ -43,12 +55,19 @@ export async function deleteAbsent(deps: LoadDeps, stream: LoadStream, fence: Fe
   });
 }
 
+/** How a window fell short of what the source promised; `null`: it did not. */
+async function missing(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<string | null> {
+  if (window.expected === null) return null;
+  const [row] = await tx.rows<{ read: number }>(sql`select coalesce(sum(read), 0)::bigint as read from page where stream_id = ${stream.id} and window_id = ${window.id}`);
+  const read = row?.read ?? 0;
+  return read === window.expected ? null : `the source promised ${window.expected} records and sent ${read}`;
+}
+
 /** Live records of the scope that no page of the window saw. */
 async function absentRecords(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<RecordRow[]> {
   return tx.rows<RecordRow>(sql`
     with seen as (select coalesce(range_agg(span), '{}'::int8multirange) as nos
-      from page p, unnest(p.seen) as span where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope}
-        and p.run_id >= coalesce((select max(run_id) from page q where q.stream_id = ${stream.id} and q.window_id = ${window.id}), 0))
+      from page p, unnest(p.seen) as span where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope})
     select ${ROWS} from record r, seen
     where r.stream_id = ${stream.id} and r.scope = ${window.scope} and r.state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered}) and not (seen.nos @> r.no)
       and not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and later.seen @> r.no)`);
@@ -79,7 +98,7 @@ export async function approveDeletes(deps: LoadDeps, stream: LoadStream, runId: 
       from held_delete h join record r on r.stream_id = h.stream_id and r.no = h.no
       where h.run_id = ${runId} and h.state = 'held' order by r.no for update of r`);
     const gone = listed.filter((row) => !row.seen_again && (row.state === RECORD_STATE.live || row.state === RECORD_STATE.filtered));
-    const window: WindowEnd = { id: `run ${runId}`, scope: listed[0]?.scope ?? '', observedAt: run?.observed ?? at };
+    const window: WindowEnd = { id: `run ${runId}`, scope: listed[0]?.scope ?? '', observedAt: run?.observed ?? at, expected: null };
     if (gone.length > 0) await removeRecords(deps, tx, ids, stream, runId, run?.seq ?? 0, window, at.toISOString(), gone);
     await tx.rows(sql`update held_delete set state = case when no = any(${numbers(gone.map((row) => row.no))}) then 'applied' else 'void' end
       where run_id = ${runId} and state = 'held'`);

@@ -63,6 +63,7 @@ export type PreparedPage = {
   readonly rows: number;
   readonly window: Window;
   readonly complete: boolean;
+  readonly expected: number | null;
   readonly observedAt: Date;
   readonly context: JsonObject;
   readonly next: Cursor | null;

@@ -167,8 +167,14 @@ export const run = pgTable(
     entities: jsonb().notNull().default({}),
     /** Where a full read stands; the stream's cursor stays until it is through. */
     cursor: jsonb(),
+    /** A window that was read to its end and whose absent records are still to be dealt with. */
+    closing: jsonb(),
     /** Something kept the source from being read whole; nothing is deleted by absence. */
     tainted: text(),
+    /** Deletes wait for approval. */
+    held: boolean().notNull().default(false),
+    /** Set by `runs cancel`; obeyed at the next page. */
+    cancel_requested: boolean('cancel_requested').notNull().default(false),
     error: jsonb(),
     attempts: integer().notNull().default(0),
     next_attempt_at: time('next_attempt_at'),
