@@ -43,7 +43,8 @@ export function readDocument(file: string, text: string, env: Environment): Conf
       const { line, col } = lines.linePos(offset ?? 0);
       return { line: Math.max(1, line), column: Math.max(1, col) };
     },
-    report: (place, code, message, remedy) => problems.push({ file, ...place, severity: 'error', code, message, remedy }),
+    report: (place, code, message, remedy) =>
+      problems.push({ file, ...place, severity: 'error', code, message, remedy }),
   };
   // After the first break everything looks wrong to the parser; only repeated keys are worth telling beside it.
   const broken = document.errors.findIndex((error) => error.code !== 'DUPLICATE_KEY');
@@ -54,7 +55,12 @@ export function readDocument(file: string, text: string, env: Environment): Conf
   const value = document.contents === null ? {} : valueOf(document.contents, '', reading);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isObject && problems.length === 0) {
-    reading.report({ line: 1, column: 1 }, 'shape', 'The file must be a table of settings.', 'Start from tributary.example.yaml.');
+    reading.report(
+      { line: 1, column: 1 },
+      'shape',
+      'The file must be a table of settings.',
+      'Start from tributary.example.yaml.',
+    );
   }
   return { value: isObject ? value : {}, positions: reading.positions, problems, faulty: reading.faulty };
 }
@@ -80,7 +86,12 @@ function valueOf(node: unknown, pointer: string, reading: Reading): Json {
   }
   if (isAlias(node)) {
     reading.faulty.add(pointer);
-    reading.report(reading.place(rangeOf(node)), 'alias', 'A text that begins with * needs quotes; YAML aliases are not supported.', 'Write it in quotes, as in every: "*/5 * * * *".');
+    reading.report(
+      reading.place(rangeOf(node)),
+      'alias',
+      'A text that begins with * needs quotes; YAML aliases are not supported.',
+      'Write it in quotes, as in every: "*/5 * * * *".',
+    );
     return null;
   }
   const value = isScalar(node) ? node.value : null;
@@ -99,7 +110,11 @@ function mapOf(pairs: readonly { key: unknown; value: unknown }[], pointer: stri
     }
     const here = pointerTo(pointer, key);
     const start = rangeOf(pair.value);
-    reading.positions[here] = { key: keyPlace, value: start === undefined ? keyPlace : reading.place(start), fromEnv: false };
+    reading.positions[here] = {
+      key: keyPlace,
+      value: start === undefined ? keyPlace : reading.place(start),
+      fromEnv: false,
+    };
     table[key] = valueOf(pair.value, here, reading);
   }
   return table;
@@ -121,7 +136,12 @@ function expand(text: string, pointer: string, reading: Reading): string {
     const [, name, otherwise] = /^([A-Za-z_]\w*)(?::-(.*))?$/s.exec(inside) ?? [];
     if (name === undefined || !written.endsWith('}')) {
       reading.faulty.add(pointer);
-      reading.report(place, 'env-reference', 'A ${…} here is no name of an environment variable.', 'Write ${NAME}; a literal ${ is written $${.');
+      reading.report(
+        place,
+        'env-reference',
+        'A ${…} here is no name of an environment variable.',
+        'Write ${NAME}; a literal ${ is written $${.',
+      );
       return '';
     }
     if (at !== undefined) reading.positions[pointer] = { ...at, fromEnv: true };
@@ -129,7 +149,12 @@ function expand(text: string, pointer: string, reading: Reading): string {
     if (value !== undefined && value !== '') return value;
     reading.faulty.add(pointer);
     const state = reading.env[name] === undefined ? 'not set' : 'empty';
-    reading.report(place, 'env-missing', `The environment variable ${name} is ${state}.`, `Set ${name} in the environment or in the file .env beside tributary.yaml.`);
+    reading.report(
+      place,
+      'env-missing',
+      `The environment variable ${name} is ${state}.`,
+      `Set ${name} in the environment or in the file .env beside tributary.yaml.`,
+    );
     return '';
   });
 }

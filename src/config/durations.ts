@@ -9,7 +9,13 @@ export function parseDuration(text: string): number | null {
 
 const WORDS = new Set(['real_time', 'hourly', 'daily', 'manual']);
 /** Lowest and highest value of minute, hour, day of month, month, day of week. */
-const RANGES: readonly (readonly [number, number])[] = [[0, 59], [0, 23], [1, 31], [1, 12], [0, 7]];
+const RANGES: readonly (readonly [number, number])[] = [
+  [0, 59],
+  [0, 23],
+  [1, 31],
+  [1, 12],
+  [0, 7],
+];
 const NAMES = /^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)$/i;
 
 /** True for what `every` may say: a word, minutes or hours or days (`15m`), or a cron expression of five or six fields. */
@@ -18,11 +24,14 @@ export function isSchedule(text: string): boolean {
   if (/^\d+[mhd]$/.test(text)) return (parseDuration(text) ?? 0) > 0;
   const fields = text.trim().split(/\s+/);
   const ranges = fields.length === 6 ? [[0, 59] as const, ...RANGES] : RANGES;
-  return fields.length === ranges.length && fields.every((field, index) => isCronField(field, ranges[index] ?? [0, 59]));
+  return (
+    fields.length === ranges.length && fields.every((field, index) => isCronField(field, ranges[index] ?? [0, 59]))
+  );
 }
 
 function isCronField(field: string, [low, high]: readonly [number, number]): boolean {
-  const isPoint = (text: string): boolean => NAMES.test(text) || (/^\d{1,2}$/.test(text) && Number(text) >= low && Number(text) <= high);
+  const isPoint = (text: string): boolean =>
+    NAMES.test(text) || (/^\d{1,2}$/.test(text) && Number(text) >= low && Number(text) <= high);
   return field.split(',').every((part) => {
     const [span = '', step, ...rest] = part.split('/');
     if (rest.length > 0 || (step !== undefined && !/^[1-9]\d?$/.test(step))) return false;

@@ -56,14 +56,18 @@ function namesAt(origin: Origin, path: Path): string[] {
 
 /** Zod's findings as problems in the file, in the order of the file. */
 export function problemsOf(issues: readonly Issue[], input: Json, origin: Origin): FileProblem[] {
-  return issues.flatMap((issue) => describe(issue, [], input, origin)).sort((a, b) => a.line - b.line || a.column - b.column);
+  return issues
+    .flatMap((issue) => describe(issue, [], input, origin))
+    .sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 function describe(issue: Issue, prefix: Path, input: Json, origin: Origin): FileProblem[] {
   const path = [...prefix, ...issue.path];
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownName([...path, key], origin));
   if (issue.code === 'invalid_union') {
-    const branch = issue.errors.find((errors) => errors.every((error) => error.path.length > 0 || error.code !== 'invalid_type'));
+    const branch = issue.errors.find((errors) =>
+      errors.every((error) => error.path.length > 0 || error.code !== 'invalid_type'),
+    );
     if (branch) return branch.flatMap((inner) => describe(inner, path, input, origin));
   }
   const about = outlineAt(origin.outline, path)?.description;
@@ -74,10 +78,26 @@ function describe(issue: Issue, prefix: Path, input: Json, origin: Origin): File
   if (issue.code === 'invalid_value') {
     const allowed = issue.values.map(String);
     const remedy = typeof value === 'string' ? remedyForName(value, allowed) : '';
-    return [problem(path, origin, 'value', `must be one of ${allowed.join(', ')}.`, remedy.startsWith('Did') ? remedy : 'Use one of them.')];
+    return [
+      problem(
+        path,
+        origin,
+        'value',
+        `must be one of ${allowed.join(', ')}.`,
+        remedy.startsWith('Did') ? remedy : 'Use one of them.',
+      ),
+    ];
   }
   if (issue.code === 'invalid_type') {
-    return [problem(path, origin, 'type', `must be ${WORDS[issue.expected] ?? issue.expected}, not ${kindOf(value)}.`, meaning(about))];
+    return [
+      problem(
+        path,
+        origin,
+        'type',
+        `must be ${WORDS[issue.expected] ?? issue.expected}, not ${kindOf(value)}.`,
+        meaning(about),
+      ),
+    ];
   }
   return [problem(path, origin, 'value', sentence(messageOf(issue)), meaning(about))];
 }
@@ -86,20 +106,33 @@ const meaning = (about: string | undefined): string => (about ? `It means: ${abo
 
 function messageOf(issue: Issue): string {
   const isNumber = 'origin' in issue && (issue.origin === 'number' || issue.origin === 'int');
-  if (issue.code === 'too_big') return isNumber ? `must be at most ${issue.maximum}` : `must not be longer than ${issue.maximum}`;
-  if (issue.code === 'too_small') return isNumber ? `must be at least ${issue.minimum}` : `must not be shorter than ${issue.minimum}`;
+  if (issue.code === 'too_big')
+    return isNumber ? `must be at most ${issue.maximum}` : `must not be longer than ${issue.maximum}`;
+  if (issue.code === 'too_small')
+    return isNumber ? `must be at least ${issue.minimum}` : `must not be shorter than ${issue.minimum}`;
   return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', object: 'a table of settings',
-  record: 'a table of names', array: 'a list',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a table of settings',
+  record: 'a table of names',
+  array: 'a list',
 };
 
 function kindOf(value: Json | undefined): string {
   if (value === null || value === undefined) return 'empty';
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'a table' : typeof value === 'string' ? 'text' : typeof value === 'number' ? 'a number' : 'true or false';
+  return typeof value === 'object'
+    ? 'a table'
+    : typeof value === 'string'
+      ? 'text'
+      : typeof value === 'number'
+        ? 'a number'
+        : 'true or false';
 }
 
 const sentence = (message: string): string => (/[.!?]$/.test(message) ? message : `${message}.`);
@@ -112,15 +145,31 @@ export function unknownName(path: Path, origin: Origin): FileProblem {
 }
 
 function problem(path: Path, origin: Origin, code: string, message: string, remedy: string): FileProblem {
-  const dotted = [...origin.base.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')), ...path.map(String)].join('.');
+  const dotted = [
+    ...origin.base
+      .split('/')
+      .slice(1)
+      .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')),
+    ...path.map(String),
+  ].join('.');
   const place = placeOf(path, origin, 'value');
-  return { file: origin.file, ...place, severity: 'error', code, message: `${dotted === '' ? 'The file' : `\`${dotted}\``} ${message}`, remedy };
+  return {
+    file: origin.file,
+    ...place,
+    severity: 'error',
+    code,
+    message: `${dotted === '' ? 'The file' : `\`${dotted}\``} ${message}`,
+    remedy,
+  };
 }
 
 /** Place of what is at the path; when nothing is there, of the nearest thing around it. */
 function placeOf(path: Path, origin: Origin, part: 'key' | 'value'): Place {
   for (let length = path.length; length >= 0; length -= 1) {
-    const at = origin.positions[path.slice(0, length).reduce<string>((pointer, step) => pointerTo(pointer, String(step)), origin.base)];
+    const at =
+      origin.positions[
+        path.slice(0, length).reduce<string>((pointer, step) => pointerTo(pointer, String(step)), origin.base)
+      ];
     if (at) return length === path.length ? at[part] : at.key;
   }
   return { line: 1, column: 1 };
@@ -137,9 +186,15 @@ function valueAt(input: Json, path: Path): Json | undefined {
 }
 
 /** Names that a schema would drop without a word. */
-export function droppedNames(input: Json, origin: Origin, outline: SchemaOutline | undefined = origin.outline, path: Path = []): FileProblem[] {
+export function droppedNames(
+  input: Json,
+  origin: Origin,
+  outline: SchemaOutline | undefined = origin.outline,
+  path: Path = [],
+): FileProblem[] {
   if (typeof input !== 'object' || input === null || outline === undefined) return [];
-  if (Array.isArray(input)) return input.flatMap((child, index) => droppedNames(child, origin, outline.items, [...path, index]));
+  if (Array.isArray(input))
+    return input.flatMap((child, index) => droppedNames(child, origin, outline.items, [...path, index]));
   const { properties, additionalProperties } = outline;
   if (properties === undefined && typeof additionalProperties !== 'object') return [];
   return Object.entries(input).flatMap(([name, child]) => {
@@ -151,10 +206,12 @@ export function droppedNames(input: Json, origin: Origin, outline: SchemaOutline
 
 /** Texts from the environment as the number or boolean that the schema wants there. */
 export function coerced(input: Json, origin: Origin, path: Path = [], pointer = origin.base): Json {
-  if (Array.isArray(input)) return input.map((child, index) => coerced(child, origin, [...path, index], pointerTo(pointer, index)));
+  if (Array.isArray(input))
+    return input.map((child, index) => coerced(child, origin, [...path, index], pointerTo(pointer, index)));
   if (typeof input === 'object' && input !== null) {
     const table: JsonObject = {};
-    for (const [name, child] of Object.entries(input)) table[name] = coerced(child, origin, [...path, name], pointerTo(pointer, name));
+    for (const [name, child] of Object.entries(input))
+      table[name] = coerced(child, origin, [...path, name], pointerTo(pointer, name));
     return table;
   }
   if (typeof input !== 'string' || !origin.positions[pointer]?.fromEnv) return input;

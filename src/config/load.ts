@@ -6,8 +6,8 @@ import { TributaryError } from '../errors.ts';
 import type { FileProblem } from '../mapping/types.ts';
 import { type ConfigDocument, type Environment, readDocument } from './document.ts';
 import { coerced, outlineOf, problemsOf } from './issues.ts';
-import { CONNECTION_KEYS, type ConnectionSettings, type FileSettings, fileSchema, STREAM_KEYS } from './schema.ts';
 import { sandboxSettings } from './sandbox.ts';
+import { CONNECTION_KEYS, type ConnectionSettings, type FileSettings, fileSchema, STREAM_KEYS } from './schema.ts';
 import type { Config, ConnectionConfig, StreamConfig } from './types.ts';
 
 export const CONFIG_FILE = 'tributary.yaml';
@@ -42,13 +42,31 @@ export function checkConfig({ dir, env, file }: LoadOptions): CheckedConfig {
   if (!existsSync(path)) {
     if (file !== undefined) return { config: null, problems: [...overrides.problems, missingFile(path)] };
     if (overrides.problems.length > 0) return { config: null, problems: overrides.problems };
-    return { config: assemble(sandboxSettings(), { dir: folder, file: null, env: known, overrides: overrides.values, positions: {} }), problems: [] };
+    return {
+      config: assemble(sandboxSettings(), {
+        dir: folder,
+        file: null,
+        env: known,
+        overrides: overrides.values,
+        positions: {},
+      }),
+      problems: [],
+    };
   }
   const document = readDocument(path, readFileSync(path, 'utf8'), known);
   const { settings, problems } = checkDocument(path, document);
   const all = [...problems, ...overrides.problems];
   if (settings === null || all.length > 0) return { config: null, problems: all };
-  return { config: assemble(settings, { dir: folder, file: path, env: known, overrides: overrides.values, positions: document.positions }), problems: [] };
+  return {
+    config: assemble(settings, {
+      dir: folder,
+      file: path,
+      env: known,
+      overrides: overrides.values,
+      positions: document.positions,
+    }),
+    problems: [],
+  };
 }
 
 /**
@@ -65,7 +83,9 @@ export function sandboxConfig(dir: string, env: Environment = {}): Config {
 export function configError(problems: readonly FileProblem[]): TributaryError {
   const lines = problems.map(problemLine);
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
-  return new TributaryError('ERR_CONFIG_INVALID', `The configuration has ${count}:\n${lines.join('\n')}`, { evidence: { problems: lines } });
+  return new TributaryError('ERR_CONFIG_INVALID', `The configuration has ${count}:\n${lines.join('\n')}`, {
+    evidence: { problems: lines },
+  });
 }
 
 /** `file:line:column: what is wrong. What to do.` */
@@ -79,23 +99,45 @@ function environmentFile(folder: string): NodeJS.Dict<string> {
 }
 
 const missingFile = (file: string): FileProblem => ({
-  file, line: 0, column: 0, severity: 'error', code: 'file-missing', message: 'There is no such file.', remedy: 'Name another one, or leave --file out to try the sandbox.',
+  file,
+  line: 0,
+  column: 0,
+  severity: 'error',
+  code: 'file-missing',
+  message: 'There is no such file.',
+  remedy: 'Name another one, or leave --file out to try the sandbox.',
 });
 
 const OUTLINE = outlineOf(fileSchema);
 
-function checkDocument(file: string, document: ConfigDocument): { settings: FileSettings | null; problems: FileProblem[] } {
+function checkDocument(
+  file: string,
+  document: ConfigDocument,
+): { settings: FileSettings | null; problems: FileProblem[] } {
   const origin = { file, base: '', positions: document.positions, outline: OUTLINE };
   const input = coerced(document.value, origin);
   const parsed = fileSchema.safeParse(input);
   const isBroken = document.problems.some((problem) => problem.code === 'yaml');
   // What a broken file seems to lack may only be hidden behind the break.
-  const found = parsed.success || isBroken ? [] : problemsOf(parsed.error.issues.filter((issue) => !document.faulty.has(`/${issue.path.map(String).join('/')}`)), input, origin);
+  const found =
+    parsed.success || isBroken
+      ? []
+      : problemsOf(
+          parsed.error.issues.filter((issue) => !document.faulty.has(`/${issue.path.map(String).join('/')}`)),
+          input,
+          origin,
+        );
   const problems = [...document.problems, ...found].sort((a, b) => a.line - b.line || a.column - b.column);
   return { settings: parsed.success ? parsed.data : null, problems };
 }
 
-const OVERRIDES = { DATABASE_URL: 'database_url', REDIS_URL: 'redis_url', HOST: 'host', PORT: 'port', PUBLIC_URL: 'public_url' } as const;
+const OVERRIDES = {
+  DATABASE_URL: 'database_url',
+  REDIS_URL: 'redis_url',
+  HOST: 'host',
+  PORT: 'port',
+  PUBLIC_URL: 'public_url',
+} as const;
 
 /** Settings the environment decides, checked like those of the file. */
 function overridesFrom(env: Environment): { values: Partial<FileSettings>; problems: FileProblem[] } {
@@ -106,13 +148,27 @@ function overridesFrom(env: Environment): { values: Partial<FileSettings>; probl
     if (text === undefined || text === '') continue;
     const parsed = fileSchema.shape[key].safeParse(key === 'port' && /^\d+$/.test(text) ? Number(text) : text);
     if (parsed.success) values[key] = parsed.data;
-    else problems.push(badVariable(variable, key === 'port' ? 'must be a whole number from 0 to 65535' : (parsed.error.issues[0]?.message ?? 'is not valid')));
+    else
+      problems.push(
+        badVariable(
+          variable,
+          key === 'port'
+            ? 'must be a whole number from 0 to 65535'
+            : (parsed.error.issues[0]?.message ?? 'is not valid'),
+        ),
+      );
   }
   return { values, problems };
 }
 
 const badVariable = (variable: string, message: string): FileProblem => ({
-  file: 'environment', line: 0, column: 0, severity: 'error', code: 'environment', message: `${variable} ${message}.`, remedy: `Correct or unset ${variable}.`,
+  file: 'environment',
+  line: 0,
+  column: 0,
+  severity: 'error',
+  code: 'environment',
+  message: `${variable} ${message}.`,
+  remedy: `Correct or unset ${variable}.`,
 });
 
 type Around = {
@@ -126,7 +182,9 @@ type Around = {
 function assemble(fileSettings: FileSettings, { dir, file, env, overrides, positions }: Around): Config {
   const settings = { ...fileSettings, ...overrides };
   const entries = Object.entries(settings.connections);
-  const speaker = entries.find(([, connection]) => connection.stock_authority === true)?.[0] ?? entries.find(([, connection]) => connection.stock_authority === undefined)?.[0];
+  const speaker =
+    entries.find(([, connection]) => connection.stock_authority === true)?.[0] ??
+    entries.find(([, connection]) => connection.stock_authority === undefined)?.[0];
   return deepFreeze({
     dir,
     file,
@@ -144,7 +202,11 @@ function assemble(fileSettings: FileSettings, { dir, file, env, overrides, posit
     pageSize: settings.page_size,
     sliceMs: settings.slice,
     leaseMs: settings.lease,
-    retention: { rawDays: settings.retention.raw_days, outboxDays: settings.retention.outbox_days, runDays: settings.retention.run_days },
+    retention: {
+      rawDays: settings.retention.raw_days,
+      outboxDays: settings.retention.outbox_days,
+      runDays: settings.retention.run_days,
+    },
     alerts: settings.alerts.map(alertOf),
     smtpUrl: settings.smtp_url ?? null,
     allowedRoots: [dir, ...settings.allowed_roots.map((root) => resolve(dir, root))],
@@ -164,13 +226,15 @@ function connectionOf(name: string, connection: ConnectionSettings, isSpeaker: b
     stockAuthority: connection.stock_authority ?? isSpeaker,
     clockSkewMs: connection.clock_skew,
     settings: without(connection, CONNECTION_KEYS),
-    streams: Object.entries(connection.streams).map(([stream, settings]): StreamConfig => ({
-      name: stream,
-      mappings: settings.mapping ?? [`${connection.connector}-${stream}`],
-      every: settings.every,
-      timezone: settings.timezone,
-      settings: without(settings, STREAM_KEYS),
-    })),
+    streams: Object.entries(connection.streams).map(
+      ([stream, settings]): StreamConfig => ({
+        name: stream,
+        mappings: settings.mapping ?? [`${connection.connector}-${stream}`],
+        every: settings.every,
+        timezone: settings.timezone,
+        settings: without(settings, STREAM_KEYS),
+      }),
+    ),
   };
 }
 

@@ -14,7 +14,12 @@ export const sandboxSettings = (): FileSettings =>
           products: { files: 'products-*.csv', kind: 'snapshot', mapping: 'products-flat-csv', every: 'real_time' },
           inventory: { files: 'inventory-*.csv', kind: 'delta', mapping: 'inventory-csv', every: 'real_time' },
           shopify: { files: 'shopify-*.csv', kind: 'snapshot', mapping: 'shopify-products-csv', every: 'real_time' },
-          woocommerce: { files: 'woocommerce-*.csv', kind: 'snapshot', mapping: 'woocommerce-products-csv', every: 'real_time' },
+          woocommerce: {
+            files: 'woocommerce-*.csv',
+            kind: 'snapshot',
+            mapping: 'woocommerce-products-csv',
+            every: 'real_time',
+          },
         },
       },
     },

@@ -7,26 +7,49 @@ const name = z.string().regex(NAME, 'must be letters, digits, `_`, `-` or `.`, a
 const record = <T extends z.ZodType>(of: T) => z.record(name, of);
 
 const duration = (about: string) =>
-  z.string().refine((text) => parseDuration(text) !== null, 'must be a duration such as 500ms, 30s, 15m, 2h or 1d').transform((text) => parseDuration(text) ?? 0).describe(about);
+  z
+    .string()
+    .refine((text) => parseDuration(text) !== null, 'must be a duration such as 500ms, 30s, 15m, 2h or 1d')
+    .transform((text) => parseDuration(text) ?? 0)
+    .describe(about);
 
 const address = (about: string, schemes: readonly string[]) =>
-  z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text), `must be an address that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`).describe(about);
+  z
+    .string()
+    .refine(
+      (text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text),
+      `must be an address that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`,
+    )
+    .describe(about);
 
 const stream = z.looseObject({
-  mapping: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(name).min(1)).optional().describe('name of a file in mappings/, or a list of them'),
+  mapping: z
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(name).min(1))
+    .optional()
+    .describe('name of a file in mappings/, or a list of them'),
   every: z
     .string()
-    .refine(isSchedule, 'must be real_time, a time such as 15m or 2h, hourly, daily, manual or a cron expression in quotes')
+    .refine(
+      isSchedule,
+      'must be real_time, a time such as 15m or 2h, hourly, daily, manual or a cron expression in quotes',
+    )
     .default('15m')
     .describe('how often the stream is read'),
-  timezone: z.string().refine(isTimezone, 'must be an IANA time zone such as Europe/Berlin').default('UTC').describe('zone that daily and cron expressions are read in'),
+  timezone: z
+    .string()
+    .refine(isTimezone, 'must be an IANA time zone such as Europe/Berlin')
+    .default('UTC')
+    .describe('zone that daily and cron expressions are read in'),
 });
 
 /** Names that a connection has whatever its connector is. */
 const connection = z.looseObject({
   connector: z.string().min(1).describe('name of a folder in connectors/'),
   direction: z.enum(['in', 'out', 'both']).default('in').describe('in: read from the vendor; out: write to it'),
-  conflict_resolution: z.enum(['last_write_wins', 'source_wins', 'platform_wins']).default('last_write_wins').describe('who wins when two sources say different things'),
+  conflict_resolution: z
+    .enum(['last_write_wins', 'source_wins', 'platform_wins'])
+    .default('last_write_wins')
+    .describe('who wins when two sources say different things'),
   stock_authority: z.boolean().optional().describe('true: this connection speaks for stock quantities'),
   clock_skew: duration('how far the clock of the source may be off, such as 2s').default(0),
   streams: z
@@ -45,19 +68,32 @@ const alert = z
   .strictObject({
     webhook: address('address that gets a POST', ['https', 'http']).optional(),
     slack: address('incoming webhook of a Slack channel', ['https', 'http']).optional(),
-    email: z.string().regex(/^[^\s@<>]+@[^\s@<>]+$/, 'must be an e-mail address').optional(),
+    email: z
+      .string()
+      .regex(/^[^\s@<>]+@[^\s@<>]+$/, 'must be an e-mail address')
+      .optional(),
   })
-  .refine((way) => Object.values(way).filter((to) => to !== undefined).length === 1, 'must have exactly one of webhook, slack, email');
+  .refine(
+    (way) => Object.values(way).filter((to) => to !== undefined).length === 1,
+    'must have exactly one of webhook, slack, email',
+  );
 
 export const fileSchema = z.strictObject({
   tenant: name.default('default').describe('name of the vendor account that everything belongs to'),
   connections: record(connection).default({}),
-  database_url: address('PostgreSQL address; without one an embedded database is used', ['postgres', 'postgresql']).optional(),
+  database_url: address('PostgreSQL address; without one an embedded database is used', [
+    'postgres',
+    'postgresql',
+  ]).optional(),
   redis_url: address('Redis address; without one the queue lives in the database', ['redis', 'rediss']).optional(),
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
   port: z.int().min(0).max(65535).default(8080).describe('port to listen on'),
   public_url: address('address under which vendors reach this program', ['http', 'https']).optional(),
-  currency: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR').default('EUR').describe('currency of prices that name none'),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR')
+    .default('EUR')
+    .describe('currency of prices that name none'),
   mappings: z.string().min(1).default('mappings').describe('folder of the mapping files'),
   page_size: z.int().min(1).max(50_000).default(5000).describe('records per page at most'),
   slice: duration('how long a worker stays with one run, such as 30s').default(30_000),
@@ -82,7 +118,9 @@ export const fileSchema = z.strictObject({
       reservation: duration('how long a reservation holds stock, such as 15m').default(900_000),
     })
     .prefault({}),
-  api: z.strictObject({ requests_per_minute: z.int().min(1).default(2000).describe('requests of one key to one route') }).prefault({}),
+  api: z
+    .strictObject({ requests_per_minute: z.int().min(1).default(2000).describe('requests of one key to one route') })
+    .prefault({}),
   alerts: z.array(alert).default([]).describe('who is told when a run fails'),
   smtp_url: address('mail server for e-mail alerts', ['smtp', 'smtps']).optional(),
   allowed_roots: z.array(z.string().min(1)).default([]).describe('more folders that connections may read'),

@@ -22,8 +22,17 @@ export function checkSettings<T>(
   const outline = outlineOf(connector.config);
   const takesStreams = outline.properties?.['streams'] !== undefined;
   const base = pointerTo('/connections', connection.name);
-  const origin: Origin = { file: where.file ?? 'sandbox', base, positions: where.positions, outline, alsoKnown: CONNECTION_KEYS };
-  const written: JsonObject = { ...connection.settings, ...(takesStreams ? { streams: streamSettings(connection) } : {}) };
+  const origin: Origin = {
+    file: where.file ?? 'sandbox',
+    base,
+    positions: where.positions,
+    outline,
+    alsoKnown: CONNECTION_KEYS,
+  };
+  const written: JsonObject = {
+    ...connection.settings,
+    ...(takesStreams ? { streams: streamSettings(connection) } : {}),
+  };
   const input = coerced(written, origin);
   const dropped = [...droppedNames(input, origin), ...(takesStreams ? [] : strayStreamSettings(connection, origin))];
   const parsed = connector.config.safeParse(input);
@@ -39,6 +48,8 @@ function strayStreamSettings(connection: ConnectionConfig, origin: Origin): File
   const outline = { properties: Object.fromEntries(STREAM_KEYS.map((key) => [key, {}])) };
   return connection.streams.flatMap((stream) => {
     const base = pointerTo(pointerTo(origin.base, 'streams'), stream.name);
-    return Object.keys(stream.settings).map((key) => unknownName([key], { file: origin.file, positions: origin.positions, base, outline }));
+    return Object.keys(stream.settings).map((key) =>
+      unknownName([key], { file: origin.file, positions: origin.positions, base, outline }),
+    );
   });
 }

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { Tx } from '../store/store.ts';
+import { ApiError, type FieldProblem } from './errors.ts';
+import type { Scope } from './keys.ts';
+
+/** What a handler is given: already checked, and only this tenant's rows. */
+export type Asked<Params, Query> = {
+  readonly params: Params;
+  readonly query: Query;
+  readonly tenant: number;
+  readonly tx: Tx;
+};
+
+/** One route as a table entry: what it takes, what it gives, who may call it. OpenAPI is made from it. */
+export type Route<Params = unknown, Query = unknown> = {
+  readonly method: 'GET';
+  /** Fastify's form, `/api/v2/inventory/:id`. */
+  readonly path: string;
+  readonly name: string;
+  readonly summary: string;
+  readonly about: string;
+  readonly scope: Scope;
+  readonly params: z.ZodType<Params>;
+  readonly query: z.ZodType<Query>;
+  readonly answer: z.ZodType;
+  /** Statuses beside 200 and those every route has. */
+  readonly also: readonly number[];
+  /** `null`: there is no such thing. */
+  handle(asked: Asked<Params, Query>): Promise<unknown>;
+};
+
+/** Keeps the types of one route together. */
+export const defineRoute = <Params, Query>(route: Route<Params, Query>): Route<Params, Query> => route;
+
+/** A whole number as it stands in an address. */
+export const wholeNumber = (min: number, max: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value),
+    z.int().min(min).max(max),
+  );
+
+export const trueOrFalse = z.preprocess(
+  (value) => (value === 'true' ? true : value === 'false' ? false : value),
+  z.boolean(),
+);
+
+/**
+ * Checks a part of a request against its schema.
+ * @throws ApiError 400 naming every field that is wrong
+ */
+export function checked<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const details = parsed.error.issues.flatMap((issue): FieldProblem[] => {
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ field: key.slice(0, 64), message: 'is not known here' }));
+    return [{ field: issue.path.map(String).join('.'), message: messageOf(issue) }];
+  });
+  throw new ApiError(400, 'The request has parameters that are not valid.', { details });
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'too_big')
+    return issue.origin === 'string'
+      ? `must have at most ${issue.maximum} characters`
+      : `must be at most ${issue.maximum}`;
+  if (issue.code === 'too_small')
+    return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
+  if (issue.code === 'invalid_type')
+    return issue.expected === 'boolean'
+      ? 'must be true or false'
+      : issue.expected === 'string'
+        ? 'must be given once'
+        : 'must be a whole number';
+  return issue.message;
+}
