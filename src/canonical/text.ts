@@ -1,0 +1,28 @@
+/** What text the store accepts. */
+
+/**
+ * True when PostgreSQL can keep the text: no NUL, and every surrogate has its partner. Short texts are walked once;
+ * long ones go to the engine's own routines, which are faster from about 40 characters on.
+ */
+export function isStorable(text: string): boolean {
+  const length = text.length;
+  if (length > 40) return text.isWellFormed() && !text.includes('\u0000');
+  for (let at = 0; at < length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0) return false;
+    if (unit >= 0xd800 && unit <= 0xdfff) return text.isWellFormed() && !text.includes('\u0000');
+  }
+  return true;
+}
+
+/** Length in characters as people and PostgreSQL count them (code points), at most one more than `limit`. */
+export function isWithin(text: string, limit: number): boolean {
+  if (text.length <= limit) return true;
+  if (text.length > limit * 2) return false;
+  let count = 0;
+  for (const _ of text) {
+    count += 1;
+    if (count > limit) return false;
+  }
+  return true;
+}

@@ -1,0 +1,18 @@
+import { currencyCode } from '../../canonical/money.ts';
+import { Fault } from '../fault.ts';
+import { defineFunction } from './define.ts';
+
+export const currency = defineFunction({
+  name: 'currency',
+  group: 'number',
+  about: 'The ISO 4217 code of a currency name or unambiguous sign.',
+  input: 'text',
+  output: 'text',
+  args: [],
+  examples: [
+    { input: 'eur', call: 'currency', output: 'EUR' },
+    { input: '€', call: 'currency', output: 'EUR' },
+    { input: '$', call: 'currency', fault: 'unknown-currency' },
+  ],
+  run: (value) => (value.trim() === '' ? null : (currencyCode(value) ?? new Fault('unknown-currency', 'is no ISO 4217 currency', value))),
+});
