@@ -1,5 +1,7 @@
 /** Settings of a feed connection and of its streams. */
 import { secret, z } from '../../src/connector/index.ts';
+import { isTimezone } from './as-of.ts';
+import { encodingOf } from './formats/encoding.ts';
 import { compilePattern, isPlainName, patternProblem } from './patterns.ts';
 
 const DELIMITER_NAMES = { comma: ',', semicolon: ';', tab: '\t', pipe: '|' } as const;
@@ -40,7 +42,10 @@ export const streamSettings = z
     format: z.enum(['csv']).default('csv'),
     delimiter: z.preprocess((value) => (value as string) in DELIMITER_NAMES ? DELIMITER_NAMES[value as keyof typeof DELIMITER_NAMES] : value, oneByte).default(','),
     quote: z.union([z.literal('none'), oneByte]).default('"'),
-    encoding: z.string().min(1).default('utf-8'),
+    encoding: z
+      .string()
+      .refine((name) => encodingOf(name) !== null, 'is not known, or cannot be used for CSV; known are utf-8, utf-16le, utf-16be, win1252, latin1, shift_jis and others')
+      .default('utf-8'),
     header: z.union([z.literal(true), z.array(z.string().min(1)).min(1)]).default(true),
     skipLines: z.int().min(0).max(100).default(0),
     footer: footer.optional(),
@@ -48,7 +53,7 @@ export const streamSettings = z
     mode: z.enum(['complete', 'patch']).default('complete'),
     order: z.enum(['name', 'modified', 'numbered']).optional(),
     asOf: z.string().min(1).optional(),
-    asOfTimezone: z.string().min(1).default('UTC'),
+    asOfTimezone: z.string().refine(isTimezone, 'is no time zone; use a name such as Europe/Berlin').default('UTC'),
     doneMarker: doneMarker.optional(),
     ignoreSuffixes: z.array(z.string().min(1)).default(['.part', '.tmp', '.filepart', '.partial', '.crdownload', '.swp', '~']),
     settleMs: z.int().min(0).max(600_000).default(1000),
@@ -69,6 +74,10 @@ export const streamSettings = z
     }
     if (names.has('asOf') !== (stream.asOf !== undefined)) {
       check.addIssue({ code: 'custom', path: ['asOf'], message: 'needs both: {asOf} in every file pattern and asOf: with its date format, such as yyyyMMdd' });
+    }
+    // In these the second byte of a character can be the byte of a | or a ~.
+    if (/jis|gb|big5|cp9|ms9|euc/i.test(stream.encoding) && /[^\t -?]/.test(stream.delimiter + stream.quote.replace('none', ''))) {
+      check.addIssue({ code: 'custom', path: ['delimiter'], message: `cannot be told from half a character in ${stream.encoding}; convert the file to utf-8` });
     }
     if (stream.delimiter === stream.quote) {
       check.addIssue({ code: 'custom', path: ['quote'], message: 'must differ from the delimiter' });

@@ -9,6 +9,7 @@ import { formatOf } from './formats/index.ts';
 import { openLocalFolder } from './local-folder.ts';
 import { readFeed } from './read.ts';
 import { openSftpFolder } from './sftp-folder.ts';
+import { watchFeed } from './watch.ts';
 
 export default defineConnector({
   name: 'feed',
@@ -17,6 +18,14 @@ export default defineConnector({
   directions: ['in'],
   config: feedConfig,
   open: openFeed,
+  async watch(config, context, onChange) {
+    const folder = await openFolder(config, context);
+    try {
+      await watchFeed(folder, config, context, onChange);
+    } finally {
+      await folder.close();
+    }
+  },
   decode: (parts, context) => formatOf(context['format']).decode(parts, context),
 });
 

@@ -343,6 +343,8 @@ export type Connector<Config = unknown> = {
   budgets?(config: Config): readonly BudgetDeclaration[];
   /** Gets a new access token; called by one process at a time. `null`: the configured one is all there is. */
   issueToken?(config: Config, grant: TokenGrant): Promise<IssuedToken | null>;
+  /** Calls `onChange` with a stream's name soon after there is something new to read in it; ends with the signal. Absent: only the schedule knows. */
+  watch?(config: Config, context: ConnectionContext, onChange: (stream: string) => void): Promise<void>;
   /** Pure: what `raw` says, given its page's context. Absent: `raw` is JSON. Grouped parts arrive together, in order. */
   decode?(parts: readonly Uint8Array[], context: JsonObject): Json;
 };
