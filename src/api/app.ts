@@ -4,10 +4,10 @@ import type { Config } from '../config/types.ts';
 import type { Clock, Log } from '../connector/contract.ts';
 import type { Store } from '../store/store.ts';
 import { admit } from './auth.ts';
-import { ApiError, asApiError, bodyOf, renderError } from './errors.ts';
+import { ApiError, asApiError, sendError } from './errors.ts';
 import { inventoryRoutes } from './inventory.ts';
 import { keyFinder } from './keys.ts';
-import { checked, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 export type ApiOptions = {
   readonly store: Store;
@@ -37,7 +37,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 300 },
     genReqId: (request) => requestId(request.headers['x-request-id']),
     rewriteUrl: (request) => withoutAlias(request.url ?? '/'),
-    frameworkErrors: (error, request, reply) => void reply.send(renderError(error, request, reply)),
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({
@@ -54,11 +54,9 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
         { request: request.id, method: request.method, route: request.routeOptions.url ?? '', status, error },
         'A request failed.',
       );
-    return reply.send(renderError(error, request, reply));
+    return sendError(error, request, reply);
   });
-  app.setNotFoundHandler((request, reply) =>
-    reply.send(renderError(new ApiError(404, 'There is no such address.'), request, reply)),
-  );
+  app.setNotFoundHandler((request, reply) => sendError(new ApiError(404, 'There is no such address.'), request, reply));
   const routes = inventoryRoutes(options.config);
   const find = keyFinder(options.store);
   for (const route of routes) addRoute(app, route, { options, find });
@@ -68,17 +66,14 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
 
 type Around = { readonly options: ApiOptions; readonly find: ReturnType<typeof keyFinder> };
 
-function addRoute(app: FastifyInstance, route: Route<never, never>, { options, find }: Around): void {
+function addRoute(app: FastifyInstance, route: Route, { options, find }: Around): void {
   app.route({
     method: route.method,
     url: route.path,
     handler: async (request) => {
       const caller = await admit(request.headers, route.scope, find);
-      const params = checked(route.params, request.params);
-      const query = checked(route.query, request.query);
-      const answer = await options.store.answer(caller.tenant, (tx) =>
-        route.handle({ params, query, tenant: caller.tenant, tx }),
-      );
+      const answerWith = route.prepare({ params: request.params, query: request.query });
+      const answer = await options.store.answer(caller.tenant, (tx) => answerWith({ tenant: caller.tenant, tx }));
       if (answer === null) throw new ApiError(404, 'There is no such thing.');
       return answer;
     },
@@ -105,5 +100,3 @@ function refuseOtherTypes(request: FastifyRequest): void {
   });
   if (!isTaken) throw new ApiError(406, 'Answers are application/json; the header Accept allows none.');
 }
-
-export { bodyOf };

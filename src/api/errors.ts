@@ -48,11 +48,11 @@ const CODES: Readonly<Record<number, string>> = {
 const RETRY_AFTER_S = 5;
 
 /** Writes the answer to any error. What the caller cannot act on stays inside. */
-export function renderError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): ErrorBody {
+export function sendError(thrown: unknown, request: Pick<FastifyRequest, 'id'>, reply: FastifyReply): FastifyReply {
   const error = asApiError(thrown);
   reply.code(error.status).headers(error.headers).type('application/json; charset=utf-8');
   if (error.status === 503 && error.headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
-  return bodyOf(error, request.id);
+  return reply.send(bodyOf(error, request.id));
 }
 
 /** The v2 body of an error. */

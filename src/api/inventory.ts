@@ -43,7 +43,7 @@ const level = z.object({
 });
 
 /** The routes, for a limit of what counts as low stock. */
-export function inventoryRoutes({ lowStock }: { readonly lowStock: number }): readonly Route<never, never>[] {
+export function inventoryRoutes({ lowStock }: { readonly lowStock: number }): readonly Route[] {
   const list = defineRoute({
     method: 'GET',
     path: '/api/v2/inventory',
@@ -60,7 +60,6 @@ export function inventoryRoutes({ lowStock }: { readonly lowStock: number }): re
       limit: wholeNumber(1, LIMIT_MAX).default(LIMIT_DEFAULT),
     }),
     answer: z.object({ data: z.array(level), pagination }),
-    also: [],
     async handle({ query: { low_stock, sku, location, page, limit }, tenant, tx }) {
       const filter = {
         page,

@@ -12,7 +12,7 @@ export type Asked<Params, Query> = {
 };
 
 /** One route as a table entry: what it takes, what it gives, who may call it. OpenAPI is made from it. */
-export type Route<Params = unknown, Query = unknown> = {
+export type RouteTable<Params, Query> = {
   readonly method: 'GET';
   /** Fastify's form, `/api/v2/inventory/:id`. */
   readonly path: string;
@@ -23,14 +23,33 @@ export type Route<Params = unknown, Query = unknown> = {
   readonly params: z.ZodType<Params>;
   readonly query: z.ZodType<Query>;
   readonly answer: z.ZodType;
-  /** Statuses beside 200 and those every route has. */
-  readonly also: readonly number[];
   /** `null`: there is no such thing. */
   handle(asked: Asked<Params, Query>): Promise<unknown>;
 };
 
-/** Keeps the types of one route together. */
-export const defineRoute = <Params, Query>(route: Route<Params, Query>): Route<Params, Query> => route;
+/** A route as the program registers it. */
+export type Route = Omit<RouteTable<unknown, unknown>, 'handle'> & {
+  /**
+   * Checks what was asked; the answer is made by what it returns.
+   * @throws ApiError 400 naming every parameter that is wrong
+   */
+  prepare(raw: {
+    readonly params: unknown;
+    readonly query: unknown;
+  }): (around: { readonly tenant: number; readonly tx: Tx }) => Promise<unknown>;
+};
+
+/** Makes a route out of its table. */
+export function defineRoute<Params, Query>({ handle, ...table }: RouteTable<Params, Query>): Route {
+  return {
+    ...table,
+    prepare(raw) {
+      const params = checked(table.params, raw.params);
+      const query = checked(table.query, raw.query);
+      return ({ tenant, tx }) => handle({ params, query, tenant, tx });
+    },
+  };
+}
 
 /** A whole number as it stands in an address. */
 export const wholeNumber = (min: number, max: number) =>

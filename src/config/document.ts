@@ -52,7 +52,7 @@ export function readDocument(file: string, text: string, env: Environment): Conf
     if (index > broken && broken >= 0 && error.code !== 'DUPLICATE_KEY') continue;
     reading.report(reading.place(error.pos[0]), 'yaml', withoutValues(error.message), yamlRemedy(error.code));
   }
-  const value = document.contents === null ? {} : valueOf(document.contents, '', reading);
+  const value = document.contents === null ? {} : plain(document.contents, '', reading);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isObject && problems.length === 0) {
     reading.report(
@@ -62,7 +62,12 @@ export function readDocument(file: string, text: string, env: Environment): Conf
       'Start from tributary.example.yaml.',
     );
   }
-  return { value: isObject ? value : {}, positions: reading.positions, problems, faulty: reading.faulty };
+  const aliases = problems.filter((one) => one.code === 'alias');
+  // The parser's word for it says less.
+  const told = problems.filter(
+    (one) => one.code !== 'yaml' || !aliases.some((alias) => alias.line === one.line && alias.column === one.column),
+  );
+  return { value: isObject ? value : {}, positions: reading.positions, problems: told, faulty: reading.faulty };
 }
 
 /** The parser quotes what it met, which may be a password. */
@@ -71,17 +76,17 @@ const withoutValues = (message: string): string => `${(message.split('\n')[0] ??
 function yamlRemedy(code: string): string {
   if (code === 'DUPLICATE_KEY') return 'Keep one of the two.';
   if (code === 'TAB_AS_INDENT') return 'Indent with spaces.';
-  return 'Correct the YAML here. Texts that begin with * & { [ % or # belong in quotes, and so does ${NAME} inside { }.';
+  return `Correct the YAML here. Texts that begin with * & { [ % or # belong in quotes, and so does \${NAME} inside { }.`;
 }
 
-function valueOf(node: unknown, pointer: string, reading: Reading): Json {
+function plain(node: unknown, pointer: string, reading: Reading): Json {
   if (isMap(node)) return mapOf(node.items, pointer, reading);
   if (isSeq(node)) {
     return node.items.map((child, index) => {
       const here = pointerTo(pointer, index);
       const place = reading.place(rangeOf(child));
       reading.positions[here] = { key: place, value: place, fromEnv: false };
-      return valueOf(child, here, reading);
+      return plain(child, here, reading);
     });
   }
   if (isAlias(node)) {
@@ -115,7 +120,7 @@ function mapOf(pairs: readonly { key: unknown; value: unknown }[], pointer: stri
       value: start === undefined ? keyPlace : reading.place(start),
       fromEnv: false,
     };
-    table[key] = valueOf(pair.value, here, reading);
+    table[key] = plain(pair.value, here, reading);
   }
   return table;
 }
@@ -139,8 +144,8 @@ function expand(text: string, pointer: string, reading: Reading): string {
       reading.report(
         place,
         'env-reference',
-        'A ${…} here is no name of an environment variable.',
-        'Write ${NAME}; a literal ${ is written $${.',
+        `A \${…} here is no name of an environment variable.`,
+        `Write \${NAME}; a literal \${ is written $\${.`,
       );
       return '';
     }

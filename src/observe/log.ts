@@ -81,7 +81,7 @@ export function createLog({ level = 'info', format, write, secrets = () => [] }:
   const logger = pino(
     {
       level,
-      base: undefined,
+      base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { buildApi } from '../../src/api/app.ts';
 import { createKey } from '../../src/api/keys.ts';
 import { sandboxConfig } from '../../src/config/load.ts';
@@ -10,7 +10,7 @@ import { makeTestClock, type TestClock } from '../support/clock.ts';
 export type Asking = {
   readonly app: FastifyInstance;
   readonly clock: TestClock;
-  ask(url: string, headers?: Record<string, string>): ReturnType<FastifyInstance['inject']>;
+  ask(url: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
 };
 
 /** An API on a store, and a way to ask it with a key of the tenant. */
