@@ -29,7 +29,7 @@ export function fairOrder(now: () => Date): FairOrder {
   const tickNow = () => Math.floor(now().getTime() / TICK_MS);
   const clockOf = (tenant: string) => {
     const tick = tickNow();
-    return Math.min(Math.max(clocks.get(tenant) ?? tick, tick), tick + MAX_AHEAD_TICKS);
+    return Math.max(clocks.get(tenant) ?? tick, tick);
   };
   return {
     priority(tenant, wakeClass, delayMs) {
@@ -38,7 +38,7 @@ export function fairOrder(now: () => Date): FairOrder {
     },
     charge(tenant, workMs = TICK_MS) {
       if (clocks.size >= MAX_TENANTS) forgetPast(clocks, tickNow());
-      clocks.set(tenant, clockOf(tenant) + Math.ceil(workMs / TICK_MS));
+      clocks.set(tenant, Math.min(clockOf(tenant) + Math.ceil(workMs / TICK_MS), tickNow() + MAX_AHEAD_TICKS));
     },
   };
 }

@@ -52,6 +52,7 @@ export async function openQueue(backend: QueueBackend, options: QueueOptions): P
     async work(handler, { concurrency }) {
       requireOpen(closed);
       if (worker) throw new TributaryError('ERR_INTERNAL', 'the queue works already in this process');
+      if (!engine.startsLater) await engine.ready();
       worker = startWorker({ engine, order, tuning, log: options.log, again: wake }, handler, concurrency);
       worker.catch(() => {
         worker = null;

@@ -14,6 +14,7 @@ export function openRedisEngine(url: string, options: RedisEngineOptions): Engin
   const { name, answerMs, causes } = options;
   const client = connect(url);
   client.on('error', causes.failed);
+  const change = nextChange(client);
   client.on('ready', causes.recovered);
   // The braces keep all keys of the queue on one node of a cluster.
   const prefix = `{${options.prefix}}`;
@@ -26,7 +27,7 @@ export function openRedisEngine(url: string, options: RedisEngineOptions): Engin
     async ready() {
       if (client.status === 'ready') return;
       const isOnItsWay = client.status === 'connecting' || client.status === 'connect';
-      if (isOnItsWay && (await settled(readiness(client), answerMs)) && isReady(client)) return;
+      if (isOnItsWay && (await settled(change(), answerMs)) && isReady(client)) return;
       // A command sent now would wait in memory for as long as Redis is away.
       throw new TributaryError('ERR_QUEUE_UNAVAILABLE', `Redis is not reachable (connection is ${client.status})`);
     },
@@ -70,15 +71,20 @@ function isReady(client: Redis | Cluster): boolean {
   return client.status === 'ready';
 }
 
-/** Ends with the next change: connected, or the attempt failed. */
-function readiness(client: Redis | Cluster): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      client.off('ready', done);
-      client.off('close', done);
-      resolve();
-    };
-    client.on('ready', done);
-    client.on('close', done);
-  });
+/** Resolves with the next change: connected, or the attempt failed. Callers share one pair of listeners. */
+function nextChange(client: Redis | Cluster): () => Promise<void> {
+  let change: Promise<void> | null = null;
+  return () => {
+    change ??= new Promise<void>((resolve) => {
+      const done = () => {
+        client.off('ready', done);
+        client.off('close', done);
+        change = null;
+        resolve();
+      };
+      client.on('ready', done);
+      client.on('close', done);
+    });
+    return change;
+  };
 }

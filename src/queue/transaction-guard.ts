@@ -3,6 +3,7 @@
  * for the callback, for good. The guard makes the callback recognisable, so that the queue refuses instead.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers/promises';
 import type { PgliteLike } from './types.ts';
 
 export type TransactionGuard = {
@@ -22,8 +23,11 @@ export function guardTransactions(pglite: PgliteLike): TransactionGuard {
   if (known) return known;
   const marks = new AsyncLocalStorage<{ open: boolean }>();
   const plain: PgliteLike['transaction'] = pglite.transaction.bind(pglite);
-  pglite.transaction = (work) =>
-    plain(async (tx) => {
+  pglite.transaction = async (work) => {
+    // PGlite answers in microtasks: a store that loads page after page would otherwise let neither timers nor sockets, nor
+    // the queue, have their turn.
+    await setImmediate();
+    return plain(async (tx) => {
       const mark = { open: true };
       try {
         return await marks.run(mark, () => work(tx));
@@ -32,6 +36,7 @@ export function guardTransactions(pglite: PgliteLike): TransactionGuard {
         mark.open = false;
       }
     });
+  };
   const guard: TransactionGuard = {
     isOpen: () => marks.getStore()?.open === true,
     outside: (work) => marks.exit(work),
