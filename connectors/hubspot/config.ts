@@ -26,7 +26,7 @@ export const config = z.strictObject({
   campaignsPath: path.default('/marketing/v3/campaigns').describe('path of marketing campaigns'),
   tokenPath: path.default('/oauth/v1/token').describe('path tokens are asked at'),
   properties: z
-    .record(z.enum(['contacts', 'companies', 'deals', 'products']), z.array(z.string().regex(/^[a-z]\w*$/)))
+    .partialRecord(z.enum(['contacts', 'companies', 'deals', 'products']), z.array(z.string().regex(/^[a-z]\w*$/)))
     .optional()
     .describe('further properties to read, by stream'),
   callsPerTenSeconds: z.int().min(1).default(100).describe('100 Free and Starter, 190 Professional and Enterprise'),

@@ -66,10 +66,16 @@ function changedBy(topic: string, body: { readonly [name: string]: Json }) {
   const [resource = '', event = ''] = topic.split('/');
   if (topic === 'customers/redact') return redacted(body);
   const stream = STREAM_OF[resource];
-  const id = findId(resource === 'inventory_levels' ? (body.inventory_item_id ?? null) : (body.admin_graphql_api_id ?? body.id ?? null));
+  const id = resource === 'inventory_levels' ? itemOf(body) : findId(body.admin_graphql_api_id ?? body.id ?? null);
   if (!stream || id === null) return [];
   // A level that went away is a change of its item, not the item's end.
   return [{ stream, id, deleted: event === 'delete' && resource !== 'inventory_levels' }];
+}
+
+// A level is read again with its item. The text names it exactly; the number may be too large for JSON.
+function itemOf(body: { readonly [name: string]: Json }): string | null {
+  const named = typeof body.admin_graphql_api_id === 'string' ? /[?&]inventory_item_id=(\d+)/.exec(body.admin_graphql_api_id)?.[1] : undefined;
+  return named ?? findId(body.inventory_item_id ?? null);
 }
 
 // The shop's owner passes a customer's wish to be forgotten on; with it go the orders it names.
