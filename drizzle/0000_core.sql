@@ -94,7 +94,7 @@ CREATE TABLE "credential" (
 	"tenant" integer NOT NULL,
 	"connection_id" integer NOT NULL,
 	"name" text NOT NULL,
-	"sealed" "bytea" NOT NULL,
+	"sealed" text NOT NULL,
 	"key_id" text NOT NULL,
 	"expires_at" timestamp with time zone,
 	"updated_at" timestamp with time zone NOT NULL,
@@ -548,7 +548,7 @@ CREATE TABLE "webhook_subscription" (
 	"tenant" integer NOT NULL,
 	"url" text NOT NULL,
 	"events" text[] NOT NULL,
-	"sealed_secret" "bytea" NOT NULL,
+	"sealed_secret" text NOT NULL,
 	"key_id" text NOT NULL,
 	"active" boolean NOT NULL,
 	"created_at" timestamp with time zone NOT NULL

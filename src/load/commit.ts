@@ -467,7 +467,7 @@ export async function withdrawRecords(
   tx: Tx,
   ids: IdBlocks,
   pages: ReturnType<typeof rawPages>,
-  request: Pick<CommitRequest, 'stream' | 'page'>,
+  request: { readonly stream: LoadStream; readonly page: Pick<PreparedPage, 'observedAt'> },
   pageId: number,
   at: string,
   gone: readonly RecordRow[],

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { EntityName } from '../canonical/entities.ts';
 import type { Clock, Connector, JsonObject } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
-import { checkMapping } from '../mapping/check-mapping.ts';
+import { checkMapping } from '../mapping/check.ts';
 import type { Conflict, MapResult, Mapping } from '../mapping/types.ts';
 import { json, sql, type Store } from '../store/store.ts';
 import type { MappedRecord, MappingSet, RecordOutcome, Tagged } from './types.ts';

@@ -1,6 +1,5 @@
 /** What a stream's records were last loaded as, so that unchanged ones are recognised before they are parsed. */
 import { HASH_BYTES } from '../extract/hash.ts';
-import { KnownRecords } from '../extract/known.ts';
 import type { PageOutcome } from '../load/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { sql, type Store } from '../store/store.ts';
@@ -51,4 +50,18 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
       }
     },
   };
+}
+
+class KnownRecords {
+  readonly map = new Map<string, { no: number; flags: number }>();
+  add(hash: Uint8Array, no: number, flags: number): void {
+    this.map.set(Buffer.from(hash).toString('latin1'), { no, flags });
+  }
+  find(hash: Uint8Array) {
+    return this.map.get(Buffer.from(hash).toString('latin1')) ?? null;
+  }
+  forget(hash: Uint8Array, no: number): void {
+    const key = Buffer.from(hash).toString('latin1');
+    if (this.map.get(key)?.no === no) this.map.delete(key);
+  }
 }

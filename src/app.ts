@@ -1,0 +1,185 @@
+/** The composition root: the only file that knows connectors/ and how the rooms fit together. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findConnectors } from '../connectors/index.ts';
+import { configError, problemLine } from './config/load.ts';
+import { maskSecrets, secretValues } from './config/secrets.ts';
+import { checkSettings } from './config/settings.ts';
+import type { Config, ConnectionConfig } from './config/types.ts';
+import type { Clock, ConnectionContext, Connector, Source } from './connector/contract.ts';
+import { TributaryError } from './errors.ts';
+import { systemClock } from './extract/clock.ts';
+import { mappingSets } from './load/mapping-sets.ts';
+import type { RootLog } from './observe/log.ts';
+import { openQueue, type WakeQueue } from './queue/queue.ts';
+import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
+import type { RunRow } from './run/runs.ts';
+import { currentSet, decodeOf, PLATFORM, settleStreams, type Streams } from './run/streams.ts';
+import { migrate } from './store/migrate.ts';
+import { openPglite } from './store/pglite.ts';
+import { openPostgres } from './store/postgres.ts';
+import { sql, type Store } from './store/store.ts';
+
+/** Mappings that come with the program. */
+export const SHIPPED_MAPPINGS = fileURLToPath(new URL('../mappings', import.meta.url));
+/** Postgres connections for loading and answering; the queue has its own. */
+const CONNECTIONS = 8;
+
+export type App = {
+  readonly config: Config;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: RootLog;
+  readonly connectors: ReadonlyMap<string, Connector>;
+  readonly streams: Streams;
+  readonly runs: RunDeps;
+  readonly mappingFolders: readonly string[];
+  /** Opens a connection's source, to check or sample it. The caller closes it. */
+  openSource(connection: string, signal: AbortSignal): Promise<Source>;
+  /** The context a connector is given for a connection. */
+  contextOf(connection: ConnectionConfig, signal: AbortSignal): ConnectionContext;
+  settingsOf(connection: ConnectionConfig): unknown;
+  close(): Promise<void>;
+};
+
+export type AppOptions = {
+  readonly log: RootLog;
+  readonly clock?: Clock;
+  /** Told about pages and ends of runs. */
+  readonly onProgress?: (run: RunRow, stream: RunStream, event: RunEvent) => void;
+};
+
+export const stateDir = (config: Pick<Config, 'dir'>): string => join(config.dir, '.tributary');
+
+/** Opens the store, brings it to this program's schema and the configuration into it. @throws ERR_CONFIG_INVALID, ERR_STORE_… */
+export async function openApp(config: Config, options: AppOptions): Promise<App> {
+  const { connectors, problems } = await findConnectors();
+  for (const problem of problems) options.log.warn({ connector: problem.folder }, problem.message);
+  const settings = checkConnections(config, connectors);
+  const store = config.databaseUrl ? await openPostgres(config.databaseUrl, { connections: CONNECTIONS }) : await openPglite(join(stateDir(config), 'store'));
+  try {
+    await migrate(store);
+    return await compose(config, options, store, connectors, settings);
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+/** Every connection's settings as its connector's schema gives them back; all problems at once. */
+export function checkConnections(config: Config, connectors: ReadonlyMap<string, Connector>): ReadonlyMap<string, unknown> {
+  const settings = new Map<string, unknown>();
+  const problems: Parameters<typeof problemLine>[0][] = [];
+  for (const connection of config.connections) {
+    const connector = connectors.get(connection.connector);
+    if (!connector) {
+      const place = config.positions[`/connections/${connection.name}/connector`]?.value ?? { line: 0, column: 0 };
+      problems.push({
+        file: config.file ?? 'sandbox',
+        ...place,
+        severity: 'error',
+        code: 'unknown-connector',
+        message: `There is no connector ${connection.connector}.`,
+        remedy: `Use one of ${[...connectors.keys()].join(', ')}.`,
+      });
+      continue;
+    }
+    const checked = checkSettings(connector, connection, config);
+    problems.push(...checked.problems);
+    settings.set(connection.name, checked.settings);
+  }
+  if (problems.length > 0) throw configError(problems);
+  return settings;
+}
+
+async function compose(config: Config, options: AppOptions, store: Store, connectors: ReadonlyMap<string, Connector>, settings: ReadonlyMap<string, unknown>): Promise<App> {
+  const clock = options.clock ?? systemClock;
+  const { log } = options;
+  const mask = (connection: ConnectionConfig) => {
+    const connector = connectors.get(connection.connector);
+    return connector ? maskSecrets(connector.config, connection.settings) : {};
+  };
+  const streams = await settleStreams(store, config, connectors, clock, mask);
+  const mappingFolders = [...new Set([config.mappingsDir, SHIPPED_MAPPINGS])];
+  const platform = new Set((await store.rows<{ id: number }>(sql`select s.id from stream s join connection c on c.id = s.connection_id where c.name = ${PLATFORM}`)).map((row) => row.id));
+  const streamOf = (id: number): RunStream => {
+    const stream = streams.byId(id);
+    if (stream) return stream;
+    throw new TributaryError('ERR_NOT_FOUND', `Stream ${id} is no longer configured.`, { remedy: 'Bring its connection back into tributary.yaml.' });
+  };
+  const scratch = join(stateDir(config), 'scratch');
+  await rm(scratch, { recursive: true, force: true });
+
+  const contextOf = (connection: ConnectionConfig, signal: AbortSignal): ConnectionContext => ({
+    tenant: config.tenant,
+    connection: connection.name,
+    clock,
+    log: log.child({ connection: connection.name }),
+    signal,
+    permit: async () => signal.throwIfAborted(),
+    observeLimits: () => undefined,
+    token: async () => {
+      throw new TributaryError('ERR_CONNECTOR_UNSUPPORTED', `Connection ${connection.name} has no tokens to refresh.`);
+    },
+    scratchDir: join(scratch, connection.name),
+    baseDir: config.dir,
+    allowedRoots: config.allowedRoots,
+  });
+  const openSource: App['openSource'] = async (name, signal) => {
+    const connection = config.connections.find((one) => one.name === name);
+    const connector = connection && connectors.get(connection.connector);
+    if (!connection || !connector) throw new TributaryError('ERR_NOT_FOUND', `There is no connection ${name}; there is: ${config.connections.map((one) => one.name).join(', ') || 'none'}.`);
+    await mkdir(join(scratch, name), { recursive: true });
+    return connector.open(settings.get(name), contextOf(connection, signal));
+  };
+
+  const runs: RunDeps = {
+    store,
+    clock,
+    log,
+    load: {
+      store,
+      clock,
+      mappingSet: mappingSets(store, (id) => {
+        const stream = streamOf(id);
+        return { decode: decodeOf(stream.connector), complete: stream.mode === 'complete' };
+      }),
+      isPlatform: (id) => platform.has(id),
+    },
+    leaseMs: config.leaseMs,
+    sliceMs: config.sliceMs,
+    pageSize: config.pageSize,
+    brake: config.deleteBrake,
+    stream: async (id) => streamOf(id),
+    currentSet: (stream) => currentSet(store, clock, log, config, stream, mappingFolders),
+    open: async (stream, signal) => {
+      const source = await openSource(stream.connection, signal);
+      const declaration = source.streams().find((one) => one.name === stream.name);
+      if (declaration) return { source, declaration, scratchDir: join(scratch, stream.connection) };
+      await source.close();
+      throw new TributaryError('ERR_CONFIG_INVALID', `Connector ${stream.connector.name} has no stream ${stream.name}.`);
+    },
+    onProgress: options.onProgress ?? (() => undefined),
+  };
+  return { config, store, clock, log, connectors, streams, runs, mappingFolders, openSource, contextOf, settingsOf: (connection) => settings.get(connection.name), close: () => store.close() };
+}
+
+/** The queue on the backend the configuration asks for. */
+export function openAppQueue(app: App): Promise<WakeQueue> {
+  const { config, store } = app;
+  const backend = config.redisUrl
+    ? ({ kind: 'redis', url: config.redisUrl } as const)
+    : store.pglite
+      ? ({ kind: 'pglite', pglite: store.pglite } as const)
+      : ({ kind: 'postgres', url: config.databaseUrl ?? '' } as const);
+  return openQueue(backend, { log: app.log, clock: app.clock });
+}
+
+/** Secrets of the configuration, to be hidden wherever they turn up. */
+export function secretsOf(config: Config, connectors: ReadonlyMap<string, Connector>): readonly string[] {
+  return config.connections.flatMap((connection) => {
+    const connector = connectors.get(connection.connector);
+    return connector ? secretValues(connector.config, connection.settings) : [];
+  });
+}
