@@ -14,6 +14,7 @@ const USAGE = 2;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
+const npmRecord = join(modules, '.package-lock.json');
 // Not in node_modules, which `npm ci` deletes.
 const installLock = join(root, '.install.lock');
 
@@ -41,26 +42,29 @@ function needsDevelopmentPackages(entry) {
   return !entry.startsWith('src/');
 }
 
-/** Compares what npm was asked for with what npm says it installed; one differing version is enough. */
+/** Compares the lock file with what lies in node_modules; one differing version is enough. */
 function isInstalled(entry) {
-  const wanted = readPackages(join(root, 'package-lock.json'));
-  const present = readPackages(join(modules, '.package-lock.json'));
+  // npm writes its own record last, so that an interrupted installation has none. What the record says
+  // is not enough: some npm commands change it and install nothing.
+  const wanted = readJson(join(root, 'package-lock.json'))?.packages;
   if (!wanted) return fail('package-lock.json is missing or unreadable; restore it from version control.');
-  if (!present) return false;
+  if (!existsSync(npmRecord)) return false;
   for (const [path, pack] of Object.entries(wanted)) {
     if (path === '' || pack.link) continue;
-    const isExtra = (pack.dev || pack.devOptional) && !needsDevelopmentPackages(entry);
-    const found = present[path];
-    if (found ? found.version !== pack.version : !pack.optional && !pack.peer && !pack.devOptional && !isExtra) {
-      return false;
-    }
+    const found = readJson(join(root, path, 'package.json'));
+    if (found ? found.version !== pack.version : isNeeded(pack, entry)) return false;
   }
   return isRecent(process.versions.node) || packagedNode() !== undefined;
 }
 
-function readPackages(path) {
+// Optional is what npm leaves out on other platforms; what serves development, an image leaves out.
+function isNeeded(pack, entry) {
+  return !pack.optional && !pack.peer && !pack.devOptional && (!pack.dev || needsDevelopmentPackages(entry));
+}
+
+function readJson(path) {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')).packages;
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }
@@ -72,7 +76,8 @@ function install(entry) {
     if (isInstalled(entry)) return;
     // A fresh tree is exact; into an existing one npm only changes what differs, so that a program
     // running from it keeps its files.
-    const command = existsSync(join(modules, '.package-lock.json')) ? 'install' : 'ci';
+    const command = existsSync(npmRecord) ? 'install' : 'ci';
+    rmSync(npmRecord, { force: true });
     process.stderr.write(`tributary: installing packages (npm ${command}), this happens once…\n`);
     const result = runNpm([
       command,

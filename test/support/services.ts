@@ -3,7 +3,7 @@ import { askBroker, hasBroker, openBroker } from './services/broker.ts';
 import { createDatabase, type Database, type Template } from './services/postgres.ts';
 import { hasService, packageOf, type ServiceName } from './services/programs.ts';
 import { type RedisOptions, type RedisServer, startRedis } from './services/redis.ts';
-import { startSshd, type SshServer } from './services/sshd.ts';
+import { type SshServer, startSshd } from './services/sshd.ts';
 import { greet } from './services/wait.ts';
 
 export { type PostgresServer, startPostgres } from './services/postgres.ts';

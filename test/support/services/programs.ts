@@ -38,8 +38,9 @@ function postgresMajor(folder: string): number {
   return Number(/(\d+)/.exec(version)?.[1] ?? 0);
 }
 
-/** Whether this machine can run the service, or an address for it was given. */
+/** Whether this machine can run the service, or an address for it was given; TEST_WITHOUT=sshd denies it. */
 export function hasService(name: ServiceName): boolean {
+  if (process.env['TEST_WITHOUT']?.split(',').includes(name)) return false;
   switch (name) {
     case 'postgres':
       return Boolean(process.env['TEST_DATABASE_URL']) || findPostgres() !== undefined;

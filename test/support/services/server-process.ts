@@ -1,6 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,9 +29,8 @@ export interface ServerProcess {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
-// The shell outlives us: at the end of its stdin, however we ended, it stops the server and clears up.
+// The shell outlives us: when the pipe from us ends without a word, it stops the server and clears up.
 const GUARD = `
-exec 3<&0
 "$@" 3<&- </dev/null >>"$GUARD_FOLDER/server.log" 2>&1 &
 pid=$!
 echo $pid
@@ -46,16 +46,19 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
     cwd: server.folder,
     // Its own session, so that Ctrl-C in the terminal reaches the tests and not their servers.
     detached: true,
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
     env: { ...process.env, LC_ALL: 'C', GUARD_FOLDER: server.folder, GUARD_SIGNAL: server.stopSignal.slice(3) },
     ...server.account,
   });
   const ended = once(guard, 'exit');
-  guard.stdin.on('error', () => {});
-  guard.once('exit', () => guard.stdin.end('ended\n'));
-  const [line] = await once(guard.stdout, 'data');
-  guard.stdout.destroy();
-  letGo(guard);
+  const [, output, , pipe] = guard.stdio;
+  if (!output || !(pipe instanceof Socket)) throw new Error('the guard has no pipes');
+  guard.once('exit', () => pipe.end('ended\n'));
+  const [line] = await once(output, 'data');
+  output.destroy();
+  // A caller that forgets to stop its server still comes to an end, and with it the server.
+  pipe.unref();
+  guard.unref();
   const pid = Number.parseInt(String(line), 10);
   return {
     pid,
@@ -68,13 +71,6 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
       await ended;
     },
   };
-}
-
-// A caller that forgets to stop a server still ends, and the guard stops the server then.
-function letGo(guard: ChildProcess): void {
-  guard.unref();
-  const pipe = guard.stdin;
-  if (pipe && 'unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
 }
 
 /** A new folder for a server's files, owned by the account that it will run as. */
