@@ -52,7 +52,7 @@ export type Node =
   | { readonly kind: 'choose'; readonly branches: readonly Branch[]; readonly at: Span }
   | { readonly kind: 'object'; readonly entries: readonly Entry[]; readonly at: Span }
   | { readonly kind: 'list'; readonly elements: readonly Node[]; readonly at: Span }
-  | { readonly kind: 'each'; readonly over: Path; readonly when: Condition | null; readonly body: LoopBody; readonly at: Span }
+  | { readonly kind: 'each'; readonly over: Node; readonly when: Condition | null; readonly body: LoopBody; readonly at: Span }
   /** A loop over numbered columns, already written out: one round per number. */
   | { readonly kind: 'numbered'; readonly rounds: readonly { readonly when: Condition | null; readonly body: LoopBody }[]; readonly at: Span }
   | { readonly kind: 'output'; readonly name: string; readonly at: Span }

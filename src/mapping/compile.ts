@@ -140,7 +140,7 @@ const dropped = (code: Code, key: string): string => (code.traced ? `t.skip(${ke
 
 function emitRepeated(code: Code, file: MappingFile, output: OutputRule, over: NonNullable<OutputRule['each']>, scope: Scope, variable: string, made: Made): void {
   const body = fresh(code);
-  const loop = openLoop(code, over, scope, () => undefined);
+  const loop = openLoop(code, over, scope, file.tables, () => undefined);
   // `openLoop` names the position last in the pointer it builds.
   const at = /\+ (v\d+) \+ "\]"$/.exec(loop.pointer)?.[1] ?? '0';
   const inside: Scope = { ...loop, fail: leave(quote(output.name), `break ${body};`, false), output: (name) => reference(made, name, { each: over.text, at }) };

@@ -48,7 +48,7 @@ export function firstPointer(node: Node, scope: Scope): string {
 function firstPath(node: Node): Path | null {
   if (node.kind === 'path') return node;
   if (node.kind === 'pipe') return firstPath(node.source);
-  if (node.kind === 'each') return node.over;
+  if (node.kind === 'each') return firstPath(node.over);
   const children = childrenOf(node);
   for (const child of children) {
     const found = firstPath(child);
@@ -144,9 +144,9 @@ function emitList(code: Code, elements: readonly Node[], scope: Scope, tables: T
 }
 
 /** Opens a loop over a list; gives the scope inside. The caller closes it with `}` twice. */
-export function openLoop(code: Code, over: Path, scope: Scope, onList: (list: string) => void): Scope {
-  const list = emitPath2(code, over, scope);
-  const pointer = pointerOf(over, scope);
+export function openLoop(code: Code, over: Node, scope: Scope, tables: Tables, onList: (list: string) => void): Scope {
+  const list = assignable(code, emitNode(code, over, scope, tables)).name;
+  const pointer = firstPointer(over, scope);
   line(code, `if (${list} != null) {`);
   line(code, `${list} = rt.asList(${list}); if (${list} instanceof Fault) ${scope.fail(list, pointer)}`);
   onList(list);
@@ -161,14 +161,10 @@ export function openLoop(code: Code, over: Path, scope: Scope, onList: (list: st
   return { ...scope, element, object, index, isTop: false, pointer: `${pointer} + "[" + ${at} + "]"` };
 }
 
-function emitPath2(code: Code, over: Path, scope: Scope): string {
-  return assignable(code, emitArgument(code, over, scope)).name;
-}
-
-function emitEach(code: Code, node: { readonly over: Path; readonly when: Condition | null; readonly body: LoopBody }, scope: Scope, tables: Tables): Emitted {
+function emitEach(code: Code, node: { readonly over: Node; readonly when: Condition | null; readonly body: LoopBody }, scope: Scope, tables: Tables): Emitted {
   const name = fresh(code);
   line(code, `let ${name};`);
-  const inside = openLoop(code, node.over, scope, () => line(code, `${name} = ${node.body.kind === 'entries' ? '{}' : '[]'};`));
+  const inside = openLoop(code, node.over, scope, tables, () => line(code, `${name} = ${node.body.kind === 'entries' ? '{}' : '[]'};`));
   emitRound(code, node, name, inside, tables, `${inside.index} += 1;`);
   line(code, `} if (rt.isHollow(${name})) ${name} = null; }`);
   return { name, type: node.body.kind === 'entries' ? 'json' : 'list' };

@@ -273,7 +273,7 @@ export function parseWhen(entries: readonly MapEntry[], reading: NodeReading): C
 }
 
 function parseEach(node: YamlNode, entries: readonly MapEntry[], reading: NodeReading, at: Span): Node | null {
-  const over = parsePathNode(node, reading);
+  const over = parseNode(node, reading);
   const when = parseWhen(entries, reading);
   const body = parseBody(entries, reading, at);
   return over && body && when !== undefined ? { kind: 'each', over, when, body, at } : null;

@@ -74,6 +74,7 @@ export function defineFunction<Input extends ValueType, const Specs extends read
     readonly run: (value: Values[Input], ...args: ArgumentValues<Specs>) => Json | Fault;
   },
 ): MappingFunction {
-  // The one place where the argument types are forgotten: the checks compare every call with `args` before it runs.
-  return declaration as Omit<typeof declaration, 'run'> & { readonly run: MappingFunction['run'] };
+  // The one place where argument types are forgotten: the checks compare every call with `args` before it can run.
+  const run: unknown = declaration.run;
+  return { ...declaration, run: run as MappingFunction['run'] };
 }
