@@ -13,7 +13,10 @@ export function ensureServices(isAsked: boolean): void {
   const missing = SERVICES.filter((name) => !hasService(name));
   if (missing.length === 0) return;
   const names = missing.map((name) => packageOf[name]);
-  if (mayInstall(isAsked)) return installPackages(names);
+  if (mayInstall(isAsked)) {
+    installPackages(names);
+    return;
+  }
   process.stderr.write(
     `missing for some suites: ${names.join(', ')}; "npm test -- --install-services" installs them on Debian as root.\n`,
   );
