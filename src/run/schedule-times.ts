@@ -1,0 +1,101 @@
+/**
+ * When a schedule is due. Cron expressions are read by node-cron; the clock of the schedule's zone is laid over it here, so
+ * that a time that a daylight-saving change leaves out still happens (right after), and one that it repeats happens once.
+ */
+import { createTask } from 'node-cron';
+import { TributaryError } from '../errors.ts';
+
+/** Words for schedules. `real_time` polls as well: webhooks and watches may miss something. */
+const WORDS: Readonly<Record<string, string>> = {
+  real_time: '*/15 * * * *',
+  '15m': '*/15 * * * *',
+  '30m': '*/30 * * * *',
+  hourly: '0 * * * *',
+  daily: '0 0 * * *',
+};
+
+const MINUTE = 60_000;
+/** Schedules that are due less often than once in four years and a day are not. */
+const FARTHEST = 1462 * 24 * 60;
+
+export type Schedule = {
+  /** First due time after `from`; `null`: never. */
+  next(from: Date): Date | null;
+  /** Due times in `[from, to]`: how many, and the last. */
+  missed(from: Date, to: Date): { readonly count: number; readonly last: Date };
+};
+
+/** @returns `null` for `manual`. @throws ERR_CONFIG_INVALID for an expression or zone that is none */
+export function parseSchedule(every: string, timezone: string): Schedule | null {
+  if (every === 'manual') return null;
+  const expression = WORDS[every] ?? every;
+  const matches = matcher(expression);
+  const wall = wallClock(timezone);
+  // An interval goes on through a daylight-saving change; a time of day is kept to.
+  const isInterval = /^\S+\s+\*(\/\d+)?\s/.test(expression);
+  const isDue = (minute: number): boolean => {
+    const now = wall(minute);
+    if (isInterval) return matches(now);
+    const before = wall(minute - MINUTE);
+    if (now <= before) return false;
+    const isRepeated = now !== before + MINUTE ? false : repeatsEarlier(wall, minute, now);
+    if (isRepeated) return false;
+    for (let at = before + MINUTE; at <= now; at += MINUTE) if (matches(at)) return true;
+    return false;
+  };
+  const next = (from: Date): Date | null => {
+    let minute = Math.floor(from.getTime() / MINUTE) * MINUTE;
+    for (let step = 0; step < FARTHEST; step += 1) {
+      minute += MINUTE;
+      if (isDue(minute)) return new Date(minute);
+    }
+    return null;
+  };
+  return {
+    next,
+    missed(from, to) {
+      let last = from;
+      let count = 1;
+      for (let due = next(from); due !== null && due <= to; due = next(due)) {
+        last = due;
+        count += 1;
+      }
+      return { count, last };
+    },
+  };
+}
+
+/** Whether the wall clock showed this minute already, before it was set back. */
+function repeatsEarlier(wall: (at: number) => number, minute: number, shown: number): boolean {
+  const drift = (at: number) => wall(at) - at;
+  for (const hours of [1, 2, 3]) {
+    const earlier = minute - hours * 60 * MINUTE;
+    if (drift(earlier) > drift(minute) && wall(minute - (drift(earlier) - drift(minute))) === shown) return true;
+  }
+  return false;
+}
+
+function matcher(expression: string): (wallMinute: number) => boolean {
+  try {
+    const task = createTask(expression, () => undefined, { timezone: 'UTC' });
+    return (at) => task.match(new Date(at));
+  } catch (cause) {
+    throw new TributaryError('ERR_CONFIG_INVALID', `"${expression}" is no schedule.`, { cause, remedy: `Use ${Object.keys(WORDS).join(', ')}, manual or a cron expression with five fields.` });
+  }
+}
+
+/** The zone's wall clock at a time, as if it were UTC. */
+function wallClock(timezone: string): (at: number) => number {
+  if (timezone === 'UTC') return (at) => at;
+  let format: Intl.DateTimeFormat;
+  try {
+    format = new Intl.DateTimeFormat('en-US', { timeZone: timezone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' });
+  } catch (cause) {
+    throw new TributaryError('ERR_CONFIG_INVALID', `"${timezone}" is no time zone.`, { cause, remedy: 'Use an IANA name such as Europe/Berlin.' });
+  }
+  return (at) => {
+    const part: Record<string, number> = {};
+    for (const { type, value } of format.formatToParts(at)) part[type] = Number(value);
+    return Date.UTC(part['year'] ?? 0, (part['month'] ?? 1) - 1, part['day'] ?? 1, part['hour'] ?? 0, part['minute'] ?? 0);
+  };
+}

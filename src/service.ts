@@ -1,0 +1,148 @@
+/** The whole program running: store, queue, workers, schedules, watches, API and control socket, opened and closed together. */
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { buildApi } from './api/app.ts';
+import { createKey, keyFinder, SCOPES } from './api/keys.ts';
+import { openApp, openAppQueue, stateDir, type App } from './app.ts';
+import { parseId, publicId } from './canonical/ids.ts';
+import { serveControl } from './cli/control.ts';
+import type { Config } from './config/types.ts';
+import { TributaryError } from './errors.ts';
+import type { RootLog } from './observe/log.ts';
+import type { WakeQueue } from './queue/types.ts';
+import type { RunDeps } from './run/deps.ts';
+import { createRun } from './run/runs.ts';
+import { startScheduler } from './run/schedule.ts';
+import { runSlice } from './run/slice.ts';
+import { writeSampleFeeds } from './sandbox/sample-feeds.ts';
+import { lockFolder } from './store/lock.ts';
+
+/** Slices worked on at once in one process; each waits for the database most of its time. */
+const CONCURRENCY = 4;
+/** How many ports after the wanted one are tried. */
+const PORTS = 20;
+
+export type Service = {
+  readonly app: App;
+  readonly queue: WakeQueue;
+  readonly url: string;
+  /** What sandbox.json says. */
+  readonly sandbox: SandboxFile;
+  /** The port in the configuration was taken. */
+  readonly otherPort: boolean;
+  stop(): Promise<void>;
+};
+
+/** `.tributary/sandbox.json`: how to reach this program. Mode 0600. */
+export type SandboxFile = { readonly url: string; readonly apiKey: string; readonly feeds: string | null };
+
+export const sandboxFile = (config: Pick<Config, 'dir'>): string => join(stateDir(config), 'sandbox.json');
+
+export type ServiceOptions = { readonly log: RootLog; readonly onProgress?: RunDeps['onProgress'] };
+
+/** @throws ERR_STORE_LOCKED when this folder's program runs already */
+export async function startService(config: Config, options: ServiceOptions): Promise<Service> {
+  await mkdir(stateDir(config), { recursive: true, mode: 0o700 });
+  const unlock = await lockFolder(join(stateDir(config), 'service'));
+  const closing: (() => Promise<unknown>)[] = [unlock];
+  const stop = async () => {
+    for (const close of closing.splice(0).reverse()) await close().catch((thrown: unknown) => options.log.error({ err: thrown }, 'something did not close'));
+  };
+  try {
+    if (!config.file) await writeSampleFeeds(feedsFolder(config) ?? join(stateDir(config), 'feeds'));
+    const app = await openApp(config, options);
+    closing.push(() => app.close());
+    const queue = await openAppQueue(app);
+    closing.push(() => queue.close());
+    const api = await buildApi({ store: app.store, config, clock: app.clock, log: app.log });
+    closing.push(() => api.close());
+    const { url, otherPort } = await listen(api, config);
+    const sandbox = await writeSandbox(app, url);
+    const life = new AbortController();
+    await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), { concurrency: CONCURRENCY });
+    const scheduler = startScheduler(app.runs, queue, app.streams.all, life.signal);
+    const watches = watchSources(app, queue, life.signal);
+    closing.push(async () => {
+      life.abort();
+      await Promise.all([scheduler.done, watches]);
+    });
+    const service: Service = { app, queue, url, sandbox, otherPort, stop };
+    const control = await serveControl(service, config);
+    closing.push(() => control.close());
+    return service;
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+function slice(app: App, run: string, signal: AbortSignal): ReturnType<typeof runSlice> {
+  const id = parseId('run', run);
+  if (id === null) throw new TributaryError('ERR_INTERNAL', `the queue woke ${run}, which is no run`);
+  return runSlice(app.runs, id, signal);
+}
+
+/** Tries the ports after a taken one. */
+async function listen(api: FastifyInstance, config: Config): Promise<{ url: string; otherPort: boolean }> {
+  for (let port = config.port; ; port += 1) {
+    try {
+      const url = await api.listen({ host: config.host, port });
+      return { url, otherPort: config.port !== 0 && port !== config.port };
+    } catch (thrown) {
+      const isTaken = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE';
+      if (!isTaken || port >= config.port + PORTS) throw thrown;
+    }
+  }
+}
+
+/** Folder of the connection `feeds`, where there is one. */
+function feedsFolder(config: Config): string | null {
+  const path = config.connections.find((one) => one.name === 'feeds')?.settings['path'];
+  return typeof path === 'string' ? resolve(config.dir, path) : null;
+}
+
+/** Keeps the key of an earlier start while it is good. */
+async function writeSandbox(app: App, url: string): Promise<SandboxFile> {
+  const file = sandboxFile(app.config);
+  const earlier = await readSandbox(app.config);
+  const known = earlier && (await keyFinder(app.store)(earlier.apiKey));
+  const apiKey = earlier && known ? earlier.apiKey : (await createKey(app.store, app.clock, { tenant: app.config.tenant, name: 'local', scopes: SCOPES, environment: app.config.file ? 'live' : 'test' })).key;
+  const sandbox: SandboxFile = { url, apiKey, feeds: feedsFolder(app.config) };
+  await writeFile(`${file}.new`, `${JSON.stringify(sandbox, null, 2)}\n`, { mode: 0o600 });
+  await chmod(`${file}.new`, 0o600);
+  await rename(`${file}.new`, file);
+  return sandbox;
+}
+
+/** What an earlier start of this folder wrote; `null` when there was none. */
+export async function readSandbox(config: Pick<Config, 'dir'>): Promise<SandboxFile | null> {
+  try {
+    const parsed: unknown = JSON.parse(await readFile(sandboxFile(config), 'utf8'));
+    const isOurs = typeof parsed === 'object' && parsed !== null && 'url' in parsed && typeof parsed.url === 'string' && 'apiKey' in parsed && typeof parsed.apiKey === 'string';
+    return isOurs ? { url: String(parsed.url), apiKey: String(parsed.apiKey), feeds: 'feeds' in parsed && typeof parsed.feeds === 'string' ? parsed.feeds : null } : null;
+  } catch {
+    return null; // Not there, or half-written by something else: it is written anew.
+  }
+}
+
+/** Starts a run soon after a source shows a change, where a connector can tell. */
+async function watchSources(app: App, queue: WakeQueue, signal: AbortSignal): Promise<void> {
+  await Promise.all(
+    app.config.connections.map(async (connection) => {
+      const connector = app.connectors.get(connection.connector);
+      const watched = new Set(connection.streams.filter((one) => one.every === 'real_time').map((one) => one.name));
+      if (!connector?.watch || watched.size === 0) return;
+      const onChange = (name: string) => {
+        if (!watched.has(name)) return;
+        const stream = app.streams.find(connection.name, name);
+        void createRun(app.store, { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'watch', dueAt: app.clock.now() })
+          .then((id) => (id === null ? undefined : queue.wake({ run: publicId('run', id), tenant: String(stream.tenant) })))
+          .catch((thrown: unknown) => app.log.error({ err: thrown, connection: connection.name, stream: name }, 'a change was seen but no run could be made; the schedule finds it'));
+      };
+      await connector.watch(app.settingsOf(connection), app.contextOf(connection, signal), onChange).catch((thrown: unknown) => {
+        if (!signal.aborted) app.log.error({ err: thrown, connection: connection.name }, 'the watch ended; the schedule goes on');
+      });
+    }),
+  );
+}
