@@ -49,7 +49,11 @@ async function settleWith(offer: Offer, jobId: string, dueAt: number, order: Fai
 }
 
 /** Adds a job unless the run has one; returns that one's id, or `null` when the new one stands. */
-async function add(offer: Offer, delayMs: number, onDuplicate: { replace?: true; keepLastIfActive?: true }): Promise<string | null> {
+async function add(
+  offer: Offer,
+  delayMs: number,
+  onDuplicate: { replace?: true; keepLastIfActive?: true },
+): Promise<string | null> {
   const { queue, wake, priority } = offer;
   const jobId = randomUUID();
   const data: WakeData = { run: wake.run, tenant: wake.tenant };

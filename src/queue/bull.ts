@@ -14,14 +14,18 @@ export type WakeJob = Pick<
 export type BullQueue = Pick<Queue<WakeData, SliceResult>, 'add' | 'close'> & {
   on(event: 'error', listener: (error: Error) => void): unknown;
   getJob(id: string): Promise<WakeJob | undefined>;
-  getJobCounts(...types: ('waiting' | 'prioritized' | 'active' | 'delayed' | 'failed')[]): Promise<Record<string, number>>;
+  getJobCounts(
+    ...types: ('waiting' | 'prioritized' | 'active' | 'delayed' | 'failed')[]
+  ): Promise<Record<string, number>>;
 };
 export type BullWorker = Pick<Worker<WakeData, SliceResult>, 'close' | 'pause' | 'waitUntilReady'> & {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'active', listener: () => void): unknown;
   on(event: 'completed', listener: (job: WakeJob, result: SliceResult) => void): unknown;
 };
-export type SliceProcessor = (job: Pick<Job<WakeData, SliceResult>, 'id' | 'data' | 'priority'>) => Promise<SliceResult>;
+export type SliceProcessor = (
+  job: Pick<Job<WakeData, SliceResult>, 'id' | 'data' | 'priority'>,
+) => Promise<SliceResult>;
 
 export type WorkerSettings = Required<
   Pick<

@@ -14,7 +14,8 @@ export function causeLog(log: Log, backend: string): CauseLog {
       const cause = causeOf(thrown);
       const seen = attempts.get(cause) ?? 0;
       attempts.set(cause, seen + 1);
-      if (seen === 0) log.warn({ backend, cause }, 'queue: the backend does not do what it should; work goes on when it does');
+      if (seen === 0)
+        log.warn({ backend, cause }, 'queue: the backend does not do what it should; work goes on when it does');
     },
     recovered() {
       if (attempts.size === 0) return;

@@ -1,7 +1,14 @@
 /** BullMQ's PostgreSQL backend over a PGlite session that belongs to the store: a pool and its clients in name only. */
 import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { createPostgresBackend, type PostgresConnectionOptions, type PostgresQueueBackend, Queue, runMigrations, Worker } from 'bullmq';
+import {
+  createPostgresBackend,
+  type PostgresConnectionOptions,
+  type PostgresQueueBackend,
+  Queue,
+  runMigrations,
+  Worker,
+} from 'bullmq';
 import { TributaryError } from '../errors.ts';
 import type { Engine, SliceResult, WakeData } from './bull.ts';
 import type { CauseLog } from './causes.ts';
@@ -9,31 +16,52 @@ import { QUEUE_SCHEMA, qualify, readSchemaNames, type SchemaNames } from './qual
 import { guardTransactions, type TransactionGuard } from './transaction-guard.ts';
 import type { PgliteLike, PgliteResult } from './types.ts';
 
-type Answer<Row> = { rows: Row[]; rowCount: number };
-type Session = { readonly pglite: PgliteLike; readonly guard: TransactionGuard; readonly names: SchemaNames; readonly texts: Map<string, string> };
+const CHURNING = ['job', 'event', 'dedup', 'dedup_next', 'meta'] as const;
+const TIDY_EVERY = 5000;
 
-export async function openPgliteEngine(pglite: PgliteLike, name: string, events: number, causes: CauseLog): Promise<Engine> {
+type Answer<Row> = { rows: Row[]; rowCount: number };
+type Session = {
+  readonly pglite: PgliteLike;
+  readonly guard: TransactionGuard;
+  readonly names: SchemaNames;
+  readonly texts: Map<string, string>;
+  readonly tidy: Tidy;
+};
+
+export async function openPgliteEngine(
+  pglite: PgliteLike,
+  name: string,
+  events: number,
+  causes: CauseLog,
+): Promise<Engine> {
   const guard = guardTransactions(pglite);
   await pglite.waitReady;
   await migrate(guard);
   await takeOver(pglite, name);
-  const pool = poolOn({ pglite, guard, names: await readSchemaNames(pglite), texts: new Map() });
-  const queue = new Queue<WakeData, SliceResult, string, WakeData, SliceResult, string, PostgresQueueBackend, PostgresConnectionOptions>(
-    name,
-    { connection: pool, streams: { events: { maxLen: events } } },
-    createPostgresBackend,
-  );
+  const tidy = tidyOf(pglite, causes);
+  const pool = poolOn({ pglite, guard, names: await readSchemaNames(pglite), texts: new Map(), tidy });
+  const queue = new Queue<
+    WakeData,
+    SliceResult,
+    string,
+    WakeData,
+    SliceResult,
+    string,
+    PostgresQueueBackend,
+    PostgresConnectionOptions
+  >(name, { connection: pool, streams: { events: { maxLen: events } } }, createPostgresBackend);
   return {
     causes,
     queue,
-    worker: (processor, settings) => new Worker(name, processor, { ...settings, connection: pool }, createPostgresBackend),
+    worker: (processor, settings) =>
+      new Worker(name, processor, { ...settings, connection: pool }, createPostgresBackend),
     startsLater: false,
     ready: () => Promise.resolve(refuseInTransaction(guard)),
     async ping() {
       refuseInTransaction(guard);
       await pglite.query('select 1');
     },
-    close: () => Promise.resolve(),
+    close: () => tidy.ended(),
   };
 }
 
@@ -54,7 +82,10 @@ async function migrate(guard: TransactionGuard): Promise<void> {
 
 /** One process owns the folder, so slices that are still marked as taken belong to one that is gone: they are due at once. */
 async function takeOver(pglite: PgliteLike, name: string): Promise<void> {
-  await pglite.query(`update ${QUEUE_SCHEMA}.job set locked_until_ms = 0, stalled_marked = true where queue = $1 and state = 'active'`, [name]);
+  await pglite.query(
+    `update ${QUEUE_SCHEMA}.job set locked_until_ms = 0, stalled_marked = true where queue = $1 and state = 'active'`,
+    [name],
+  );
   await pglite.query(`delete from ${QUEUE_SCHEMA}.meta where queue = $1 and field = 'stalled-check'`, [name]);
 }
 
@@ -83,7 +114,9 @@ function clientOn(session: Session) {
       await setImmediate();
       refuseInTransaction(session.guard);
       stops.push(
-        await session.pglite.listen(channel, (payload) => session.guard.outside(() => client.emit('notification', { channel, payload }))),
+        await session.pglite.listen(channel, (payload) =>
+          session.guard.outside(() => client.emit('notification', { channel, payload })),
+        ),
       );
       return { rows: [], rowCount: 0 };
     },
@@ -103,12 +136,35 @@ async function run<Row>(session: Session, text: string, params?: readonly unknow
   await setImmediate();
   const sql = session.texts.get(text) ?? qualify(text, session.names);
   session.texts.set(text, sql);
+  session.tidy.count();
   return answer(await session.pglite.query<Row>(sql, params ? [...params] : undefined));
+}
+
+type Tidy = { count(): void; ended(): Promise<void> };
+
+/** PGlite has no autovacuum: each slice would leave 2 kB behind for good. */
+function tidyOf(pglite: PgliteLike, causes: CauseLog): Tidy {
+  let statements = 0;
+  let running: Promise<void> = Promise.resolve();
+  const vacuum = async () => {
+    // Not in one exec, which would be a transaction.
+    for (const table of CHURNING) await pglite.query(`vacuum ${QUEUE_SCHEMA}.${table}`);
+  };
+  return {
+    count() {
+      statements += 1;
+      if (statements % TIDY_EVERY === 0) running = running.then(vacuum).catch(causes.failed);
+    },
+    ended: () => running,
+  };
 }
 
 function refuseInTransaction(guard: TransactionGuard): void {
   if (!guard.isOpen()) return;
-  throw new TributaryError('ERR_INTERNAL', 'the queue was called inside a transaction of the store; wake the run after the transaction has ended');
+  throw new TributaryError(
+    'ERR_INTERNAL',
+    'the queue was called inside a transaction of the store; wake the run after the transaction has ended',
+  );
 }
 
 function answer<Row>({ rows, affectedRows }: PgliteResult<Row>): Answer<Row> {

@@ -1,5 +1,11 @@
 /** BullMQ on PostgreSQL. BullMQ makes a pool for the queue and one for the worker, each in its own schema, plus one connection for LISTEN. */
-import { createPostgresBackend, type PostgresConnectionOptions, type PostgresQueueBackend, Queue, Worker } from 'bullmq';
+import {
+  createPostgresBackend,
+  type PostgresConnectionOptions,
+  type PostgresQueueBackend,
+  Queue,
+  Worker,
+} from 'bullmq';
 import { answered } from './bounded.ts';
 import type { Engine, SliceResult, WakeData } from './bull.ts';
 import type { CauseLog } from './causes.ts';
@@ -8,7 +14,12 @@ import { QUEUE_SCHEMA } from './qualify.ts';
 const QUEUE_CONNECTIONS = 3;
 const WORKER_CONNECTIONS = 5;
 
-export type PostgresEngineOptions = { readonly name: string; readonly events: number; readonly answerMs: number; readonly causes: CauseLog };
+export type PostgresEngineOptions = {
+  readonly name: string;
+  readonly events: number;
+  readonly answerMs: number;
+  readonly causes: CauseLog;
+};
 
 export async function openPostgresEngine(url: string, options: PostgresEngineOptions): Promise<Engine> {
   const { name, answerMs, causes } = options;
@@ -22,7 +33,16 @@ export async function openPostgresEngine(url: string, options: PostgresEngineOpt
     connectionTimeoutMillis: answerMs,
     application_name: 'tributary-queue',
   });
-  const queue = new Queue<WakeData, SliceResult, string, WakeData, SliceResult, string, PostgresQueueBackend, PostgresConnectionOptions>(
+  const queue = new Queue<
+    WakeData,
+    SliceResult,
+    string,
+    WakeData,
+    SliceResult,
+    string,
+    PostgresQueueBackend,
+    PostgresConnectionOptions
+  >(
     name,
     { connection: connection(QUEUE_CONNECTIONS, true), streams: { events: { maxLen: options.events } } },
     createPostgresBackend,
@@ -38,7 +58,12 @@ export async function openPostgresEngine(url: string, options: PostgresEngineOpt
     causes,
     queue,
     worker: (processor, settings) =>
-      new Worker(name, processor, { ...settings, connection: connection(WORKER_CONNECTIONS, false) }, createPostgresBackend),
+      new Worker(
+        name,
+        processor,
+        { ...settings, connection: connection(WORKER_CONNECTIONS, false) },
+        createPostgresBackend,
+      ),
     startsLater: false,
     ready: () => Promise.resolve(),
     async ping() {

@@ -32,8 +32,10 @@ export function qualify(sql: string, names: SchemaNames): string {
   return sql
     .replace(/--[^\n]*/g, '')
     .replace(/(?<![\w.":])([a-z_]+)(?=\s*\()/g, (name) => (names.functions.has(name) ? full(name) : name))
-    .replace(/\b(from|join|into|update)(\s+)([a-z_]+)\b(?![.\w])/gi, (all, word: string, space: string, name: string) =>
-      names.tables.has(name) ? `${word}${space}${full(name)}` : all,
+    .replace(
+      /\b(from|join|into|update)(\s+)([a-z_]+)\b(?![.\w])/gi,
+      (all, word: string, space: string, name: string) =>
+        names.tables.has(name) ? `${word}${space}${full(name)}` : all,
     )
     .replace(/::([a-z_]+)/g, (all, name: string) => (names.types.has(name) ? `::${full(name)}` : all));
 }

@@ -17,7 +17,14 @@ import { type SliceWorker, startWorker } from './work.ts';
 
 export type * from './types.ts';
 
-const TUNING: QueueTuning = { lockMs: 20_000, stalledMs: 10_000, drainMs: 30_000, closeMs: 30_000, answerMs: 5_000, retryMs: 1_000 };
+const TUNING: QueueTuning = {
+  lockMs: 20_000,
+  stalledMs: 10_000,
+  drainMs: 30_000,
+  closeMs: 30_000,
+  answerMs: 5_000,
+  retryMs: 1_000,
+};
 // BullMQ writes events that nobody here reads.
 const KEPT_EVENTS = 100;
 const MAX_DELAY_MS = 30 * 24 * 3_600_000;
@@ -60,7 +67,9 @@ export async function openQueue(backend: QueueBackend, options: QueueOptions): P
       await worker;
     },
     async counts() {
-      const counts = await call(() => engine.queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'));
+      const counts = await call(() =>
+        engine.queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'),
+      );
       const { waiting = 0, prioritized = 0, active = 0, delayed = 0, failed = 0 } = counts;
       return { waiting: waiting + prioritized, active, delayed, failed };
     },
@@ -76,9 +85,11 @@ async function openEngine(backend: QueueBackend, options: QueueOptions, tuning: 
   const prefix = options.prefix ?? 'tributary';
   const causes = causeLog(options.log, backend.kind);
   try {
-    if (backend.kind === 'pglite') return await openPgliteEngine(backend.pglite, `${prefix}-wakes`, KEPT_EVENTS, causes);
+    if (backend.kind === 'pglite')
+      return await openPgliteEngine(backend.pglite, `${prefix}-wakes`, KEPT_EVENTS, causes);
     const shared = { events: KEPT_EVENTS, answerMs: tuning.answerMs, causes };
-    if (backend.kind === 'postgres') return await openPostgresEngine(backend.url, { ...shared, name: `${prefix}-wakes` });
+    if (backend.kind === 'postgres')
+      return await openPostgresEngine(backend.url, { ...shared, name: `${prefix}-wakes` });
     return openRedisEngine(backend.url, { ...shared, name: 'wakes', prefix });
   } catch (thrown) {
     throw unavailable(thrown, backend.kind);
@@ -87,7 +98,9 @@ async function openEngine(backend: QueueBackend, options: QueueOptions, tuning: 
 
 function unavailable(thrown: unknown, kind: string): TributaryError {
   if (thrown instanceof TributaryError) return thrown;
-  return new TributaryError('ERR_QUEUE_UNAVAILABLE', `the queue (${kind}) failed: ${storable(String(thrown))}`, { cause: thrown });
+  return new TributaryError('ERR_QUEUE_UNAVAILABLE', `the queue (${kind}) failed: ${storable(String(thrown))}`, {
+    cause: thrown,
+  });
 }
 
 function requireOpen(closed: unknown): void {

@@ -8,7 +8,13 @@ import type { CauseLog } from './causes.ts';
 
 const MAX_RECONNECT_MS = 3000;
 
-export type RedisEngineOptions = { readonly name: string; readonly prefix: string; readonly events: number; readonly answerMs: number; readonly causes: CauseLog };
+export type RedisEngineOptions = {
+  readonly name: string;
+  readonly prefix: string;
+  readonly events: number;
+  readonly answerMs: number;
+  readonly causes: CauseLog;
+};
 
 export function openRedisEngine(url: string, options: RedisEngineOptions): Engine {
   const { name, answerMs, causes } = options;
@@ -18,11 +24,16 @@ export function openRedisEngine(url: string, options: RedisEngineOptions): Engin
   client.on('ready', causes.recovered);
   // The braces keep all keys of the queue on one node of a cluster.
   const prefix = `{${options.prefix}}`;
-  const queue = new Queue<WakeData, SliceResult>(name, { connection: client, prefix, streams: { events: { maxLen: options.events } } });
+  const queue = new Queue<WakeData, SliceResult>(name, {
+    connection: client,
+    prefix,
+    streams: { events: { maxLen: options.events } },
+  });
   return {
     causes,
     queue,
-    worker: (processor, settings) => new Worker<WakeData, SliceResult>(name, processor, { ...settings, connection: client, prefix }),
+    worker: (processor, settings) =>
+      new Worker<WakeData, SliceResult>(name, processor, { ...settings, connection: client, prefix }),
     startsLater: true,
     async ready() {
       if (client.status === 'ready') return;
@@ -52,7 +63,8 @@ function connect(url: string): Redis | Cluster {
   const [first] = addresses;
   if (addresses.length === 1 && first !== undefined) return new Redis(first, { ...common, retryStrategy });
   const nodes = addresses.map((address) => new URL(address.includes('://') ? address : `redis://${address}`));
-  const { username, password, protocol } = nodes.find((node) => node.password !== '') ?? nodes[0] ?? new URL('redis://localhost');
+  const { username, password, protocol } =
+    nodes.find((node) => node.password !== '') ?? nodes[0] ?? new URL('redis://localhost');
   return new Cluster(
     nodes.map((node) => ({ host: node.hostname, port: Number(node.port || 6379) })),
     {

@@ -15,5 +15,8 @@ export function storable(text: string): string {
 /** For ids, which must not be altered. */
 export function requireStorable(name: string, id: string): void {
   if (id !== '' && isStorable(id)) return;
-  throw new TributaryError('ERR_INTERNAL', `cannot queue a wake: its ${name} ${JSON.stringify(id)} is empty or has characters no backend keeps`);
+  throw new TributaryError(
+    'ERR_INTERNAL',
+    `cannot queue a wake: its ${name} ${JSON.stringify(id)} is empty or has characters no backend keeps`,
+  );
 }

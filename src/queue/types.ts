@@ -22,7 +22,12 @@ export type WakeOptions = {
 /** Runs one slice and says when to wake the run again; `null`: no more. The signal ends the slice at `close()`. */
 export type SliceHandler = (wake: Wake, signal: AbortSignal) => Promise<{ readonly againInMs: number } | null>;
 
-export type WakeCounts = { readonly waiting: number; readonly active: number; readonly delayed: number; readonly failed: number };
+export type WakeCounts = {
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly failed: number;
+};
 
 export type WakeQueue = {
   /**

@@ -21,7 +21,11 @@ export type WorkContext = {
 };
 export type SliceWorker = { close(): Promise<void> };
 
-export async function startWorker(context: WorkContext, handler: SliceHandler, concurrency: number): Promise<SliceWorker> {
+export async function startWorker(
+  context: WorkContext,
+  handler: SliceHandler,
+  concurrency: number,
+): Promise<SliceWorker> {
   const { engine, tuning } = context;
   const closing = new AbortController();
   const active = new Set<Promise<unknown>>();
@@ -49,7 +53,11 @@ export async function startWorker(context: WorkContext, handler: SliceHandler, c
       await worker.pause(true);
       closing.abort(new DOMException('the queue is closing', 'AbortError'));
       const isDone = await settled(Promise.all(active), tuning.closeMs);
-      if (!isDone) context.log.warn({ slices: active.size }, 'queue: closing over slices that do not end; they run again elsewhere');
+      if (!isDone)
+        context.log.warn(
+          { slices: active.size },
+          'queue: closing over slices that do not end; they run again elsewhere',
+        );
       await settled(worker.close(!isDone), tuning.answerMs);
       await followUps.ended(tuning.answerMs);
     },
@@ -67,7 +75,9 @@ async function begin(engine: Engine, worker: BullWorker, tuning: QueueTuning): P
     await ready;
   } catch (thrown) {
     await worker.close(true);
-    throw new TributaryError('ERR_QUEUE_UNAVAILABLE', 'the worker could not start: the queue does not answer', { cause: thrown });
+    throw new TributaryError('ERR_QUEUE_UNAVAILABLE', 'the worker could not start: the queue does not answer', {
+      cause: thrown,
+    });
   }
 }
 
@@ -84,12 +94,20 @@ function settingsOf(tuning: QueueTuning, concurrency: number): WorkerSettings {
     removeOnFail: { count: 100 },
     settings: {
       backoffStrategy: (attempts, _type, error) =>
-        Math.max(Math.min(tuning.retryMs * 2 ** (attempts - 1), MAX_RETRY_MS), error instanceof TransientFailure ? error.notBeforeMs - Date.now() : 0),
+        Math.max(
+          Math.min(tuning.retryMs * 2 ** (attempts - 1), MAX_RETRY_MS),
+          error instanceof TransientFailure ? error.notBeforeMs - Date.now() : 0,
+        ),
     },
   };
 }
 
-async function runSlice(context: WorkContext, handler: SliceHandler, data: WakeData, signal: AbortSignal): Promise<SliceResult> {
+async function runSlice(
+  context: WorkContext,
+  handler: SliceHandler,
+  data: WakeData,
+  signal: AbortSignal,
+): Promise<SliceResult> {
   const wake: Wake = { run: data.run, tenant: data.tenant };
   if (signal.aborted) return 0;
   const startedAt = performance.now();
@@ -99,7 +117,10 @@ async function runSlice(context: WorkContext, handler: SliceHandler, data: WakeD
   } catch (thrown) {
     if (signal.aborted) return 0;
     const code = thrown instanceof TributaryError ? thrown.code : null;
-    context.log.warn({ run: wake.run, tenant: wake.tenant, code, cause: storable(String(thrown)) }, 'queue: a slice failed');
+    context.log.warn(
+      { run: wake.run, tenant: wake.tenant, code, cause: storable(String(thrown)) },
+      'queue: a slice failed',
+    );
     throw forBull(thrown);
   } finally {
     context.order.charge(wake.tenant, performance.now() - startedAt);

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openQueue, type WakeQueue } from '../../src/queue/queue.ts';
 import { qualify, readSchemaNames } from '../../src/queue/qualify.ts';
+import { openQueue, type WakeQueue } from '../../src/queue/queue.ts';
 import { gate, memoryLog, newPrefix, QUICK, wakeOf } from './support.ts';
 import { until } from './until.ts';
 
@@ -93,7 +93,13 @@ describe('a PGlite session shared with the store', () => {
     await until(async () => (await queue.counts()).waiting === 0, 'an idle queue');
     expect((await pglite.query('show search_path')).rows).toEqual(before);
     expect((await pglite.query('select * from job')).rows).toEqual([{ id: 7 }]);
-    expect((await pglite.query("select count(*)::int as tables from pg_tables where schemaname = 'public' and tablename not in ('job', 'meta', 'page')")).rows).toEqual([{ tables: 0 }]);
+    expect(
+      (
+        await pglite.query(
+          "select count(*)::int as tables from pg_tables where schemaname = 'public' and tablename not in ('job', 'meta', 'page')",
+        )
+      ).rows,
+    ).toEqual([{ tables: 0 }]);
   });
 
   it('writes out the schema in every statement that BullMQ has', async () => {
@@ -121,7 +127,10 @@ describe('a PGlite session shared with the store', () => {
   it('costs next to nothing when idle', async () => {
     await queue.close();
     const stalledMs = 300;
-    queue = await openQueue({ kind: 'pglite', pglite }, { log: memoryLog(), prefix: newPrefix(), tuning: { stalledMs, drainMs: 1200 } });
+    queue = await openQueue(
+      { kind: 'pglite', pglite },
+      { log: memoryLog(), prefix: newPrefix(), tuning: { stalledMs, drainMs: 1200 } },
+    );
     await queue.work(async () => null, { concurrency: 8 });
     await queue.wake(wakeOf('far'), { delayMs: 600_000 });
     const looks = () => statements.filter((text) => text.includes('move_stalled_jobs_to_wait')).length;
@@ -129,7 +138,6 @@ describe('a PGlite session shared with the store', () => {
     statements = [];
     await until(() => looks() === 16, '16 looks for stalled slices');
     const others = statements.length - looks();
-    console.log(`idle: 1 statement a stalled look, ${others} others in ${16 * stalledMs} ms with a drain time of 1200 ms`);
     // At the defaults (10 s, 30 s): 0.1 + 0.2 statements a second at most.
     expect(others).toBeLessThanOrEqual(4 * 6);
   }, 30_000);
@@ -138,6 +146,8 @@ describe('a PGlite session shared with the store', () => {
 /** Not exported by BullMQ, hence by its file. */
 function bullCommands(): Record<string, string> {
   const load = createRequire(import.meta.url);
-  const found: { SQL_COMMANDS: Record<string, string> } = load(join(dirname(load.resolve('bullmq')), 'postgres', 'sql-scripts.js'));
+  const found: { SQL_COMMANDS: Record<string, string> } = load(
+    join(dirname(load.resolve('bullmq')), 'postgres', 'sql-scripts.js'),
+  );
   return found.SQL_COMMANDS;
 }

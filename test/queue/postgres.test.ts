@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openQueue } from '../../src/queue/queue.ts';
 import { type PostgresServer, startPostgres } from '../support/services.ts';
-import { isHere, memoryLog, newPrefix, QUICK, wakeOf } from './support.ts';
+import { isHere, memoryLog, newPrefix, only, QUICK, wakeOf } from './support.ts';
 import { until } from './until.ts';
 
 describe.runIf(await isHere('postgres'))('a PostgreSQL that comes and goes', () => {
@@ -18,7 +18,10 @@ describe.runIf(await isHere('postgres'))('a PostgreSQL that comes and goes', () 
     const log = memoryLog();
     const queue = await openQueue(backend(), { log, prefix: newPrefix(), tuning });
     const seen: string[] = [];
-    await queue.work(async ({ run }) => (seen.push(run), null), { concurrency: 2 });
+    await queue.work(
+      only(({ run }) => seen.push(run)),
+      { concurrency: 2 },
+    );
     await queue.wake(wakeOf('before'));
     await queue.wake(wakeOf('kept'), { delayMs: 1500 });
     await until(() => seen.includes('before'), 'the first slice');

@@ -7,7 +7,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openQueue } from '../../src/queue/queue.ts';
 import { startPostgres, startRedis } from '../support/services.ts';
-import { gate, isHere, memoryLog, newPrefix, QUICK, wakeOf } from './support.ts';
+import { gate, isHere, memoryLog, newPrefix, only, QUICK, wakeOf } from './support.ts';
 import { until } from './until.ts';
 
 type Worker = { readonly runs: string[]; readonly isReady: () => boolean; kill(): Promise<void> };
@@ -49,9 +49,11 @@ describe.each((['postgres', 'redis'] as const).filter((kind) => here[kind]))('tw
     await doomed.kill();
     const killedAt = performance.now();
     const seen: string[] = [];
-    await queue.work(async ({ run }) => (seen.push(run), null), { concurrency: 2 });
+    await queue.work(
+      only(({ run }) => seen.push(run)),
+      { concurrency: 2 },
+    );
     await until(() => seen.length === 3, 'three slices');
-    console.log(`${kind}: rerun ${Math.round(performance.now() - killedAt)} ms after SIGKILL (lock ${QUICK.lockMs} ms, look ${QUICK.stalledMs} ms)`);
     expect(seen.toSorted()).toEqual(['run_1', 'run_2', 'run_3']);
     await queue.close();
   }, 60_000);
@@ -71,10 +73,12 @@ describe('PGlite in a folder', () => {
     const queue = await openQueue({ kind: 'pglite', pglite }, { log: memoryLog(), prefix });
     const again = gate();
     const openedAt = performance.now();
-    await queue.work(async () => (again.open(), null), { concurrency: 1 });
+    await queue.work(
+      only(() => again.open()),
+      { concurrency: 1 },
+    );
     await again.passed;
     const rerunMs = performance.now() - openedAt;
-    console.log(`pglite: rerun ${Math.round(rerunMs)} ms after opening`);
     expect(rerunMs).toBeLessThan(3000);
     await queue.close();
     await pglite.close();
@@ -83,7 +87,9 @@ describe('PGlite in a folder', () => {
 
 function start(kind: string, address: string, prefix: string, mode: 'hang' | 'work'): Worker {
   const script = join(import.meta.dirname, 'slice-process.ts');
-  const child: ChildProcess = spawn(process.execPath, [script, kind, address, prefix, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child: ChildProcess = spawn(process.execPath, [script, kind, address, prefix, mode], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const runs: string[] = [];
   let isReady = false;

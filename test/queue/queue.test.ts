@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TributaryError } from '../../src/errors.ts';
-import { BACKENDS, type Bench, bench, gate, isHere, memoryLog, QUICK, wakeOf } from './support.ts';
+import { BACKENDS, type Bench, bench, gate, isHere, memoryLog, only, QUICK, wakeOf } from './support.ts';
 import { until } from './until.ts';
 
 const here = { pglite: true, postgres: await isHere('postgres'), redis: await isHere('redis') };
@@ -49,7 +49,10 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
     await queue.wake(wakeOf('far'), { delayMs: 600_000 });
     expect(await queue.counts()).toEqual({ waiting: 2, active: 0, delayed: 2, failed: 0 });
     const seen: string[] = [];
-    await queue.work(async ({ run }) => (seen.push(run), null), { concurrency: 1 });
+    await queue.work(
+      only(({ run }) => seen.push(run)),
+      { concurrency: 1 },
+    );
     await until(() => seen.length === 3, 'three slices');
     expect(seen).toEqual(['now-first', 'now-last', 'later-first']);
     expect(await queue.counts()).toMatchObject({ waiting: 0, delayed: 1 });
@@ -58,7 +61,10 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
   it('runs a slice at its time, not before', async () => {
     const queue = await on.open();
     const { passed, open } = gate();
-    await queue.work(async () => (open(), null), { concurrency: 1 });
+    await queue.work(
+      only(() => open()),
+      { concurrency: 1 },
+    );
     const wokenAt = performance.now();
     await queue.wake(wakeOf('run_1'), { delayMs: 400 });
     await passed;
@@ -99,7 +105,10 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
     for (const name of ['w1', 'w2']) await queue.wake(wakeOf(name), { class: 'webhook' });
     await queue.wake(wakeOf('raised'), { class: 'webhook' });
     await queue.wake(wakeOf('w1'), { class: 'backfill' });
-    await queue.work(async ({ run }) => (seen.push(run), null), { concurrency: 1 });
+    await queue.work(
+      only(({ run }) => seen.push(run)),
+      { concurrency: 1 },
+    );
     await until(() => seen.length === 7, 'seven slices');
     expect(seen).toEqual(['w1', 'w2', 'raised', 'p1', 'p2', 'b1', 'b2']);
   });
@@ -109,7 +118,10 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
     for (let n = 0; n < 40; n += 1) await queue.wake(wakeOf(`big-${n}`, 'big'));
     for (let n = 0; n < 3; n += 1) await queue.wake(wakeOf(`small-${n}`, 'small'));
     const seen: string[] = [];
-    await queue.work(async ({ tenant }) => (seen.push(tenant), null), { concurrency: 1 });
+    await queue.work(
+      only(({ tenant }) => seen.push(tenant)),
+      { concurrency: 1 },
+    );
     await until(() => seen.length === 43, '43 slices');
     // Adding takes time, and what was stamped a second earlier goes first.
     expect(seen.lastIndexOf('small')).toBeLessThan(12);
@@ -122,13 +134,17 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
       async ({ run }) => {
         tries[run] = (tries[run] ?? 0) + 1;
         if (run === 'terminal') throw new TributaryError('ERR_MAPPING_INVALID', 'no such column');
-        if (tries[run] < 3) throw run === 'transient' ? new TributaryError('ERR_STORE_UNAVAILABLE', 'away') : new TypeError('a defect');
+        if (tries[run] < 3)
+          throw run === 'transient' ? new TributaryError('ERR_STORE_UNAVAILABLE', 'away') : new TypeError('a defect');
         return null;
       },
       { concurrency: 3 },
     );
     for (const run of ['terminal', 'transient', 'unknown']) await queue.wake(wakeOf(run));
-    await until(async () => tries['transient'] === 3 && tries['unknown'] === 3 && (await queue.counts()).failed === 1, 'three tries');
+    await until(
+      async () => tries['transient'] === 3 && tries['unknown'] === 3 && (await queue.counts()).failed === 1,
+      'three tries',
+    );
     expect(tries).toEqual({ terminal: 1, transient: 3, unknown: 3 });
     await queue.wake(wakeOf('terminal'));
     await until(() => tries['terminal'] === 2, 'a terminal failure does not bar the run from being woken');
@@ -181,7 +197,13 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
     const log = memoryLog();
     const queue = await on.open({ log, tuning: { ...QUICK, closeMs: 200, answerMs: 1000 } });
     const [started, end] = [gate(), gate()];
-    await queue.work(async () => (started.open(), await end.passed, null), { concurrency: 1 });
+    await queue.work(
+      only(async () => {
+        started.open();
+        await end.passed;
+      }),
+      { concurrency: 1 },
+    );
     await queue.wake(wakeOf('run_1'));
     await started.passed;
     const closedFrom = performance.now();
@@ -190,7 +212,10 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
     expect(log.lines.filter((line) => line.message.includes('do not end'))).toHaveLength(1);
     const next = await on.open();
     const again = gate();
-    await next.work(async () => (again.open(), null), { concurrency: 1 });
+    await next.work(
+      only(() => again.open()),
+      { concurrency: 1 },
+    );
     await again.passed;
     end.open();
     await until(async () => (await total(next)) === 0, 'an empty queue');
@@ -207,7 +232,10 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
   it('runs each of 400 wakes once with 20 slices at a time', async () => {
     const queue = await on.open();
     const seen = new Map<string, number>();
-    await queue.work(async ({ run }) => (seen.set(run, (seen.get(run) ?? 0) + 1), null), { concurrency: 20 });
+    await queue.work(
+      only(({ run }) => seen.set(run, (seen.get(run) ?? 0) + 1)),
+      { concurrency: 20 },
+    );
     const from = performance.now();
     await Promise.all(Array.from({ length: 400 }, (_, n) => queue.wake(wakeOf(`run_${n}`, `tenant_${n % 7}`))));
     await until(() => seen.size === 400, '400 slices');
@@ -216,7 +244,9 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
   });
 });
 
-async function total(queue: { counts(): Promise<{ waiting: number; active: number; delayed: number }> }): Promise<number> {
+async function total(queue: {
+  counts(): Promise<{ waiting: number; active: number; delayed: number }>;
+}): Promise<number> {
   const { waiting, active, delayed } = await queue.counts();
   return waiting + active + delayed;
 }

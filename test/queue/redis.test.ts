@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openQueue } from '../../src/queue/queue.ts';
 import { type RedisServer, startRedis } from '../support/services.ts';
-import { gate, isHere, memoryLog, newPrefix, QUICK, wakeOf } from './support.ts';
+import { gate, isHere, memoryLog, newPrefix, only, QUICK, wakeOf } from './support.ts';
 import { until } from './until.ts';
 
 describe.runIf(await isHere('redis'))('a Redis that comes and goes', () => {
@@ -11,14 +11,18 @@ describe.runIf(await isHere('redis'))('a Redis that comes and goes', () => {
   });
   afterEach(() => server.stop());
 
-  const open = (log = memoryLog()) => openQueue({ kind: 'redis', url: server.url }, { log, prefix: newPrefix(), tuning: { ...QUICK, answerMs: 1000 } });
+  const open = (log = memoryLog()) =>
+    openQueue({ kind: 'redis', url: server.url }, { log, prefix: newPrefix(), tuning: { ...QUICK, answerMs: 1000 } });
 
   it('may be away at the start: calls say so, the worker begins when it is there', async () => {
     await server.kill();
     const log = memoryLog();
     const queue = await open(log);
     const { passed, open: done } = gate();
-    await queue.work(async () => (done(), null), { concurrency: 1 });
+    await queue.work(
+      only(() => done()),
+      { concurrency: 1 },
+    );
     await expect(queue.ping()).rejects.toMatchObject({ code: 'ERR_QUEUE_UNAVAILABLE', retry: 'transient' });
     await expect(queue.wake(wakeOf('run_1'))).rejects.toMatchObject({ code: 'ERR_QUEUE_UNAVAILABLE' });
     await server.restart();
@@ -59,7 +63,6 @@ describe.runIf(await isHere('redis'))('a Redis that comes and goes', () => {
     const causes = log.lines.filter((line) => line.level === 'warn').map((line) => String(line.fields['cause']));
     expect(new Set(causes).size).toBe(causes.length);
     expect(causes.length).toBeLessThan(6);
-    console.log(causes);
     await queue.close();
   }, 60_000);
 

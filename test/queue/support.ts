@@ -1,14 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { PGlite } from '@electric-sql/pglite';
 import type { Log } from '../../src/connector/contract.ts';
-import { openQueue, type QueueBackend, type QueueOptions, type QueueTuning, type Wake, type WakeQueue } from '../../src/queue/queue.ts';
+import {
+  openQueue,
+  type QueueBackend,
+  type QueueOptions,
+  type QueueTuning,
+  type SliceHandler,
+  type Wake,
+  type WakeQueue,
+} from '../../src/queue/queue.ts';
 import { requireService, startPostgres, startRedis } from '../support/services.ts';
 
 export type Line = { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string };
 
 export function memoryLog(): Log & { readonly lines: Line[] } {
   const lines: Line[] = [];
-  const at = (level: string) => (fields: Record<string, unknown>, message: string) => void lines.push({ level, fields, message });
+  const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
+    void lines.push({ level, fields, message });
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
@@ -68,3 +77,11 @@ export function gate(): { readonly passed: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { passed: promise, open: () => resolve() };
 }
+
+/** A handler that does this and wants no more. */
+export const only =
+  (work: (wake: Wake) => unknown): SliceHandler =>
+  async (wake) => {
+    await work(wake);
+    return null;
+  };
