@@ -55,7 +55,7 @@ function duration(ms: number): string {
 }
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
 }
 
 type SettingLine = readonly [path: string, about: string];
@@ -66,7 +66,7 @@ function settingsOf(connector: Connector): readonly SettingLine[] {
     if (!isNode(node)) return;
     if (path !== '' && (node.properties === undefined || node.description !== undefined)) {
       const [before, after] = [lines.get(path) ?? '', aboutOf(node)];
-      lines.set(path, before === '' || before === after ? after : after === '' ? before : `${before}, ${after}`);
+      lines.set(path, before === '' ? after : before.includes(after) ? before : `${before}, ${after}`);
     }
     if (isNode(node.properties)) for (const [name, child] of Object.entries(node.properties)) visit(child, path === '' ? name : `${path}.${name}`);
     for (const branch of [node.anyOf, node.oneOf].flatMap((list) => (Array.isArray(list) ? list : []))) visit(branch, path);
