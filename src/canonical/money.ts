@@ -12,6 +12,7 @@ const CODES = new Set(Intl.supportedValuesOf('currency'));
 
 /** The ISO 4217 code that `text` names (`eur`, `€`), or `null`. `$` and `kr` name several and therefore none. */
 export function currencyCode(text: string): string | null {
+  if (CODES.has(text)) return text;
   const trimmed = text.trim();
   const symbol = Object.hasOwn(SYMBOLS, trimmed) ? SYMBOLS[trimmed] : undefined;
   if (symbol !== undefined) return symbol;

@@ -1,14 +1,15 @@
 /** Normalisers of match keys: two spellings of one thing become one text. A blank one never matches. */
 import type { Field } from './entities.ts';
+import { composeText, trimText } from './text.ts';
 
 /** Compares exactly, but for surrounding space and Unicode composition. */
 export function normaliseExact(value: string): string {
-  return value.trim().normalize('NFC');
+  return composeText(trimText(value));
 }
 
 /** SKUs differ by accident in case and surrounding space, on purpose in everything else. */
 export function normaliseSku(value: string): string {
-  return value.trim().normalize('NFC').toLowerCase();
+  return composeText(trimText(value)).toLowerCase();
 }
 
 /** Digits padded to 14, so that UPC, EAN and GTIN of one thing meet; blank when it is no valid GTIN. */
@@ -19,12 +20,21 @@ export function normaliseGtin(value: string): string {
 
 /** The digits of an EAN-8, UPC-A, EAN-13 or GTIN-14 whose check digit is right, leading zeros kept; else `null`. */
 export function gtinDigits(value: string): string | null {
-  const digits = value.replace(/[\s-]/g, '');
-  if (!/^(?:\d{8}|\d{12}|\d{13}|\d{14})$/.test(digits)) return null;
-  const padded = digits.padStart(14, '0');
+  const digits = isDigits(value) ? value : value.replace(/[\s-]/g, '');
+  const { length } = digits;
+  if ((length !== 8 && length !== 12 && length !== 13 && length !== 14) || !isDigits(digits)) return null;
   let sum = 0;
-  for (let at = 0; at < 13; at += 1) sum += (padded.charCodeAt(at) - 48) * (at % 2 === 0 ? 3 : 1);
-  return (10 - (sum % 10)) % 10 === padded.charCodeAt(13) - 48 ? digits : null;
+  // Weights go from the right: the check digit counts once, its neighbour three times.
+  for (let at = 0; at < length; at += 1) sum += (digits.charCodeAt(at) - 48) * ((length - at) % 2 === 0 ? 3 : 1);
+  return sum % 10 === 0 ? digits : null;
+}
+
+function isDigits(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit < 48 || unit > 57) return false;
+  }
+  return true;
 }
 
 /** Lower case without surrounding space; blank when it is no address. */

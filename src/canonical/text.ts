@@ -15,6 +15,19 @@ export function isStorable(text: string): boolean {
   return true;
 }
 
+/** The text without space at its ends; most texts have none, and asking costs less than cutting. */
+export function trimText(text: string): string {
+  const first = text.charCodeAt(0);
+  const last = text.charCodeAt(text.length - 1);
+  return first > 32 && first < 128 && last > 32 && last < 128 ? text : text.trim();
+}
+
+/** Unicode composition (NFC); plain ASCII is composed already. */
+export function composeText(text: string): string {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 127) return text.normalize('NFC');
+  return text;
+}
+
 /** Length in characters as people and PostgreSQL count them (code points), at most one more than `limit`. */
 export function isWithin(text: string, limit: number): boolean {
   if (text.length <= limit) return true;

@@ -1,6 +1,7 @@
 /** Writing JavaScript: fresh names, constants by reference, and where values are read from. */
 import type { EntityName } from '../canonical/entities.ts';
 import type { Path, Span } from './ast.ts';
+import type { NodeType } from './infer.ts';
 
 export type Code = {
   readonly lines: string[];
@@ -11,6 +12,10 @@ export type Code = {
   /** Whether the code tells a tracer what it does. */
   readonly traced: boolean;
   readonly ignoreCase: boolean;
+  /** Values that several rules compute alike, by what they compute: the variable that keeps them. */
+  readonly shared: Map<string, { readonly name: string; readonly type: NodeType }>;
+  /** How often each is computed. */
+  readonly uses: Map<string, number>;
 };
 
 /** Where paths start, and what to do when something is wrong. Names are JavaScript variables. */
@@ -36,7 +41,7 @@ export type Scope = {
 };
 
 export function newCode(traced: boolean, ignoreCase: boolean): Code {
-  return { lines: [], constants: [], names: new Map(), count: 0, traced, ignoreCase };
+  return { lines: [], constants: [], names: new Map(), count: 0, traced, ignoreCase, shared: new Map(), uses: new Map() };
 }
 
 export function fresh(code: Code): string {

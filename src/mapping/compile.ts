@@ -8,6 +8,7 @@ import { assignable, type Emitted, emitConvert } from './emit-call.ts';
 import { emitCondition, emitNode, firstPointer, openLoop } from './emit-value.ts';
 import { Fault } from './fault.ts';
 import * as runtime from './runtime.ts';
+import { countUses, emitShared, keepKey, keyOf } from './share.ts';
 import type { Tracer } from './tracer.ts';
 import type { MapResult } from './types.ts';
 
@@ -23,29 +24,37 @@ export function fieldsOf(entity: OutputRule['entity']): Readonly<Record<string, 
 /** `traced`: the same evaluation, telling a tracer what it does. */
 export function compileMapping(file: MappingFile, traced: boolean): CompiledMap {
   const code = newCode(traced, file.ignoreCase);
+  countUses(code, file, fieldsOf);
   const scope = emitStart(code, file);
   emitRecord(code, file, scope);
-  const made: Made = { produced: new Map() };
+  const isSingle = file.outputs.every((output) => output.each === null);
+  const made: Made = { produced: new Map(), singles: isSingle ? [] : null };
   for (const output of file.outputs) emitOutput(code, file, output, scope, made);
+  const singles = made.singles;
   line(code, 'if (problems !== null) return { kind: "rejected", id, version, problems };');
+  emitCollect(code, singles);
   line(code, 'if (entities.length === 0 && stock.length === 0) return { kind: "filtered", id, version, reason: "no output applies" };');
   line(code, 'return { kind: "mapped", id, version, entities, stock };');
   const names = code.constants.map((_, index) => `k${index}`);
-  const body = `"use strict"; return function map(record, page, t) {\n${code.lines.join('\n')}\n};`;
+  const shared = [...code.shared.values()].map((keeper) => `let ${keeper.name} = rt.NONE;`).join('\n');
+  const body = `"use strict"; return function map(record, page, t) {\n${shared}\n${code.lines.join('\n')}\n};`;
   // The body consists of our own statements; texts of the file are in it as JSON string literals only.
   const make = new Function('rt', 'Fault', ...names, body);
   return make(runtime, Fault, ...code.constants);
 }
 
 /** Which output made what so far: an expression for a reference to it. */
-type Made = { readonly produced: Map<string, { readonly each: string | null; readonly variable: string }> };
+type Made = { readonly produced: Map<string, { readonly each: string | null; readonly variable: string }>;
+  /** Where nothing repeats: the variables of outputs, put into their list at the end. `null`: they are appended as they come. */
+  readonly singles: { readonly name: string; readonly isStock: boolean }[] | null;
+};
 
 function emitStart(code: Code, file: MappingFile): Scope {
   const isGrouped = file.groupBy !== null;
   const reject = (codeName: string, message: string): string =>
     `return { kind: "rejected", id: null, version: null, problems: [{ field: "record", pointer: "", code: ${quote(codeName)}, message: ${quote(message)} }] };`;
   line(code, 'let problems = null, id = null, version = null;');
-  line(code, 'const entities = [], stock = [];');
+  line(code, 'let entities = [], stock = [];');
   line(code, `if (typeof record !== "object" || record === null || Array.isArray(record)) ${reject('not-an-object', 'the record is not an object')}`);
   line(code, `let budget = ${runtime.LIMITS.rounds};`);
   if (isGrouped) {
@@ -79,7 +88,7 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const label = fresh(code);
     const inside = { ...scope, fail: leave('"record.key"', `break ${label};`, false) };
     line(code, `${label}: {`);
-    const parts = file.key.map((part) => emitNode(code, part, inside, file.tables).name);
+    const parts = file.key.map((part) => emitShared(code, keyOf(part), inside, firstPointer(part, inside), (at) => emitNode(code, part, at, file.tables)).name);
     line(code, `id = rt.joinKey([${parts.join(', ')}]);`);
     const pointer = file.key[0] === undefined ? quote('') : firstPointer(file.key[0], scope);
     line(code, `if (id === null) { let missing = rt.KEY_MISSING; ${inside.fail('missing', pointer)} }`);
@@ -89,8 +98,11 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const label = fresh(code);
     const inside = { ...scope, fail: leave('"record.version"', `break ${label};`, false) };
     line(code, `${label}: {`);
-    const value = assignable(code, emitNode(code, file.version, inside, file.tables)).name;
-    line(code, `if (${value} != null) { ${value} = rt.asVersion(${value}); if (${value} instanceof Fault) ${inside.fail(value, firstPointer(file.version, scope))} version = ${value}; }`);
+    const { version } = file;
+    const pointer = firstPointer(version, scope);
+    const made = assignable(code, emitShared(code, keyOf(version), inside, pointer, (at) => emitNode(code, version, at, file.tables)));
+    const read = made.type === 'timestamp' ? 'Date.parse' : 'rt.asVersion';
+    line(code, `if (${made.name} != null) { ${made.name} = ${read}(${made.name}); if (${made.name} instanceof Fault) ${inside.fail(made.name, pointer)} version = ${made.name}; }`);
     line(code, '}');
   }
   emitExits(code, file, scope);
@@ -115,7 +127,7 @@ function emitOutput(code: Code, file: MappingFile, output: OutputRule, scope: Sc
   const inside: Scope = { ...scope, fail: leave(quote(output.name), `break ${label};`, false), output: (name) => reference(made, name, null) };
   line(code, `${output.each === null ? 'let' : 'const'} ${variable} = ${output.each === null ? 'false' : '[]'};`);
   line(code, `${label}: {`);
-  if (output.each === null) emitSingle(code, file, output, inside, variable);
+  if (output.each === null) emitSingle(code, file, output, inside, variable, made);
   else emitRepeated(code, file, output, output.each, inside, variable, made);
   line(code, '}');
   made.produced.set(output.name, { each: output.each?.text ?? null, variable });
@@ -129,9 +141,9 @@ function reference(made: Made, name: string, loop: { readonly each: string; read
   return `(${found.variable}[${loop.at}] === undefined ? null : { kind: "output", key: ${found.variable}[${loop.at}] })`;
 }
 
-function emitSingle(code: Code, file: MappingFile, output: OutputRule, scope: Scope, variable: string): void {
+function emitSingle(code: Code, file: MappingFile, output: OutputRule, scope: Scope, variable: string, made: Made): void {
   if (output.when !== null) line(code, `if (!(${emitCondition(code, output.when, scope, file.tables)})) { ${dropped(code, quote(output.name))} } else {`);
-  emitFields(code, file, output, scope, quote(output.name));
+  emitFields(code, file, output, scope, quote(output.name), made);
   line(code, `${variable} = true;`);
   if (output.when !== null) line(code, '}');
 }
@@ -155,43 +167,78 @@ function emitRepeated(code: Code, file: MappingFile, output: OutputRule, over: N
     line(code, `const ${key} = ${quote(`${output.name}:`)} + ${value};`);
     line(code, `if (${variable}.includes(${key})) { let twice = rt.twice(${value}); ${inside.fail('twice', firstPointer(output.key, inside))} }`);
   }
-  emitFields(code, file, output, inside, key);
+  emitFields(code, file, output, inside, key, made);
   line(code, `${variable}[${at}] = ${key};`);
   line(code, '} } }');
 }
 
 /** All fields of one output, then the output itself. `key` is an expression. */
-function emitFields(code: Code, file: MappingFile, output: OutputRule, scope: Scope, key: string): void {
-  const values = fresh(code);
-  line(code, `const ${values} = {};`);
+function emitFields(code: Code, file: MappingFile, output: OutputRule, scope: Scope, key: string, made: Made): void {
+  const values = new Map(output.fields.map((field) => [field.name, fresh(code)]));
+  if (values.size > 0) line(code, `let ${[...values.values()].join(', ')};`);
   if (code.traced) line(code, `t.open(${key}, ${quote(output.name)});`);
-  for (const field of output.fields) emitField(code, file, output, field, scope, { values, key });
-  const declared = fieldsOf(output.entity);
-  for (const [name, spec] of Object.entries(declared)) {
-    if (!spec.required || output.fields.some((field) => field.name === name)) continue;
-    line(code, `problems = rt.report(problems, ${quote(`${output.name}.${name}`)}, "", rt.REQUIRED, false);`);
+  for (const field of output.fields) emitField(code, file, output, field, scope, { variable: values.get(field.name) ?? '', key });
+  line(code, 'if (problems === null) {');
+  const literal = output.entity === 'stock' ? stockLiteral(values, key) : emitEntity(code, output, values, key);
+  if (made.singles === null) line(code, `${output.entity === 'stock' ? 'stock' : 'entities'}.push(${literal});`);
+  else {
+    const name = `o${made.singles.length}`;
+    line(code, `${name} = ${literal};`);
+    made.singles.push({ name, isStock: output.entity === 'stock' });
   }
-  if (output.entity === 'stock') emitStock(code, values, key);
-  else emitEntity(code, output, values, key);
+  line(code, '}');
 }
 
-function emitStock(code: Code, values: string, key: string): void {
-  line(code, `if (problems === null) stock.push({ key: ${key}, entity: "stock", variant: ${values}.variant, location: ${values}.location ?? "default", quantity: ${values}.quantity, asOf: ${values}.as_of == null ? null : Date.parse(${values}.as_of) });`);
+/** Lists made in one go are much cheaper than lists that grow. */
+function emitCollect(code: Code, singles: Made['singles']): void {
+  if (singles === null) return;
+  if (singles.length > 0) code.lines.unshift(`let ${singles.map(({ name }) => `${name} = null`).join(', ')};`);
+  for (const [list, isStock] of [['entities', false], ['stock', true]] as const) {
+    const names = singles.filter((single) => single.isStock === isStock).map(({ name }) => name);
+    if (names.length === 0) continue;
+    const all = names.map((name) => `${name} !== null`).join(' && ');
+    line(code, `${list} = ${all} ? [${names.join(', ')}] : [${names.join(', ')}].filter((made) => made !== null);`);
+  }
 }
 
-function emitEntity(code: Code, output: OutputRule, values: string, key: string): void {
+function stockLiteral(values: ReadonlyMap<string, string>, key: string): string {
+  const asOf = values.get('as_of');
+  const location = values.get('location');
+  return `{ key: ${key}, entity: "stock", variant: ${values.get('variant')}, location: ${location === undefined ? '"default"' : `${location} ?? "default"`}, quantity: ${values.get('quantity')}, asOf: ${asOf === undefined ? 'null' : `${asOf} == null ? null : Date.parse(${asOf})`} }`;
+}
+
+function emitEntity(code: Code, output: OutputRule, values: ReadonlyMap<string, string>, key: string): string {
   const match = fresh(code);
-  line(code, `const ${match} = [];`);
-  for (const { field } of output.match) {
+  const found = output.match.map(({ field }) => {
     const normalise = NORMALISERS[fieldsOf(output.entity)[field]?.match ?? 'exact'];
-    const found = fresh(code);
-    line(code, `let ${found} = ${values}[${quote(field)}];`);
-    line(code, `if (typeof ${found} === "string" && (${found} = ${constant(code, normalise)}(${found})) !== "") ${match}.push({ field: ${quote(field)}, value: ${found} });`);
-  }
-  line(code, `if (problems === null) entities.push({ key: ${key}, entity: ${quote(output.entity)}, match: ${match}, values: ${values} });`);
+    const name = fresh(code);
+    const value = values.get(field) ?? 'null';
+    line(code, `const ${name} = typeof ${value} === "string" ? ${constant(code, normalise)}(${value}) : "";`);
+    return { name, literal: `{ field: ${quote(field)}, value: ${name} }` };
+  });
+  line(code, `let ${match};`);
+  const all = found.map(({ name }) => `${name} !== ""`).join(' && ');
+  if (found.length > 0) line(code, `if (${all}) ${match} = [${found.map(({ literal }) => literal).join(', ')}]; else {`);
+  line(code, `${match} = [];`);
+  for (const { name, literal } of found) line(code, `if (${name} !== "") ${match}.push(${literal});`);
+  if (found.length > 0) line(code, '}');
+  return `{ key: ${key}, entity: ${quote(output.entity)}, match: ${match}, values: ${emitValues(code, values)} }`;
 }
 
-function emitField(code: Code, file: MappingFile, output: OutputRule, field: FieldRule, outer: Scope, into: { values: string; key: string }): void {
+/** Absent fields are left out; mostly none is, and then the object is made in one go. */
+function emitValues(code: Code, values: ReadonlyMap<string, string>): string {
+  const name = fresh(code);
+  const entries = [...values];
+  line(code, `let ${name};`);
+  const all = entries.map(([, variable]) => `${variable} !== undefined`).join(' && ') || 'true';
+  line(code, `if (${all}) ${name} = { ${entries.map(([field, variable]) => `${quote(field)}: ${variable}`).join(', ')} }; else {`);
+  line(code, `${name} = {};`);
+  for (const [field, variable] of entries) line(code, `if (${variable} !== undefined) ${name}[${quote(field)}] = ${variable};`);
+  line(code, '}');
+  return name;
+}
+
+function emitField(code: Code, file: MappingFile, output: OutputRule, field: FieldRule, outer: Scope, into: { variable: string; key: string }): void {
   const spec = fieldsOf(output.entity)[field.name];
   if (spec === undefined) return;
   const label = fresh(code);
@@ -199,13 +246,16 @@ function emitField(code: Code, file: MappingFile, output: OutputRule, field: Fie
   line(code, `${label}: {`);
   if (code.traced) line(code, `t.begin(${into.key}, ${quote(field.name)}, ${field.at.start});`);
   const pointer = firstPointer(field.value, scope);
-  const value = assignable(code, emitNode(code, field.value, scope, file.tables));
-  emitKeep(code, value, spec, scope, pointer);
+  const value = emitShared(code, keepKey(field.value, spec), scope, pointer, (outside) => {
+    const made = assignable(code, emitShared(code, keyOf(field.value), outside, pointer, (inside) => emitNode(code, field.value, inside, file.tables)));
+    emitKeep(code, made, spec, outside, pointer);
+    return made;
+  });
   const { name } = value;
   if (field.onNull === 'clear') line(code, `if (${name} === undefined) ${name} = null;`);
   if (spec.required) line(code, `if (${name} == null) { ${name} = rt.REQUIRED; ${scope.fail(name, pointer)} }`);
   if (code.traced) line(code, `t.end(${name}, ${field.onNull === 'omit'});`);
-  line(code, `if (${name} ${field.onNull === 'omit' ? '!= null' : '!== undefined'}) ${into.values}[${quote(field.name)}] = ${name};`);
+  line(code, `${into.variable} = ${field.onNull === 'omit' ? `${name} ?? undefined` : name};`);
   line(code, '}');
 }
 

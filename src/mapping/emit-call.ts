@@ -110,7 +110,7 @@ export function emitCalls(code: Code, source: Emitted, calls: readonly Call[], s
 function emitCall(code: Code, value: Emitted, call: Call, declared: MappingFunction, scope: Scope, tables: ReadonlyMap<string, TableRule>, pointer: string): void {
   const { name } = value;
   if (!declared.takesEmpty) line(code, `if (${name} != null) {`);
-  const args = call.args.map((arg, index) => emitCallArgument(code, arg, specOf(declared, index), call, scope, tables));
+  const args = call.args.map((arg, index) => emitCallArgument(code, arg, specOf(declared, index), call, { ...scope, fail: (fault) => scope.fail(fault, pointer) }, tables));
   const input = declared.takesEmpty ? `${name} === undefined ? null : ${name}` : name;
   if (code.traced && declared.name === 'lookup') line(code, `t.entry(${args[0]}, ${name});`);
   line(code, `${name} = ${constant(code, declared.run)}(${[input, ...args].join(', ')});`);
@@ -135,11 +135,10 @@ function emitCallArgument(code: Code, node: Argument, spec: ArgumentSpec | undef
   if (isPrepared(spec.kind)) return emitPrepared(code, node, spec, tables);
   if (node.kind === 'literal') return constantArgument(code, node, spec);
   const value = emitArgument(code, node, scope);
-  const pointer = node.kind === 'path' ? pointerOf(node, scope) : quote(`@${node.name}`);
   if (spec.kind === 'any') return `(${value.name} === undefined ? null : ${value.name})`;
-  emitConvert(code, value, spec.kind === 'text' || spec.kind === 'integer' ? spec.kind : 'decimal', scope, pointer);
+  emitConvert(code, value, spec.kind === 'text' || spec.kind === 'integer' ? spec.kind : 'decimal', scope, '');
   const fault = constant(code, `${call.name}:${spec.name}`);
-  line(code, `if (${value.name} == null) { ${value.name} = rt.emptyArgument(${fault}); ${scope.fail(value.name, pointer)} }`);
+  line(code, `if (${value.name} == null) { ${value.name} = rt.emptyArgument(${fault}); ${scope.fail(value.name, '')} }`);
   return value.name;
 }
 

@@ -1,5 +1,6 @@
 /** What compiled mappings call: reading, converting and judging values. Every function here is total: it never throws. */
 import { compareDecimals, normaliseDecimal } from '../canonical/decimal.ts';
+import { normaliseExact } from '../canonical/normalise.ts';
 import { isStorable, isWithin } from '../canonical/text.ts';
 import { parseDate, parseTimestamp } from '../canonical/time.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
@@ -141,6 +142,13 @@ function findBad(value: Json, depth: number): Fault | null {
   if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Fault('lossy-number', 'is beyond 2^53', value) : null;
   if (value === null || typeof value !== 'object') return null;
   if (depth > 30) return new Fault('too-deep', 'is nested deeper than 30');
+  if (Array.isArray(value)) {
+    for (const child of value) {
+      const bad = findBad(child, depth + 1);
+      if (bad !== null) return bad;
+    }
+    return null;
+  }
   for (const [name, child] of Object.entries(value)) {
     const bad = isStorable(name) ? findBad(child, depth + 1) : new Fault('bad-text', 'has a name with a NUL character or half a surrogate pair');
     if (bad !== null) return bad;
@@ -178,7 +186,7 @@ export function order(left: Value, right: Value): number {
 export function joinKey(parts: readonly Value[]): string | null {
   const texts: string[] = [];
   for (const part of parts) {
-    const text = part === undefined || part === null || typeof part === 'object' ? '' : String(part).trim().normalize('NFC');
+    const text = part === undefined || part === null || typeof part === 'object' ? '' : normaliseExact(String(part));
     if (text === '') return null;
     texts.push(parts.length === 1 ? text : text.replace(/[\\|]/g, '\\$&'));
   }
@@ -221,6 +229,9 @@ export function isTrue(value: Value): boolean {
   if (typeof value === 'boolean') return value;
   return value === 1 || (typeof value === 'string' && /^\s*(?:true|yes|y|on|1)\s*$/i.test(value));
 }
+
+/** Marks a shared value that has not been computed yet. */
+export const NONE = Symbol('none');
 
 export const TOO_LONG = new Fault('too-long', `the text grew beyond ${LIMITS.text} characters`);
 export const TOO_MUCH = new Fault('too-much', `the record needs more than ${LIMITS.rounds} rounds of loops`);

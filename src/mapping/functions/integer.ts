@@ -14,6 +14,8 @@ export const integer = defineFunction({
     { input: '5.5', call: 'integer', fault: 'not-whole' },
   ],
   run: (value) => {
+    const plain = Number(value);
+    if (Number.isSafeInteger(plain) && !value.includes('.')) return plain;
     const whole = /^-?\d+(?=\.0+$|$)/.exec(value)?.[0];
     if (whole === undefined) return new Fault('not-whole', 'is not a whole number', value);
     const number = Number(whole);

@@ -1,3 +1,4 @@
+import { trimText } from '../../canonical/text.ts';
 import { defineFunction } from './define.ts';
 
 export const trim = defineFunction({
@@ -11,5 +12,5 @@ export const trim = defineFunction({
     { input: '  Mug ', call: 'trim', output: 'Mug' },
     { input: '   ', call: 'trim', output: null },
   ],
-  run: (value) => value.trim(),
+  run: (value) => trimText(value),
 });

@@ -1,0 +1,163 @@
+/** How fast compiled mappings are, against a mapper written by hand and against JSONata, in one process, taken in turns. */
+import { deepStrictEqual } from 'node:assert';
+import { join } from 'node:path';
+import jsonata from 'jsonata';
+import { isDecimal } from '../src/canonical/decimal.ts';
+import { currencyCode } from '../src/canonical/money.ts';
+import { gtinDigits, normaliseGtin, normaliseSku } from '../src/canonical/normalise.ts';
+import { isStorable } from '../src/canonical/text.ts';
+import { parseTimestamp } from '../src/canonical/time.ts';
+import { loadMapping } from '../src/mapping/load.ts';
+import type { MapContext, MapResult, MatchKey, RecordProblem, Values } from '../src/mapping/types.ts';
+
+type Row = Record<string, string>;
+
+const ROWS = 20_000;
+const JSONATA_ROWS = 300;
+const TURNS = 5;
+
+function makeRows(count: number): Row[] {
+  return Array.from({ length: count }, (_, at) => {
+    const body = String(400_000_000_000 + at);
+    const digits = [...body].reduce((sum, digit, place) => sum + Number(digit) * (place % 2 === 0 ? 1 : 3), 0);
+    return {
+      sku: `SKU-${at}`,
+      name: `Product number ${at}`,
+      description: at % 3 === 0 ? '' : `Description of product ${at}, long enough to be one that somebody would write`,
+      brand: `Brand ${at % 50}`,
+      price: `${at % 1000}.${String(at % 100).padStart(2, '0')}`,
+      currency: 'EUR',
+      category: at % 2 === 0 ? 'Home > Kitchen > Cups' : 'Home > Kitchen, Sale',
+      gtin: body + String((10 - (digits % 10)) % 10),
+      weight_g: String(100 + (at % 900)),
+      quantity: String(at % 250),
+      location: 'main',
+      updated_at: `2026-11-${String(1 + (at % 20)).padStart(2, '0')}T10:${String(at % 60).padStart(2, '0')}:00Z`,
+    };
+  });
+}
+
+/** What a careful engineer writes for the same file: the same checks, the same result. */
+function mapByHand(row: Row): MapResult {
+  const problems: RecordProblem[] = [];
+  const text = (field: string, column: string, max: number): string | null => {
+    const value = row[column]?.trim() ?? '';
+    if (value === '') return null;
+    if (!isStorable(value)) problems.push({ field, pointer: column, code: 'bad-text', message: 'has a NUL character or half a surrogate pair' });
+    if (value.length > max) problems.push({ field, pointer: column, code: 'too-long', message: `is longer than ${max}` });
+    return value;
+  };
+  const decimal = (field: string, column: string): string | null => {
+    const value = row[column]?.trim() ?? '';
+    if (value === '') return null;
+    if (!isDecimal(value)) problems.push({ field, pointer: column, code: 'not-a-number', message: 'is not a number' });
+    return value;
+  };
+  const sku = text('product.sku', 'sku', 255);
+  const name = text('product.name', 'name', 1000);
+  if (sku === null) problems.push({ field: 'record.key', pointer: 'sku', code: 'key-missing', message: 'the key is empty' });
+  if (name === null) problems.push({ field: 'product.name', pointer: 'name', code: 'required', message: 'a value is required' });
+  const time = parseTimestamp(row['updated_at'] ?? '', 'UTC');
+  const asOf = time === 'unreadable' || time === 'impossible' || time === 'zone-missing' ? null : Date.parse(time);
+  const price = decimal('product.price', 'price');
+  const currencyText = row['currency'] ?? '';
+  const currency = currencyText === '' ? null : currencyCode(currencyText);
+  const product: Values = {
+    sku,
+    name,
+    description: text('product.description', 'description', 10_000_000),
+    brand: text('product.brand', 'brand', 255),
+    price,
+    currency,
+    categories: categoriesOf(row['category'] ?? ''),
+  };
+  const gtinText = row['gtin'] ?? '';
+  const gtin = gtinText === '' ? null : gtinDigits(gtinText);
+  if (gtinText !== '' && gtin === null) problems.push({ field: 'variant.gtin', pointer: 'gtin', code: 'bad-gtin', message: 'is no GTIN' });
+  const variant: Values = { product: { kind: 'output', key: 'product' }, sku, gtin, title: name, price, currency, weight_grams: decimal('variant.weight_grams', 'weight_g') };
+  const quantity = Number(row['quantity']);
+  if (!Number.isSafeInteger(quantity)) problems.push({ field: 'stock.quantity', pointer: 'quantity', code: 'not-whole', message: 'is not a whole number' });
+  if (problems.length > 0) return { kind: 'rejected', id: sku, version: asOf, problems };
+  const bySku: MatchKey[] = sku === null ? [] : [{ field: 'sku', value: normaliseSku(sku) }];
+  const byGtin: MatchKey[] = gtin === null ? [] : [{ field: 'gtin', value: normaliseGtin(gtin) }];
+  return {
+    kind: 'mapped',
+    id: sku === null ? null : sku.normalize('NFC'),
+    version: asOf,
+    entities: [
+      { key: 'product', entity: 'product', match: bySku, values: product },
+      { key: 'variant', entity: 'variant', match: [...bySku, ...byGtin], values: variant },
+    ],
+    stock: [{ key: 'stock', entity: 'stock', variant: { kind: 'output', key: 'variant' }, location: text('stock.location', 'location', 255) ?? 'default', quantity, asOf }],
+  };
+}
+
+function categoriesOf(text: string): string[] | null {
+  if (text === '') return null;
+  const paths = text.split(',').map((path) => path.split('>').map((level) => level.trim()).filter((level) => level !== '').join(' > '));
+  return paths.filter((path) => path !== '');
+}
+
+/** The same table in JSONata, without the checks that it cannot make. */
+const JSONATA = `{
+  "id": $trim(sku), "version": $toMillis(updated_at),
+  "entities": [
+    { "key": "product", "entity": "product", "match": [{ "field": "sku", "value": $lowercase($trim(sku)) }],
+      "values": { "sku": $trim(sku), "name": $trim(name), "description": description, "brand": $trim(brand), "price": price, "currency": $uppercase(currency), "categories": [$split(category, ",").$trim()] } },
+    { "key": "variant", "entity": "variant", "match": [{ "field": "sku", "value": $lowercase($trim(sku)) }, { "field": "gtin", "value": $pad(gtin, -14, "0") }],
+      "values": { "product": { "kind": "output", "key": "product" }, "sku": $trim(sku), "gtin": gtin, "title": $trim(name), "price": price, "currency": $uppercase(currency), "weight_grams": weight_g } }
+  ],
+  "stock": [{ "key": "stock", "variant": { "kind": "output", "key": "variant" }, "location": $trim(location), "quantity": $number(quantity), "asOf": $toMillis(updated_at) }]
+}`;
+
+async function perSecond(count: number, work: () => Promise<void> | void): Promise<number> {
+  const start = process.hrtime.bigint();
+  await work();
+  return count / (Number(process.hrtime.bigint() - start) / 1e9);
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+/** Records per second of each way, medians of five turns, and what the compiled mapping reaches of the others. */
+export async function run(): Promise<{
+  compiledToHandWritten: number;
+  compiledToJsonata: number;
+  compiledRecordsPerSecond: number;
+  handWrittenRecordsPerSecond: number;
+  jsonataRecordsPerSecond: number;
+}> {
+  const mapping = loadMapping(join(import.meta.dirname, '..', 'mappings', 'products-flat-csv.yaml'));
+  const expression = jsonata(JSONATA);
+  const rows = makeRows(ROWS);
+  const context: MapContext = { page: {}, position: 1 };
+  // The comparison is only worth something if both do the same.
+  for (const row of rows.slice(0, 1000)) deepStrictEqual(mapping.map(row, context), mapByHand(row));
+  let kept = 0;
+  const count = (result: MapResult): void => {
+    if (result.kind === 'mapped') kept += result.entities.length;
+  };
+  const compiled: number[] = [];
+  const byHand: number[] = [];
+  const byJsonata: number[] = [];
+  for (let turn = -2; turn < TURNS; turn += 1) {
+    const figures = [
+      await perSecond(ROWS * 3, () => { for (let round = 0; round < 3; round += 1) for (const row of rows) count(mapping.map(row, context)); }),
+      await perSecond(ROWS * 3, () => { for (let round = 0; round < 3; round += 1) for (const row of rows) count(mapByHand(row)); }),
+      await perSecond(JSONATA_ROWS, async () => { for (const row of rows.slice(0, JSONATA_ROWS)) await expression.evaluate(row); }),
+    ] as const;
+    // The first two turns warm the code up.
+    if (turn < 0) continue;
+    compiled.push(figures[0]);
+    byHand.push(figures[1]);
+    byJsonata.push(figures[2]);
+  }
+  if (kept === 0) throw new RangeError('nothing was mapped');
+  const [own, hand, slow] = [median(compiled), median(byHand), median(byJsonata)];
+  return {
+    compiledToHandWritten: own / hand,
+    compiledToJsonata: own / slow,
+    compiledRecordsPerSecond: Math.round(own),
+    handWrittenRecordsPerSecond: Math.round(hand),
+    jsonataRecordsPerSecond: Math.round(slow),
+  };
+}

@@ -1,0 +1,51 @@
+/** Several rules often read the same value through the same functions; it is computed once a record. */
+import type { Field } from '../canonical/entities.ts';
+import type { MappingFile, Node } from './ast.ts';
+import { type Code, fresh, line, type Scope } from './code.ts';
+import type { Emitted } from './emit-call.ts';
+
+const POSITIONS = new Set(['at', 'nameAt', 'text']);
+
+/** What a node computes, without where it stands. */
+export function keyOf(node: Node): string {
+  return JSON.stringify(node, (name, value: unknown) => (POSITIONS.has(name) && typeof value !== 'boolean' && node.kind !== 'jsonata' ? undefined : value));
+}
+
+/** What a field keeps of a node. */
+export function keepKey(node: Node, spec: Field): string {
+  return `${keyOf(node)}>${spec.type}:${spec.max ?? ''}:${spec.values?.join(',') ?? ''}`;
+}
+
+/** Counts what is computed more than once outside loops. */
+export function countUses(code: Code, file: MappingFile, fieldsOf: (entity: MappingFile['outputs'][number]['entity']) => Readonly<Record<string, Field>>): void {
+  const count = (key: string): void => void code.uses.set(key, (code.uses.get(key) ?? 0) + 1);
+  const nodes = [...file.key, ...(file.version === null ? [] : [file.version])];
+  for (const node of nodes) count(keyOf(node));
+  for (const output of file.outputs) {
+    if (output.each !== null) continue;
+    for (const field of output.fields) {
+      const spec = fieldsOf(output.entity)[field.name];
+      count(keyOf(field.value));
+      if (spec !== undefined) count(keepKey(field.value, spec));
+    }
+  }
+}
+
+/**
+ * Writes code that computes a value on its first use in a record and finds it again after that; also when it is a
+ * fault, which each rule reports for itself.
+ */
+export function emitShared(code: Code, key: string, scope: Scope, pointer: string, emit: (inside: Scope) => Emitted): Emitted {
+  // Watching wants to see every rule at work.
+  if (code.traced || !scope.isTop || (code.uses.get(key) ?? 0) < 2) return emit(scope);
+  const known = code.shared.get(key);
+  const name = fresh(code);
+  const keeper = known?.name ?? fresh(code);
+  const label = fresh(code);
+  line(code, `if (${keeper} === rt.NONE) { ${label}: {`);
+  const value = emit({ ...scope, fail: (fault) => `{ ${keeper} = ${fault}; break ${label}; }` });
+  line(code, `${keeper} = ${value.name}; } }`);
+  line(code, `let ${name} = ${keeper}; if (${name} instanceof Fault) ${scope.fail(name, pointer)}`);
+  code.shared.set(key, { name: keeper, type: value.type });
+  return { name, type: value.type };
+}
