@@ -23,21 +23,38 @@ export function withCatalogue(page: string, catalogue: string): string {
 }
 
 function renderConnector(connector: Connector): string {
-  const docs = connector.docs.startsWith('https:') ? `[vendor documentation](${connector.docs})` : `[${connector.docs}](../${connector.docs})`;
-  const head = [`### ${connector.title} (\`${connector.name}\`)`, '', `Directions: ${connector.directions.join(', ')} · ${docs} · [folder](../connectors/${connector.name}/)`, ''];
-  const settings = ['| Setting | |', '|---|---|', ...settingsOf(connector).map(([path, about]) => `| \`${path}\` | ${cell(about)} |`), ''];
+  const docs = connector.docs.startsWith('https:')
+    ? `[vendor documentation](${connector.docs})`
+    : `[${connector.docs}](../${connector.docs})`;
+  const head = [
+    `### ${connector.title} (\`${connector.name}\`)`,
+    '',
+    `Directions: ${connector.directions.join(', ')} · ${docs} · [folder](../connectors/${connector.name}/)`,
+    '',
+  ];
+  const settings = [
+    '| Setting | |',
+    '|---|---|',
+    ...settingsOf(connector).map(([path, about]) => `| \`${path}\` | ${cell(about)} |`),
+    '',
+  ];
   return [...head, ...settings, ...renderStreams(connector.streams), ''].join('\n');
 }
 
 function renderStreams(streams: readonly StreamDeclaration[] | undefined): readonly string[] {
   if (!streams) return ['Its streams are those the settings name.'];
-  const header = ['| Stream | What | Cursor | Upper bound / overlap | Deletes | Seen only by a sweep |', '|---|---|---|---|---|---|'];
+  const header = [
+    '| Stream | What | Cursor | Upper bound / overlap | Deletes | Seen only by a sweep |',
+    '|---|---|---|---|---|---|',
+  ];
   return [...header, ...streams.map(renderStream)];
 }
 
 function renderStream(stream: StreamDeclaration): string {
-  const bounds = stream.cursor === 'keyset' ? `${duration(stream.visibilityLagMs)} / ${duration(stream.overlapMs)}` : '';
-  const horizon = stream.tombstoneHorizonMs === undefined ? '' : ` (tombstones for ${duration(stream.tombstoneHorizonMs)})`;
+  const bounds =
+    stream.cursor === 'keyset' ? `${duration(stream.visibilityLagMs)} / ${duration(stream.overlapMs)}` : '';
+  const horizon =
+    stream.tombstoneHorizonMs === undefined ? '' : ` (tombstones for ${duration(stream.tombstoneHorizonMs)})`;
   const blind = stream.blindFields.map((path) => `\`${path}\``).join(', ');
   return `| \`${stream.name}\` | ${cell(stream.about)} | ${stream.cursor}, ${stream.mode} | ${bounds} | ${stream.deletes.join(', ')}${horizon} | ${blind} |`;
 }
@@ -68,11 +85,15 @@ function settingsOf(connector: Connector): readonly SettingLine[] {
       const [before, after] = [lines.get(path) ?? '', aboutOf(node)];
       lines.set(path, before === '' ? after : before.includes(after) ? before : `${before}, ${after}`);
     }
-    if (isNode(node.properties)) for (const [name, child] of Object.entries(node.properties)) visit(child, path === '' ? name : `${path}.${name}`);
-    for (const branch of [node.anyOf, node.oneOf].flatMap((list) => (Array.isArray(list) ? list : []))) visit(branch, path);
+    if (isNode(node.properties))
+      for (const [name, child] of Object.entries(node.properties)) visit(child, path === '' ? name : `${path}.${name}`);
+    for (const branch of [node.anyOf, node.oneOf].flatMap((list) => (Array.isArray(list) ? list : [])))
+      visit(branch, path);
   };
   visit(z.toJSONSchema(connector.config, { io: 'input', unrepresentable: 'any' }), '');
-  return [...lines].filter(([path, about]) => about !== '' || ![...lines.keys()].some((other) => other.startsWith(`${path}.`)));
+  return [...lines].filter(
+    ([path, about]) => about !== '' || ![...lines.keys()].some((other) => other.startsWith(`${path}.`)),
+  );
 }
 
 function aboutOf(node: { readonly [keyword: string]: unknown }): string {
@@ -96,6 +117,10 @@ function isNode(value: unknown): value is { readonly [keyword: string]: unknown 
 if (import.meta.main) {
   const path = join(import.meta.dirname, '../docs/connectors.md');
   const { connectors, problems } = await findConnectors();
-  if (problems.length > 0) throw new AggregateError(problems.map((problem) => new Error(problem.message)), 'the catalogue would be incomplete');
+  if (problems.length > 0)
+    throw new AggregateError(
+      problems.map((problem) => new Error(problem.message)),
+      'the catalogue would be incomplete',
+    );
   await writeFile(path, withCatalogue(await readFile(path, 'utf8'), renderCatalogue(connectors.values())));
 }

@@ -25,7 +25,9 @@ export async function findConnectors(dir: string = import.meta.dirname): Promise
     .sort();
   const loaded = await Promise.all(folders.map((folder) => load(dir, folder)));
   return {
-    connectors: new Map(loaded.flatMap((found) => ('connector' in found ? [[found.connector.name, found.connector] as const] : []))),
+    connectors: new Map(
+      loaded.flatMap((found) => ('connector' in found ? [[found.connector.name, found.connector] as const] : [])),
+    ),
     problems: loaded.flatMap((found) => ('problem' in found ? [found.problem] : [])),
   };
 }
@@ -69,7 +71,9 @@ function shapeFaults(value: unknown): readonly string[] {
 }
 
 function isDirections(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((direction) => direction === 'in' || direction === 'out');
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((direction) => direction === 'in' || direction === 'out')
+  );
 }
 
 function hasMethod(value: unknown, name: string): boolean {

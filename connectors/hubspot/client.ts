@@ -23,7 +23,10 @@ export function openPortal(config: HubSpotConfig, context: ConnectionContext): P
     const client = new Client({ accessToken: token, basePath: config.baseUrl });
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(config.timeoutMs)]);
     try {
-      const response = await abortable(signal, client.apiRequest({ path: request.path, ...(request.query ? { qs: { ...request.query } } : {}) }));
+      const response = await abortable(
+        signal,
+        client.apiRequest({ path: request.path, ...(request.query ? { qs: { ...request.query } } : {}) }),
+      );
       observe(context, response.headers);
       return await judge(response, await abortable(signal, response.text()), context.clock.now());
     } catch (error) {
@@ -52,7 +55,11 @@ const TEN_SECONDS_MS = 10_000;
 function observe(context: ConnectionContext, headers: Headers): void {
   const number = (name: string) => (headers.has(name) ? Number(headers.get(name)) : Number.NaN);
   const windows = [
-    [`${number('x-hubspot-ratelimit-interval-milliseconds') || TEN_SECONDS_MS}ms`, 'x-hubspot-ratelimit-max', 'x-hubspot-ratelimit-remaining'],
+    [
+      `${number('x-hubspot-ratelimit-interval-milliseconds') || TEN_SECONDS_MS}ms`,
+      'x-hubspot-ratelimit-max',
+      'x-hubspot-ratelimit-remaining',
+    ],
     ['daily', 'x-hubspot-ratelimit-daily', 'x-hubspot-ratelimit-daily-remaining'],
   ] as const;
   for (const [window, max, left] of windows) {
@@ -68,22 +75,35 @@ async function judge(response: Response, text: string, now: Date): Promise<unkno
   const { status } = response;
   const category = member(body, 'category') ?? member(body, 'policyName');
   const evidence = { status, ...(category === null ? {} : { category }), ...correlation(body) };
-  if (status === 401) throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'HubSpot refused the access token.', { evidence });
+  if (status === 401)
+    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'HubSpot refused the access token.', { evidence });
   if (status === 403) {
-    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The token lacks a scope for this call.', { evidence, remedy: 'Give the app the scopes named in the README of the connector.' });
+    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The token lacks a scope for this call.', {
+      evidence,
+      remedy: 'Give the app the scopes named in the README of the connector.',
+    });
   }
   if (status === 429) {
     const isDaily = member(body, 'policyName') === 'DAILY';
-    throw new TributaryError('ERR_CONNECTOR_LIMITED', isDaily ? 'The calls of the day are used up.' : 'HubSpot asked for a pause.', {
-      evidence,
-      notBefore: new Date(now.getTime() + waitMs(response.headers, isDaily)),
-    });
+    throw new TributaryError(
+      'ERR_CONNECTOR_LIMITED',
+      isDaily ? 'The calls of the day are used up.' : 'HubSpot asked for a pause.',
+      {
+        evidence,
+        notBefore: new Date(now.getTime() + waitMs(response.headers, isDaily)),
+      },
+    );
   }
-  if (status >= 500 || [408, 423, 477].includes(status)) throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot failed with HTTP ${status}.`, { evidence });
-  throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `HubSpot answered HTTP ${status} ${response.ok ? 'without JSON' : (category ?? '')}.`, {
-    evidence,
-    remedy: 'Check baseUrl and the paths in the settings.',
-  });
+  if (status >= 500 || [408, 423, 477].includes(status))
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot failed with HTTP ${status}.`, { evidence });
+  throw new TributaryError(
+    'ERR_CONNECTOR_PROTOCOL',
+    `HubSpot answered HTTP ${status} ${response.ok ? 'without JSON' : (category ?? '')}.`,
+    {
+      evidence,
+      remedy: 'Check baseUrl and the paths in the settings.',
+    },
+  );
 }
 
 function waitMs(headers: Headers, isDaily: boolean): number {

@@ -5,7 +5,10 @@ const path = z.string().regex(/^\/\S*[^\s/]$/, 'a path such as /crm/v3/objects')
 /** Settings of a HubSpot connection. */
 export const config = z.strictObject({
   auth: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('access_token'), accessToken: secret('service key or token of a private app, pat-…') }),
+    z.strictObject({
+      kind: z.literal('access_token'),
+      accessToken: secret('service key or token of a private app, pat-…'),
+    }),
     z.strictObject({
       kind: z.literal('oauth'),
       clientId: z.string().min(1).describe('client id of the app'),
@@ -13,7 +16,11 @@ export const config = z.strictObject({
       refreshToken: secret('refresh token of the installation'),
     }),
   ]),
-  portalId: z.int().positive().optional().describe('id of the account; needed for webhooks, which one app receives for all its accounts'),
+  portalId: z
+    .int()
+    .positive()
+    .optional()
+    .describe('id of the account; needed for webhooks, which one app receives for all its accounts'),
   webhookSecret: secret('client secret of the app that sends webhooks; default: that of auth').optional(),
   previousWebhookSecret: secret('webhook secret that is being rotated out').optional(),
   baseUrl: z

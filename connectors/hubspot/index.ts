@@ -1,4 +1,12 @@
-import { type CheckFinding, type ConnectionContext, defineConnector, probe, type Source, unsupported, unsupportedPages } from '../../src/connector/index.ts';
+import {
+  type CheckFinding,
+  type ConnectionContext,
+  defineConnector,
+  probe,
+  type Source,
+  unsupported,
+  unsupportedPages,
+} from '../../src/connector/index.ts';
 import { openPortal, type Portal } from './client.ts';
 import { config, type HubSpotConfig } from './config.ts';
 import { externalId } from './ids.ts';
@@ -15,8 +23,18 @@ export default defineConnector({
   config,
   streams,
   budgets: ({ callsPerTenSeconds }) => [
-    { name: 'general', limit: callsPerTenSeconds, windowMs: 10_000, about: 'calls per app; answers tell what is left of the window and of the day' },
-    { name: 'search', limit: 5, windowMs: 1000, about: 'searches of the whole account, whoever makes them; answers tell nothing' },
+    {
+      name: 'general',
+      limit: callsPerTenSeconds,
+      windowMs: 10_000,
+      about: 'calls per app; answers tell what is left of the window and of the day',
+    },
+    {
+      name: 'search',
+      limit: 5,
+      windowMs: 1000,
+      about: 'searches of the whole account, whoever makes them; answers tell nothing',
+    },
   ],
   issueToken,
   open: (settings, context) => Promise.resolve(open(settings, context)),
@@ -36,9 +54,20 @@ function open(settings: HubSpotConfig, context: ConnectionContext): Source {
 }
 
 async function check(settings: HubSpotConfig, portal: Portal): Promise<readonly CheckFinding[]> {
-  const page = await portal.get({ path: `${settings.objectsPath}/contacts`, query: { limit: '1' }, trafficClass: 'poll' });
+  const page = await portal.get({
+    path: `${settings.objectsPath}/contacts`,
+    query: { limit: '1' },
+    trafficClass: 'poll',
+  });
   if (typeof page !== 'object' || page === null || !Array.isArray(Reflect.get(page, 'results'))) {
-    return [{ subject: 'reach', ok: false, message: 'Something answers, but not like HubSpot.', remedy: 'Check baseUrl and objectsPath.' }];
+    return [
+      {
+        subject: 'reach',
+        ok: false,
+        message: 'Something answers, but not like HubSpot.',
+        remedy: 'Check baseUrl and objectsPath.',
+      },
+    ];
   }
   return [
     { subject: 'reach', ok: true, message: 'HubSpot answers.' },

@@ -155,18 +155,21 @@ const campaigns: StreamDeclaration = {
 /** Streams of an account before its own properties are known. */
 export const streams: readonly StreamDeclaration[] = [contacts, companies, deals, products, campaigns];
 
-/** Property that search filters and sorts by: contacts have one of their own. */
-export function modifiedProperty(stream: string): 'lastmodifieddate' | 'hs_lastmodifieddate' {
-  return stream === 'contacts' ? 'lastmodifieddate' : 'hs_lastmodifieddate';
-}
-
 /** The streams of one connection, with the properties its settings name. A calculated one does not move its object, so all of them count as blind. */
 export function streamsOf(settings: HubSpotConfig): readonly StreamDeclaration[] {
   return streams.map((stream) => {
-    const named: readonly string[] = Object.entries(settings.properties ?? {}).find(([name]) => name === stream.name)?.[1] ?? [];
-    const added = named.map((name) => `properties.${name}`).filter((path) => !stream.fields?.some((field) => field.path === path));
+    const named: readonly string[] =
+      Object.entries(settings.properties ?? {}).find(([name]) => name === stream.name)?.[1] ?? [];
+    const added = named
+      .map((name) => `properties.${name}`)
+      .filter((path) => !stream.fields?.some((field) => field.path === path));
     if (added.length === 0) return stream;
-    const fields: readonly DeclaredField[] = added.map((path) => ({ path, type: 'text', nullable: true, about: 'named in the settings' }));
+    const fields: readonly DeclaredField[] = added.map((path) => ({
+      path,
+      type: 'text',
+      nullable: true,
+      about: 'named in the settings',
+    }));
     return { ...stream, blindFields: [...stream.blindFields, ...added], fields: [...(stream.fields ?? []), ...fields] };
   });
 }

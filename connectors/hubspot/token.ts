@@ -22,7 +22,8 @@ export async function issueToken(config: HubSpotConfig, grant: TokenGrant): Prom
   });
   const body: unknown = await response.json().catch(() => null);
   const answer = typeof body === 'object' && body !== null ? { ...body } : {};
-  if (!response.ok || !('access_token' in answer) || typeof answer.access_token !== 'string') throw refused(response.status);
+  if (!response.ok || !('access_token' in answer) || typeof answer.access_token !== 'string')
+    throw refused(response.status);
   const rotated = 'refresh_token' in answer && typeof answer.refresh_token === 'string' ? answer.refresh_token : null;
   const seconds = 'expires_in' in answer && typeof answer.expires_in === 'number' ? answer.expires_in : null;
   return {
@@ -48,6 +49,11 @@ async function post(config: HubSpotConfig, grant: TokenGrant, form: Record<strin
 }
 
 function refused(status: number): TributaryError {
-  if (status >= 500 || status === 429) return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot issued no token (HTTP ${status}).`, { evidence: { status } });
-  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `HubSpot refused the refresh token (HTTP ${status}).`, { evidence: { status } });
+  if (status >= 500 || status === 429)
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot issued no token (HTTP ${status}).`, {
+      evidence: { status },
+    });
+  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `HubSpot refused the refresh token (HTTP ${status}).`, {
+    evidence: { status },
+  });
 }

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { isFresh, isSigned, type Json, unsupported, type WebhookRequest, type Webhooks, type WebhookVerdict } from '../../src/connector/index.ts';
+import {
+  isFresh,
+  isSigned,
+  type Json,
+  unsupported,
+  type WebhookRequest,
+  type Webhooks,
+  type WebhookVerdict,
+} from '../../src/connector/index.ts';
 import { type HubSpotConfig, webhookSecrets } from './config.ts';
 import { findId } from './ids.ts';
 
@@ -25,11 +33,15 @@ function verify(config: HubSpotConfig, request: WebhookRequest, now: Date): Webh
   const signature = request.headers['x-hubspot-signature-v3'];
   const timestamp = request.headers['x-hubspot-request-timestamp'];
   const secrets = webhookSecrets(config);
-  if (secrets.length === 0 || config.portalId === undefined) return { ok: false, reason: 'webhookSecret or portalId is not configured' };
-  if (!signature || !timestamp || !/^\d{1,16}$/.test(timestamp)) return { ok: false, reason: 'a header of a HubSpot delivery is missing' };
+  if (secrets.length === 0 || config.portalId === undefined)
+    return { ok: false, reason: 'webhookSecret or portalId is not configured' };
+  if (!signature || !timestamp || !/^\d{1,16}$/.test(timestamp))
+    return { ok: false, reason: 'a header of a HubSpot delivery is missing' };
   const sentAt = new Date(Number(timestamp));
-  if (Number.isNaN(sentAt.getTime()) || !isFresh(sentAt, now, REPLAY_WINDOW_MS)) return { ok: false, reason: 'the delivery is out of its time' };
-  if (!isSigned(secrets, [request.method.toUpperCase(), request.url, request.body, timestamp], signature)) return { ok: false, reason: 'the signature does not match' };
+  if (Number.isNaN(sentAt.getTime()) || !isFresh(sentAt, now, REPLAY_WINDOW_MS))
+    return { ok: false, reason: 'the delivery is out of its time' };
+  if (!isSigned(secrets, [request.method.toUpperCase(), request.url, request.body, timestamp], signature))
+    return { ok: false, reason: 'the signature does not match' };
   const events = parse(request.body);
   if (events === null) return { ok: false, reason: 'the body is no list of events' };
   const ours = events.filter((event) => event.portalId === config.portalId);
@@ -53,18 +65,36 @@ function isEvent(value: Json): value is { [name: string]: Json } {
 
 // A delivery has no id of its own and comes again with another attempt number: what its events are makes it the same.
 function deliveryId(events: readonly Event[]): string {
-  const names = events.map((event) => JSON.stringify([event.portalId, event.subscriptionId, event.eventId, event.occurredAt, event.objectId])).sort();
+  const names = events
+    .map((event) =>
+      JSON.stringify([event.portalId, event.subscriptionId, event.eventId, event.occurredAt, event.objectId]),
+    )
+    .sort();
   return createHash('sha256').update(names.join('\n')).digest('hex');
 }
 
-const STREAM_OF: Readonly<Record<string, string>> = { contact: 'contacts', company: 'companies', deal: 'deals', product: 'products' };
-const TYPE_IDS: Readonly<Record<string, string>> = { '0-1': 'contact', '0-2': 'company', '0-3': 'deal', '0-7': 'product' };
+const STREAM_OF: Readonly<Record<string, string>> = {
+  contact: 'contacts',
+  company: 'companies',
+  deal: 'deals',
+  product: 'products',
+};
+const TYPE_IDS: Readonly<Record<string, string>> = {
+  '0-1': 'contact',
+  '0-2': 'company',
+  '0-3': 'deal',
+  '0-7': 'product',
+};
 
 function changedBy(event: Event) {
   const [kind = '', what = ''] = String(event.subscriptionType ?? '').split('.');
   const stream = STREAM_OF[kind === 'object' ? (TYPE_IDS[String(event.objectTypeId)] ?? '') : kind];
   if (!stream) return [];
-  const changed = idsOf(event).map((id) => ({ stream, id, deleted: what === 'deletion' || what === 'privacyDeletion' }));
+  const changed = idsOf(event).map((id) => ({
+    stream,
+    id,
+    deleted: what === 'deletion' || what === 'privacyDeletion',
+  }));
   return what === 'privacyDeletion' ? changed.map((one) => ({ ...one, erase: true as const })) : changed;
 }
 

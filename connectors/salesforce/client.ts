@@ -42,41 +42,92 @@ export function openOrg(config: SalesforceConfig, context: ConnectionContext): O
 
 // jsforce would try again for 15 s, wait half an hour for an answer, and send even local calls to a proxy that the
 // environment names: all three are ours to decide.
-const OPTIONS = ({ timeoutMs }: SalesforceConfig) => ({ retry: { maxRetries: 0 }, timeout: timeoutMs, httpProxy: undefined });
+const OPTIONS = ({ timeoutMs }: SalesforceConfig) => ({
+  retry: { maxRetries: 0 },
+  timeout: timeoutMs,
+  httpProxy: undefined,
+});
 
 // Loaded late: the catalogue does not need it. Without a refresh function jsforce cannot fall into its endless loop on 401.
 async function connect(config: SalesforceConfig, token: string): Promise<Connection> {
   const { Connection } = await import('jsforce');
-  return new Connection({ instanceUrl: config.instanceUrl, accessToken: token, version: config.apiVersion, logLevel: 'NONE' });
+  return new Connection({
+    instanceUrl: config.instanceUrl,
+    accessToken: token,
+    version: config.apiVersion,
+    logLevel: 'NONE',
+  });
 }
 
 function observe(context: ConnectionContext, connection: Connection): void {
   const usage = connection.limitInfo.apiUsage;
-  if (usage) context.observeLimits({ window: 'daily', limit: usage.limit, remaining: Math.max(0, usage.limit - usage.used) });
+  if (usage)
+    context.observeLimits({ window: 'daily', limit: usage.limit, remaining: Math.max(0, usage.limit - usage.used) });
 }
 
-const CREDENTIALS = ['INVALID_SESSION_ID', 'INVALID_AUTH_HEADER', 'API_DISABLED_FOR_ORG', 'API_CURRENTLY_DISABLED', 'TXN_SECURITY_METERING_ERROR', 'INSUFFICIENT_ACCESS', 'INVALID_LOGIN', 'invalid_grant', 'invalid_client'];
+const CREDENTIALS = [
+  'INVALID_SESSION_ID',
+  'INVALID_AUTH_HEADER',
+  'API_DISABLED_FOR_ORG',
+  'API_CURRENTLY_DISABLED',
+  'TXN_SECURITY_METERING_ERROR',
+  'INSUFFICIENT_ACCESS',
+  'INVALID_LOGIN',
+  'invalid_grant',
+  'invalid_client',
+];
 const LIMITS = ['REQUEST_LIMIT_EXCEEDED', 'LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.'];
-const NETWORK = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'];
+const NETWORK = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EAI_AGAIN',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+];
 
 /** What a failed call means; codes of the REST API: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm */
 export function classify(error: unknown): TributaryError {
   const code = codeOf(error);
   const evidence = { code };
-  if (CREDENTIALS.includes(code)) return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce refused the access (${code}).`, { evidence, cause: error });
-  if (LIMITS.includes(code)) return new TributaryError('ERR_CONNECTOR_LIMITED', `The calls of the org are used up (${code}); they come back over 24 hours.`, { evidence, cause: error });
+  if (CREDENTIALS.includes(code))
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce refused the access (${code}).`, {
+      evidence,
+      cause: error,
+    });
+  if (LIMITS.includes(code))
+    return new TributaryError(
+      'ERR_CONNECTOR_LIMITED',
+      `The calls of the org are used up (${code}); they come back over 24 hours.`,
+      { evidence, cause: error },
+    );
   const status = Number(/^ERROR_HTTP_(\d{3})$/.exec(code)?.[1] ?? Number.NaN);
-  if (status === 429 || status === 420) return new TributaryError('ERR_CONNECTOR_LIMITED', 'Salesforce asked for a pause.', { evidence, cause: error });
-  if (status === 401 || status === 403) return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce refused the access (HTTP ${status}).`, { evidence, cause: error });
+  if (status === 429 || status === 420)
+    return new TributaryError('ERR_CONNECTOR_LIMITED', 'Salesforce asked for a pause.', { evidence, cause: error });
+  if (status === 401 || status === 403)
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce refused the access (HTTP ${status}).`, {
+      evidence,
+      cause: error,
+    });
   const isDown = status === 406 || status >= 500 || code === 'SERVER_UNAVAILABLE' || code === 'UNKNOWN_EXCEPTION';
   if (isDown || NETWORK.includes(code) || isNetwork(error)) {
-    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The org did not answer (${code === '' ? 'no connection' : code}).`, { evidence, cause: error });
+    return new TributaryError(
+      'ERR_CONNECTOR_UNREACHABLE',
+      `The org did not answer (${code === '' ? 'no connection' : code}).`,
+      { evidence, cause: error },
+    );
   }
-  return new TributaryError('ERR_CONNECTOR_PROTOCOL', `Salesforce answered ${code === '' ? 'something unknown' : code}.`, {
-    evidence,
-    cause: error,
-    remedy: 'Check instanceUrl and apiVersion.',
-  });
+  return new TributaryError(
+    'ERR_CONNECTOR_PROTOCOL',
+    `Salesforce answered ${code === '' ? 'something unknown' : code}.`,
+    {
+      evidence,
+      cause: error,
+      remedy: 'Check instanceUrl and apiVersion.',
+    },
+  );
 }
 
 function codeOf(error: unknown): string {

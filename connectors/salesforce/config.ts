@@ -31,10 +31,17 @@ export const config = z.strictObject({
     .default('65.0')
     .describe('version of the REST and Bulk API'),
   objects: z
-    .record(z.string().regex(/^[A-Za-z]\w*$/), z.strictObject({ fields: z.array(z.string().regex(/^[A-Za-z][\w.]*$/)).default([]) }))
+    .record(
+      z.string().regex(/^[A-Za-z]\w*$/),
+      z.strictObject({ fields: z.array(z.string().regex(/^[A-Za-z][\w.]*$/)).default([]) }),
+    )
     .default({})
     .describe('further fields of the known objects, by API name, such as Lead: { fields: [Score__c] }'),
-  externalIdField: z.string().regex(/^[A-Za-z]\w*$/).optional().describe('custom external id field that upserts are made by'),
+  externalIdField: z
+    .string()
+    .regex(/^[A-Za-z]\w*$/)
+    .optional()
+    .describe('custom external id field that upserts are made by'),
   timeoutMs: z.int().min(1000).default(60_000).describe('longest wait for an answer'),
 });
 

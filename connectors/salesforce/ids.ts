@@ -9,7 +9,8 @@ const SUFFIX = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345';
  */
 export function externalId(stream: string, raw: Json): string {
   const id = typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? raw.Id : raw;
-  if (typeof id !== 'string' || !/^(?:[A-Za-z0-9]{15}|[A-Za-z0-9]{18})$/.test(id)) throw missingId('salesforce', stream);
+  if (typeof id !== 'string' || !/^(?:[A-Za-z0-9]{15}|[A-Za-z0-9]{18})$/.test(id))
+    throw missingId('salesforce', stream);
   return id.length === 15 ? lengthen(id) : restoreCase(id);
 }
 

@@ -1,5 +1,13 @@
-import { type CheckFinding, type ConnectionContext, defineConnector, probe, type Source, unsupported, unsupportedPages } from '../../src/connector/index.ts';
-import { openOrg, type Org } from './client.ts';
+import {
+  type CheckFinding,
+  type ConnectionContext,
+  defineConnector,
+  probe,
+  type Source,
+  unsupported,
+  unsupportedPages,
+} from '../../src/connector/index.ts';
+import { type Org, openOrg } from './client.ts';
 import { config, type SalesforceConfig } from './config.ts';
 import { externalId } from './ids.ts';
 import { streams, streamsOf } from './streams.ts';
@@ -14,7 +22,14 @@ export default defineConnector({
   config,
   streams,
   budgets: () => [
-    { name: 'general', limit: 15_000, windowMs: 86_400_000, concurrency: 5, about: 'calls in 24 rolling hours; the org tells its true number with each answer' },
+    // Only the pace is declared: how many calls a day there are depends on the licences, and each answer tells.
+    {
+      name: 'general',
+      limit: 20,
+      windowMs: 1000,
+      concurrency: 5,
+      about: 'a pace the org bears; it has no limit by the second',
+    },
     { name: 'bulk', limit: 10_000, windowMs: 86_400_000, concurrency: 2, about: 'bulk query jobs in 24 rolling hours' },
   ],
   issueToken,
@@ -37,13 +52,22 @@ function open(settings: SalesforceConfig, context: ConnectionContext): Source {
 async function check(org: Org): Promise<readonly CheckFinding[]> {
   const limits = await org.get({ path: '/limits', trafficClass: 'poll' });
   if (typeof limits !== 'object' || limits === null) {
-    return [{ subject: 'reach', ok: false, message: 'Something answers, but not like Salesforce.', remedy: 'Check instanceUrl.' }];
+    return [
+      {
+        subject: 'reach',
+        ok: false,
+        message: 'Something answers, but not like Salesforce.',
+        remedy: 'Check instanceUrl.',
+      },
+    ];
   }
   const left = remaining(limits, 'DailyApiRequests');
   return [
     { subject: 'reach', ok: true, message: 'The org answers.' },
     { subject: 'credentials', ok: true, message: 'The session is accepted and the API is on.' },
-    ...(left === null ? [] : [{ subject: 'limits', ok: left > 0, message: `${left} calls are left of the last 24 hours.` }]),
+    ...(left === null
+      ? []
+      : [{ subject: 'limits', ok: left > 0, message: `${left} calls are left of the last 24 hours.` }]),
   ];
 }
 

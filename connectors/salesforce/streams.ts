@@ -254,7 +254,15 @@ const products: StreamDeclaration = {
 };
 
 /** Streams of an org before its custom fields are known. */
-export const streams: readonly StreamDeclaration[] = [leads, contacts, accounts, opportunities, campaigns, campaignMembers, products];
+export const streams: readonly StreamDeclaration[] = [
+  leads,
+  contacts,
+  accounts,
+  opportunities,
+  campaigns,
+  campaignMembers,
+  products,
+];
 
 /** API name of the object behind each stream. */
 export const OBJECT_OF: Readonly<Record<string, string>> = {
@@ -276,7 +284,12 @@ export function streamsOf(settings: SalesforceConfig): readonly StreamDeclaratio
     const more = settings.objects[OBJECT_OF[stream.name] ?? '']?.fields ?? [];
     const added = more.filter((path) => !stream.fields?.some((field) => field.path === path));
     if (added.length === 0) return stream;
-    const fields: readonly DeclaredField[] = added.map((path) => ({ path, type: 'json', nullable: true, about: 'named in the settings' }));
+    const fields: readonly DeclaredField[] = added.map((path) => ({
+      path,
+      type: 'json',
+      nullable: true,
+      about: 'named in the settings',
+    }));
     return { ...stream, blindFields: [...stream.blindFields, ...added], fields: [...(stream.fields ?? []), ...fields] };
   });
 }

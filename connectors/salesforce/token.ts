@@ -49,7 +49,9 @@ function assertion(auth: JwtAuth, audience: string, now: Date): string {
     return `${unsigned}.${createSign('RSA-SHA256').update(unsigned).sign(auth.privateKey).toString('base64url')}`;
   } catch {
     // The cause is left out: it may quote the key.
-    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The private key of the connection cannot sign.', { remedy: 'Give privateKey as an RSA key in PEM, with its line breaks.' });
+    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The private key of the connection cannot sign.', {
+      remedy: 'Give privateKey as an RSA key in PEM, with its line breaks.',
+    });
   }
 }
 
@@ -64,12 +66,17 @@ async function post(config: SalesforceConfig, grant: TokenGrant, body: Record<st
     });
   } catch (cause) {
     if (grant.signal.aborted) throw grant.signal.reason;
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Salesforce did not answer when asked for a token.', { cause });
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Salesforce did not answer when asked for a token.', {
+      cause,
+    });
   }
 }
 
 function refused(status: number, reason: string): TributaryError {
   const evidence = { status, reason };
-  if (status >= 500 || status === 429) return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Salesforce issued no token (HTTP ${status}).`, { evidence });
+  if (status >= 500 || status === 429)
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Salesforce issued no token (HTTP ${status}).`, {
+      evidence,
+    });
   return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce issued no token (${reason}).`, { evidence });
 }

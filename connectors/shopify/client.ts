@@ -90,7 +90,11 @@ async function importSdk() {
 
 function clientFor(sdk: Sdk, config: ShopifyConfig, token: string): GraphqlClient {
   const apiVersion = sdk.versions.find((version) => version === config.apiVersion);
-  if (!apiVersion) throw new TributaryError('ERR_CONNECTOR_UNSUPPORTED', `The Shopify client does not know API version ${config.apiVersion}.`);
+  if (!apiVersion)
+    throw new TributaryError(
+      'ERR_CONNECTOR_UNSUPPORTED',
+      `The Shopify client does not know API version ${config.apiVersion}.`,
+    );
   const shopify = sdk.shopifyApi({
     isCustomStoreApp: true,
     adminApiAccessToken: token,
@@ -105,7 +109,9 @@ function clientFor(sdk: Sdk, config: ShopifyConfig, token: string): GraphqlClien
 
 function observe(context: ConnectionContext, extensions: unknown): void {
   const status = pick(pick(extensions, 'cost'), 'throttleStatus');
-  const [limit, remaining, restorePerSecond] = ['maximumAvailable', 'currentlyAvailable', 'restoreRate'].map((name) => Number(pick(status, name)));
+  const [limit, remaining, restorePerSecond] = ['maximumAvailable', 'currentlyAvailable', 'restoreRate'].map((name) =>
+    Number(pick(status, name)),
+  );
   if (Number.isFinite(limit) && limit !== undefined && remaining !== undefined && restorePerSecond !== undefined) {
     context.observeLimits({ window: 'points', limit, remaining, restorePerSecond });
   }
@@ -135,13 +141,28 @@ export function classify(errors: Sdk['errors'], error: unknown, now: Date): Trib
 
 function classifyStatus(status: number, cause: unknown): TributaryError {
   const evidence = { status };
-  if (status === 401 || status === 403) return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Shopify refused the access token.', { evidence, cause });
-  if (status === 402) return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The shop is frozen; its owner has to settle the bill.', { evidence, cause });
-  if (status === 404) return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Shopify knows no such shop or API version.', { evidence, cause });
-  if (status === 423) return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The shop is locked.', { evidence, cause });
-  if (status === 430 || status === 429) return new TributaryError('ERR_CONNECTOR_LIMITED', 'Shopify asked for a pause.', { evidence, cause });
-  if (status >= 500) return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify failed with HTTP ${status}.`, { evidence, cause });
-  return new TributaryError('ERR_CONNECTOR_PROTOCOL', `Shopify answered HTTP ${status} without a result.`, { evidence, cause });
+  if (status === 401 || status === 403)
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Shopify refused the access token.', { evidence, cause });
+  if (status === 402)
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The shop is frozen; its owner has to settle the bill.', {
+      evidence,
+      cause,
+    });
+  if (status === 404)
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Shopify knows no such shop or API version.', {
+      evidence,
+      cause,
+    });
+  if (status === 423)
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The shop is locked.', { evidence, cause });
+  if (status === 430 || status === 429)
+    return new TributaryError('ERR_CONNECTOR_LIMITED', 'Shopify asked for a pause.', { evidence, cause });
+  if (status >= 500)
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify failed with HTTP ${status}.`, { evidence, cause });
+  return new TributaryError('ERR_CONNECTOR_PROTOCOL', `Shopify answered HTTP ${status} without a result.`, {
+    evidence,
+    cause,
+  });
 }
 
 function classifyQuery(error: { readonly body?: unknown; readonly message: string }, now: Date): TributaryError {
@@ -149,18 +170,28 @@ function classifyQuery(error: { readonly body?: unknown; readonly message: strin
   const codes = (Array.isArray(list) ? list : []).map((entry) => String(pick(pick(entry, 'extensions'), 'code') ?? ''));
   const evidence = { codes };
   if (codes.includes('THROTTLED')) {
-    return new TributaryError('ERR_CONNECTOR_LIMITED', 'The query budget of the shop is spent.', { evidence, notBefore: whenRestored(error, now), cause: error });
+    return new TributaryError('ERR_CONNECTOR_LIMITED', 'The query budget of the shop is spent.', {
+      evidence,
+      notBefore: whenRestored(error, now),
+      cause: error,
+    });
   }
   if (codes.includes('ACCESS_DENIED')) {
-    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The app lacks a scope for this query.', { evidence, cause: error, remedy: 'Give the app the scopes named in the README of the connector.' });
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The app lacks a scope for this query.', {
+      evidence,
+      cause: error,
+      remedy: 'Give the app the scopes named in the README of the connector.',
+    });
   }
-  if (codes.includes('INTERNAL_SERVER_ERROR')) return new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Shopify failed inside.', { evidence, cause: error });
+  if (codes.includes('INTERNAL_SERVER_ERROR'))
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Shopify failed inside.', { evidence, cause: error });
   return new TributaryError('ERR_CONNECTOR_PROTOCOL', 'Shopify refused a query.', { evidence, cause: error });
 }
 
 function whenRestored(error: unknown, now: Date): Date {
   const cost = pick(pick(pick(error, 'body'), 'extensions'), 'cost');
-  const missing = Number(pick(cost, 'requestedQueryCost')) - Number(pick(pick(cost, 'throttleStatus'), 'currentlyAvailable'));
+  const missing =
+    Number(pick(cost, 'requestedQueryCost')) - Number(pick(pick(cost, 'throttleStatus'), 'currentlyAvailable'));
   const seconds = missing / Number(pick(pick(cost, 'throttleStatus'), 'restoreRate'));
   return new Date(now.getTime() + (Number.isFinite(seconds) ? Math.max(0, seconds) : 1) * 1000);
 }
@@ -171,7 +202,10 @@ export function pick(value: unknown, name: string): unknown {
 }
 
 function header(headers: unknown, name: string): string | null {
-  const entry = typeof headers === 'object' && headers !== null ? Object.entries(headers).find(([key]) => key.toLowerCase() === name) : undefined;
+  const entry =
+    typeof headers === 'object' && headers !== null
+      ? Object.entries(headers).find(([key]) => key.toLowerCase() === name)
+      : undefined;
   const value: unknown = Array.isArray(entry?.[1]) ? entry[1][0] : entry?.[1];
   return typeof value === 'string' ? value : null;
 }

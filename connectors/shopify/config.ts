@@ -28,7 +28,11 @@ export const config = z.strictObject({
     .transform((url) => url.replace(/\/+$/, ''))
     .optional()
     .describe('address called instead of https://<shop>, for a sandbox or a gateway'),
-  pointsPerSecond: z.int().min(1).default(100).describe('query cost that comes back per second: 100 Standard, 200 Advanced, 1000 Plus, 2000 Enterprise'),
+  pointsPerSecond: z
+    .int()
+    .min(1)
+    .default(100)
+    .describe('query cost that comes back per second: 100 Standard, 200 Advanced, 1000 Plus, 2000 Enterprise'),
   timeoutMs: z.int().min(1000).default(30_000).describe('longest wait for an answer'),
 });
 

@@ -15,7 +15,9 @@ export function externalId(stream: string, raw: Json): string {
 export function findId(raw: Json): string | null {
   const id = isObject(raw) ? (raw.id ?? raw.admin_graphql_api_id ?? null) : raw;
   const text = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id;
-  return typeof text === 'string' ? (/^(?:gid:\/\/shopify\/[A-Za-z]+\/)?(\d+)(?:\?.*)?$/.exec(text)?.[1] ?? null) : null;
+  return typeof text === 'string'
+    ? (/^(?:gid:\/\/shopify\/[A-Za-z]+\/)?(\d+)(?:\?.*)?$/.exec(text)?.[1] ?? null)
+    : null;
 }
 
 function isObject(raw: Json): raw is { [name: string]: Json } {

@@ -1,4 +1,12 @@
-import { type CheckFinding, type ConnectionContext, defineConnector, probe, type Source, unsupported, unsupportedPages } from '../../src/connector/index.ts';
+import {
+  type CheckFinding,
+  type ConnectionContext,
+  defineConnector,
+  probe,
+  type Source,
+  unsupported,
+  unsupportedPages,
+} from '../../src/connector/index.ts';
 import { openShop, pick, type Shop } from './client.ts';
 import { config, type ShopifyConfig } from './config.ts';
 import { externalId } from './ids.ts';
@@ -16,7 +24,13 @@ export default defineConnector({
   streams,
   budgets: ({ pointsPerSecond }) => [
     { name: 'general', limit: pointsPerSecond, windowMs: 1000, about: 'query cost in points, per app and shop' },
-    { name: 'bulk', limit: 5, windowMs: 60_000, concurrency: 5, about: 'bulk queries at once, from API 2026-01 on; one before' },
+    {
+      name: 'bulk',
+      limit: 5,
+      windowMs: 60_000,
+      concurrency: 5,
+      about: 'bulk queries at once, from API 2026-01 on; one before',
+    },
   ],
   issueToken,
   open,
@@ -43,12 +57,20 @@ const CHECK = `query TributaryCheck {
 async function check(settings: ShopifyConfig, shop: Shop): Promise<readonly CheckFinding[]> {
   const { data, servedVersion } = await shop.call({ query: CHECK, cost: 10, trafficClass: 'poll' });
   const scopes = handles(pick(pick(data, 'currentAppInstallation'), 'accessScopes'));
-  const lacking = Object.entries(SCOPES).filter(([, scope]) => !scopes.has(scope) && !scopes.has(scope.replace('read_', 'write_')));
+  const lacking = Object.entries(SCOPES).filter(
+    ([, scope]) => !scopes.has(scope) && !scopes.has(scope.replace('read_', 'write_')),
+  );
   return [
-    { subject: 'reach', ok: true, message: `The shop ${String(pick(pick(data, 'shop'), 'name') ?? settings.shop)} answers.` },
+    {
+      subject: 'reach',
+      ok: true,
+      message: `The shop ${String(pick(pick(data, 'shop'), 'name') ?? settings.shop)} answers.`,
+    },
     { subject: 'credentials', ok: true, message: 'The access token is accepted.' },
     ...lacking.map(([stream, scope]) => lacks(stream, scope)),
-    ...(servedVersion === null || servedVersion === settings.apiVersion ? [] : [movedOn(settings.apiVersion, servedVersion)]),
+    ...(servedVersion === null || servedVersion === settings.apiVersion
+      ? []
+      : [movedOn(settings.apiVersion, servedVersion)]),
   ];
 }
 
@@ -57,10 +79,20 @@ function handles(scopes: unknown): ReadonlySet<string> {
 }
 
 function lacks(stream: string, scope: string): CheckFinding {
-  return { subject: `stream:${stream}`, ok: false, message: `The app lacks the scope ${scope}.`, remedy: `Add ${scope} to the app and install it again, or leave the stream out.` };
+  return {
+    subject: `stream:${stream}`,
+    ok: false,
+    message: `The app lacks the scope ${scope}.`,
+    remedy: `Add ${scope} to the app and install it again, or leave the stream out.`,
+  };
 }
 
 // Shopify answers a version it no longer serves with the oldest one it does, and says so only in a header.
 function movedOn(asked: string, served: string): CheckFinding {
-  return { subject: 'version', ok: false, message: `API ${asked} was asked for and ${served} answered.`, remedy: `Set apiVersion to a version that is served.` };
+  return {
+    subject: 'version',
+    ok: false,
+    message: `API ${asked} was asked for and ${served} answered.`,
+    remedy: `Set apiVersion to a version that is served.`,
+  };
 }

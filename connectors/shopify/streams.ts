@@ -116,7 +116,10 @@ const locations: StreamDeclaration = {
   }),
 };
 
-const money = (path: string) => ({ [`${path}.shopMoney.amount`]: 'decimal?' as const, [`${path}.shopMoney.currencyCode`]: 'text?' as const });
+const money = (path: string) => ({
+  [`${path}.shopMoney.amount`]: 'decimal?' as const,
+  [`${path}.shopMoney.currencyCode`]: 'text?' as const,
+});
 
 const orders: StreamDeclaration = {
   ...changing,
@@ -230,7 +233,14 @@ const marketingEvents: StreamDeclaration = {
 };
 
 /** Streams of a shop. */
-export const streams: readonly StreamDeclaration[] = [products, inventory, locations, orders, customers, marketingEvents];
+export const streams: readonly StreamDeclaration[] = [
+  products,
+  inventory,
+  locations,
+  orders,
+  customers,
+  marketingEvents,
+];
 
 /** What an app must be allowed to read for each stream. */
 export const SCOPES: Readonly<Record<string, string>> = {

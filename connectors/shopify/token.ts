@@ -21,7 +21,8 @@ export async function issueToken(config: ShopifyConfig, grant: TokenGrant): Prom
   });
   const body: unknown = await response.json().catch(() => null);
   const token = typeof body === 'object' && body !== null ? { ...body } : {};
-  if (!response.ok || !('access_token' in token) || typeof token.access_token !== 'string') throw refused(response.status);
+  if (!response.ok || !('access_token' in token) || typeof token.access_token !== 'string')
+    throw refused(response.status);
   const seconds = 'expires_in' in token && typeof token.expires_in === 'number' ? token.expires_in : null;
   return {
     accessToken: token.access_token,
@@ -30,7 +31,11 @@ export async function issueToken(config: ShopifyConfig, grant: TokenGrant): Prom
   };
 }
 
-async function post(config: ShopifyConfig, grant: TokenGrant, body: Readonly<Record<string, string>>): Promise<Response> {
+async function post(
+  config: ShopifyConfig,
+  grant: TokenGrant,
+  body: Readonly<Record<string, string>>,
+): Promise<Response> {
   try {
     return await (grant.fetch ?? fetch)(`${config.baseUrl ?? `https://${config.shop}`}/admin/oauth/access_token`, {
       method: 'POST',
@@ -46,6 +51,11 @@ async function post(config: ShopifyConfig, grant: TokenGrant, body: Readonly<Rec
 }
 
 function refused(status: number): TributaryError {
-  if (status >= 500 || status === 429) return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify issued no token (HTTP ${status}).`, { evidence: { status } });
-  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Shopify refused the client credentials (HTTP ${status}).`, { evidence: { status } });
+  if (status >= 500 || status === 429)
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify issued no token (HTTP ${status}).`, {
+      evidence: { status },
+    });
+  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Shopify refused the client credentials (HTTP ${status}).`, {
+    evidence: { status },
+  });
 }

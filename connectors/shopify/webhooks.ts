@@ -1,4 +1,12 @@
-import { isFresh, isSigned, unsupported, type Json, type WebhookRequest, type Webhooks, type WebhookVerdict } from '../../src/connector/index.ts';
+import {
+  isFresh,
+  isSigned,
+  type Json,
+  unsupported,
+  type WebhookRequest,
+  type Webhooks,
+  type WebhookVerdict,
+} from '../../src/connector/index.ts';
 import { type ShopifyConfig, webhookSecrets } from './config.ts';
 import { findId } from './ids.ts';
 
@@ -39,10 +47,13 @@ function verify(config: ShopifyConfig, request: WebhookRequest, now: Date): Webh
   if (missing.length > 0) return { ok: false, reason: `headers are missing: ${missing.join(', ')}` };
   const secrets = webhookSecrets(config);
   if (secrets.length === 0) return { ok: false, reason: 'no webhook secret is configured' };
-  if (!isSigned(secrets, [request.body], header('hmac-sha256'))) return { ok: false, reason: 'the signature does not match' };
-  if (header('shop-domain').toLowerCase() !== config.shop) return { ok: false, reason: 'the delivery is for another shop' };
+  if (!isSigned(secrets, [request.body], header('hmac-sha256')))
+    return { ok: false, reason: 'the signature does not match' };
+  if (header('shop-domain').toLowerCase() !== config.shop)
+    return { ok: false, reason: 'the delivery is for another shop' };
   const sentAt = time(header('triggered-at'));
-  if (sentAt && !isFresh(sentAt, now, REPLAY_WINDOW_MS)) return { ok: false, reason: 'the delivery is out of its time' };
+  if (sentAt && !isFresh(sentAt, now, REPLAY_WINDOW_MS))
+    return { ok: false, reason: 'the delivery is out of its time' };
   const changed = changedBy(header('topic').toLowerCase(), parse(request.body));
   return { ok: true, deliveryId: header('webhook-id'), sentAt, changed };
 }
@@ -74,7 +85,10 @@ function changedBy(topic: string, body: { readonly [name: string]: Json }) {
 
 // A level is read again with its item. The text names it exactly; the number may be too large for JSON.
 function itemOf(body: { readonly [name: string]: Json }): string | null {
-  const named = typeof body.admin_graphql_api_id === 'string' ? /[?&]inventory_item_id=(\d+)/.exec(body.admin_graphql_api_id)?.[1] : undefined;
+  const named =
+    typeof body.admin_graphql_api_id === 'string'
+      ? /[?&]inventory_item_id=(\d+)/.exec(body.admin_graphql_api_id)?.[1]
+      : undefined;
   return named ?? findId(body.inventory_item_id ?? null);
 }
 
@@ -85,5 +99,7 @@ function redacted(body: { readonly [name: string]: Json }) {
     { stream: 'customers', id: findId(customer ?? null) },
     ...(Array.isArray(orders) ? orders : []).map((order) => ({ stream: 'orders', id: findId(order) })),
   ];
-  return subjects.flatMap(({ stream, id }) => (id === null ? [] : [{ stream, id, deleted: false, erase: true } as const]));
+  return subjects.flatMap(({ stream, id }) =>
+    id === null ? [] : [{ stream, id, deleted: false, erase: true } as const],
+  );
 }

@@ -6,7 +6,12 @@ import type { WooCommerceConfig } from './config.ts';
 
 export type ShopAnswer = { readonly status: number; readonly headers: Headers; readonly body: Json };
 
-type Call = { readonly method?: string; readonly path: string; readonly query: Readonly<Record<string, string>>; readonly trafficClass: TrafficClass };
+type Call = {
+  readonly method?: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly trafficClass: TrafficClass;
+};
 
 /**
  * One call, permitted, signed anew, answered in JSON or thrown as one of ours. Never tries again.
@@ -26,7 +31,10 @@ export async function call(config: WooCommerceConfig, context: ConnectionContext
     response = await (context.fetch ?? fetch)(url.href, {
       method,
       // A shop answers errors in HTML unless it is asked for JSON.
-      headers: { accept: 'application/json', authorization: authorization(config, { method, path, query: request.query }, context.clock.now()) },
+      headers: {
+        accept: 'application/json',
+        authorization: authorization(config, { method, path, query: request.query }, context.clock.now()),
+      },
       // A redirect would carry the credentials to another address.
       redirect: 'manual',
       signal,
@@ -34,7 +42,10 @@ export async function call(config: WooCommerceConfig, context: ConnectionContext
     text = await response.text();
   } catch (cause) {
     if (context.signal.aborted) throw context.signal.reason;
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${url.host} did not answer.`, { cause, evidence: { host: url.host } });
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${url.host} did not answer.`, {
+      cause,
+      evidence: { host: url.host },
+    });
   }
   return judge(response, text, url.host, context.clock.now());
 }
@@ -46,10 +57,15 @@ function judge(response: Response, text: string, host: string, now: Date): ShopA
   const evidence = { host, status: response.status, ...(code === null ? {} : { code }) };
   if (response.ok && body !== undefined) return { status: response.status, headers: response.headers, body };
   if (response.status === 401 || response.status === 403) {
-    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', `The shop ${host} refused the API key (${code ?? response.status}).`, {
-      evidence,
-      remedy: 'Check consumerKey and consumerSecret, that the key may read, and that url has the scheme the shop itself uses (https takes the key as it is, http a signature).',
-    });
+    throw new TributaryError(
+      'ERR_CONNECTOR_CREDENTIALS',
+      `The shop ${host} refused the API key (${code ?? response.status}).`,
+      {
+        evidence,
+        remedy:
+          'Check consumerKey and consumerSecret, that the key may read, and that url has the scheme the shop itself uses (https takes the key as it is, http a signature).',
+      },
+    );
   }
   if (response.status === 429 || response.status === 503) {
     const notBefore = retryAfter(response.headers.get('retry-after'), now);
@@ -59,12 +75,18 @@ function judge(response: Response, text: string, host: string, now: Date): ShopA
     });
   }
   if (response.status >= 500 || response.status === 408) {
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} failed with HTTP ${response.status}.`, { evidence });
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} failed with HTTP ${response.status}.`, {
+      evidence,
+    });
   }
-  throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `The shop ${host} answered HTTP ${response.status} ${code ?? 'without JSON'}.`, {
-    evidence,
-    remedy: 'Check url and apiPath: the address must lead to the REST API of WooCommerce, without a redirect.',
-  });
+  throw new TributaryError(
+    'ERR_CONNECTOR_PROTOCOL',
+    `The shop ${host} answered HTTP ${response.status} ${code ?? 'without JSON'}.`,
+    {
+      evidence,
+      remedy: 'Check url and apiPath: the address must lead to the REST API of WooCommerce, without a redirect.',
+    },
+  );
 }
 
 function parse(text: string): Json | undefined {
@@ -78,7 +100,9 @@ function parse(text: string): Json | undefined {
 }
 
 function errorCode(body: Json | undefined): string | null {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) && typeof body.code === 'string' ? body.code : null;
+  return typeof body === 'object' && body !== null && !Array.isArray(body) && typeof body.code === 'string'
+    ? body.code
+    : null;
 }
 
 function retryAfter(header: string | null, now: Date): Date | null {
@@ -103,7 +127,9 @@ export function authorization(config: WooCommerceConfig, request: Signed, now: D
     oauth_version: '1.0',
   };
   const signed = { ...oauth, oauth_signature: sign(config, request, { ...request.query, ...oauth }) };
-  return `OAuth ${Object.entries(signed).map(([name, value]) => `${encode(name)}="${encode(value)}"`).join(', ')}`;
+  return `OAuth ${Object.entries(signed)
+    .map(([name, value]) => `${encode(name)}="${encode(value)}"`)
+    .join(', ')}`;
 }
 
 // The shop signs with the address it believes to have, whatever address was called.
@@ -111,7 +137,11 @@ function sign(config: WooCommerceConfig, request: Signed, parameters: Readonly<R
   const address = `${config.homeUrl ?? config.url}${request.path}`;
   const pairs = Object.entries(parameters).map(([name, value]) => [encode(name), encode(value)] as const);
   pairs.sort(([a, x], [b, y]) => (a === b ? compare(x, y) : compare(a, b)));
-  const base = [request.method.toUpperCase(), encode(address), encode(pairs.map(([name, value]) => `${name}=${value}`).join('&'))].join('&');
+  const base = [
+    request.method.toUpperCase(),
+    encode(address),
+    encode(pairs.map(([name, value]) => `${name}=${value}`).join('&')),
+  ].join('&');
   return createHmac('sha256', `${config.consumerSecret}&`).update(base).digest('base64');
 }
 

@@ -13,14 +13,21 @@ export const config = z.strictObject({
     .url({ protocol: /^https?$/ })
     .transform((url) => url.replace(/\/+$/, ''))
     .optional()
-    .describe('what the shop calls itself, when it is reached under another address; plain-http signatures are made for it'),
+    .describe(
+      'what the shop calls itself, when it is reached under another address; plain-http signatures are made for it',
+    ),
   webhookSecret: secret('secret of the webhooks').optional(),
   previousWebhookSecret: secret('webhook secret that is being rotated out').optional(),
   variations: z
     .enum(['global', 'by_product'])
     .default('global')
     .describe('global: one list with a change filter; by_product: for shops whose version lacks that list'),
-  concurrency: z.int().min(1).max(10).default(2).describe('requests in flight at most; a shop usually is one small server'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(2)
+    .describe('requests in flight at most; a shop usually is one small server'),
   timeoutMs: z.int().min(1000).default(60_000).describe('longest wait for an answer'),
 });
 

@@ -1,4 +1,14 @@
-import { type CheckFinding, type ConnectionContext, defineConnector, type Json, missingId, probe, type Source, unsupported, unsupportedPages } from '../../src/connector/index.ts';
+import {
+  type CheckFinding,
+  type ConnectionContext,
+  defineConnector,
+  type Json,
+  missingId,
+  probe,
+  type Source,
+  unsupported,
+  unsupportedPages,
+} from '../../src/connector/index.ts';
 import { call } from './client.ts';
 import { config, type WooCommerceConfig } from './config.ts';
 import { decode } from './decode.ts';
@@ -15,10 +25,17 @@ export default defineConnector({
   streams,
   // Shops name no limit. This is one call after the other with a little room, as a small server can bear.
   budgets: ({ concurrency }) => [
-    { name: 'general', limit: 5 * concurrency, windowMs: 1000, concurrency, about: 'a shop has no rate limit of its own; the server behind it has' },
+    {
+      name: 'general',
+      limit: 5 * concurrency,
+      windowMs: 1000,
+      concurrency,
+      about: 'a shop has no rate limit of its own; the server behind it has',
+    },
   ],
   open: (settings, context) => Promise.resolve(open(settings, context)),
   decode,
+  isRawJson: true,
 });
 
 function open(settings: WooCommerceConfig, context: ConnectionContext): Source {
@@ -34,10 +51,21 @@ function open(settings: WooCommerceConfig, context: ConnectionContext): Source {
 }
 
 async function check(settings: WooCommerceConfig, context: ConnectionContext): Promise<readonly CheckFinding[]> {
-  const answer = await call(settings, context, { path: '/products', query: { per_page: '1', _fields: 'id' }, trafficClass: 'poll' });
+  const answer = await call(settings, context, {
+    path: '/products',
+    query: { per_page: '1', _fields: 'id' },
+    trafficClass: 'poll',
+  });
   const total = answer.headers.get('x-wp-total');
   if (!Array.isArray(answer.body) || total === null) {
-    return [{ subject: 'reach', ok: false, message: 'Something answers, but not like WooCommerce.', remedy: 'Check url and apiPath.' }];
+    return [
+      {
+        subject: 'reach',
+        ok: false,
+        message: 'Something answers, but not like WooCommerce.',
+        remedy: 'Check url and apiPath.',
+      },
+    ];
   }
   return [
     { subject: 'reach', ok: true, message: `The shop answers and counts ${total} products.` },

@@ -216,7 +216,14 @@ const categories: StreamDeclaration = {
   name: 'categories',
   about: 'product categories, each with its parent',
   volatilePaths: ['_links', 'count'],
-  fields: declareFields({ id: 'integer', name: 'text', slug: 'text', parent: 'integer', description: 'text?', menu_order: 'integer' }),
+  fields: declareFields({
+    id: 'integer',
+    name: 'text',
+    slug: 'text',
+    parent: 'integer',
+    description: 'text?',
+    menu_order: 'integer',
+  }),
 };
 
 const coupons: StreamDeclaration = {
@@ -243,4 +250,12 @@ const coupons: StreamDeclaration = {
 };
 
 /** Streams of a WooCommerce shop. */
-export const streams: readonly StreamDeclaration[] = [products, variations, orders, refunds, customers, categories, coupons];
+export const streams: readonly StreamDeclaration[] = [
+  products,
+  variations,
+  orders,
+  refunds,
+  customers,
+  categories,
+  coupons,
+];

@@ -1,7 +1,19 @@
-import { isSigned, unsupported, type Json, type WebhookRequest, type Webhooks, type WebhookVerdict } from '../../src/connector/index.ts';
+import {
+  isSigned,
+  type Json,
+  unsupported,
+  type WebhookRequest,
+  type Webhooks,
+  type WebhookVerdict,
+} from '../../src/connector/index.ts';
 import type { WooCommerceConfig } from './config.ts';
 
-const STREAM_OF: Readonly<Record<string, string>> = { product: 'products', order: 'orders', customer: 'customers', coupon: 'coupons' };
+const STREAM_OF: Readonly<Record<string, string>> = {
+  product: 'products',
+  order: 'orders',
+  customer: 'customers',
+  coupon: 'coupons',
+};
 
 /**
  * Deliveries of a shop: base64 HMAC-SHA256 of the raw body. No time is signed or sent, so there is no replay window:
@@ -29,7 +41,8 @@ function verify(secrets: readonly string[], request: WebhookRequest): WebhookVer
   const deliveryId = request.headers['x-wc-webhook-delivery-id'];
   const resource = request.headers['x-wc-webhook-resource'];
   if (secrets.length === 0) return { ok: false, reason: 'no webhook secret is configured' };
-  if (!signature || !deliveryId || !resource) return { ok: false, reason: 'a header of a WooCommerce delivery is missing' };
+  if (!signature || !deliveryId || !resource)
+    return { ok: false, reason: 'a header of a WooCommerce delivery is missing' };
   if (!isSigned(secrets, [request.body], signature)) return { ok: false, reason: 'the signature does not match' };
   const body = parse(request.body);
   if (body === null) return { ok: false, reason: 'the body names no record' };
@@ -54,6 +67,7 @@ function changedBy(resource: string, body: Named, deleted: boolean) {
   const stream = STREAM_OF[resource];
   if (!stream) return [];
   if (stream !== 'products' || body.type !== 'variation') return [{ stream, id: String(body.id), deleted }];
-  const parent = typeof body.parent === 'number' && body.parent > 0 ? [{ stream, id: String(body.parent), deleted: false }] : [];
+  const parent =
+    typeof body.parent === 'number' && body.parent > 0 ? [{ stream, id: String(body.parent), deleted: false }] : [];
   return [{ stream: 'variations', id: String(body.id), deleted }, ...parent];
 }

@@ -53,7 +53,8 @@ export function secretValues(schema: z.ZodType, settings: Json): readonly string
   const visit = (nodes: readonly SchemaNode[], value: Json): void => {
     if (nodes.some((node) => node.secret === true) && typeof value === 'string' && value !== '') values.add(value);
     else if (Array.isArray(value)) for (const entry of value) visit(childrenAt(root, nodes, '[]'), entry);
-    else if (isObject(value)) for (const [name, entry] of Object.entries(value)) visit(childrenAt(root, nodes, name), entry);
+    else if (isObject(value))
+      for (const [name, entry] of Object.entries(value)) visit(childrenAt(root, nodes, name), entry);
   };
   visit(expand(root, [root]), settings);
   return [...values];
@@ -109,11 +110,14 @@ export function encryptSecret(ring: KeyRing, plaintext: string, boundTo: string)
 export function decryptSecret(ring: KeyRing, sealed: string, boundTo: string): string {
   const [version, keyId, body] = sealed.split('.');
   const key = [ring.current, ...ring.older].find((known) => known.id === keyId);
-  if (version !== VERSION || keyId === undefined || body === undefined) throw keyProblem('An encrypted secret is not in a known form.');
+  if (version !== VERSION || keyId === undefined || body === undefined)
+    throw keyProblem('An encrypted secret is not in a known form.');
   if (!key) throw keyProblem(`An encrypted secret needs the key ${keyId}, which this program was not given.`);
   const bytes = Buffer.from(body, 'base64url');
   if (bytes.length < IV_BYTES + TAG_BYTES) throw keyProblem('An encrypted secret is cut short.');
-  const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });
+  const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, IV_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAAD(additionalData(key.id, boundTo));
   decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
   try {
@@ -130,7 +134,9 @@ export function isSealedWithCurrent(ring: KeyRing, sealed: string): boolean {
 
 /** The same secret, sealed with the current key. */
 export function rotateSecret(ring: KeyRing, sealed: string, boundTo: string): string {
-  return isSealedWithCurrent(ring, sealed) ? sealed : encryptSecret(ring, decryptSecret(ring, sealed, boundTo), boundTo);
+  return isSealedWithCurrent(ring, sealed)
+    ? sealed
+    : encryptSecret(ring, decryptSecret(ring, sealed, boundTo), boundTo);
 }
 
 const VERSION = 'v1';
@@ -151,7 +157,8 @@ function additionalData(keyId: string, boundTo: string): Buffer {
 function parseKey(word: string, origin: string, place: number): SecretKey {
   const bytes = /^[0-9a-f]{64}$/i.test(word) ? Buffer.from(word, 'hex') : Buffer.from(word, 'base64');
   const isClean = /^[0-9a-f]{64}$|^[A-Za-z0-9+/_-]{43}=?$/i.test(word);
-  if (!isClean || bytes.length !== KEY_BYTES) throw keyProblem(`Key ${place} of ${origin} is not 32 bytes in hex or base64.`, KEY_REMEDY);
+  if (!isClean || bytes.length !== KEY_BYTES)
+    throw keyProblem(`Key ${place} of ${origin} is not 32 bytes in hex or base64.`, KEY_REMEDY);
   return { id: createHash('sha256').update('tributary key id').update(bytes).digest('hex').slice(0, 12), bytes };
 }
 
@@ -164,7 +171,11 @@ async function readKeyFile(file: string): Promise<KeyRing | null> {
     throw keyProblem(`The key file ${file} cannot be read.`, 'Give this user the right to read it.', error);
   }
   const isOpen = process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0;
-  if (isOpen) throw keyProblem(`The key file ${file} is open to other users.`, `Run \`chmod 600 ${file}\`; if others could read it, rotate the key.`);
+  if (isOpen)
+    throw keyProblem(
+      `The key file ${file} is open to other users.`,
+      `Run \`chmod 600 ${file}\`; if others could read it, rotate the key.`,
+    );
   return parseKeyRing(text, file);
 }
 
@@ -176,7 +187,12 @@ async function generateKeyFile(file: string): Promise<void> {
     await writeDurably(draft, `${randomBytes(KEY_BYTES).toString('hex')}\n`);
     await link(draft, file);
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw keyProblem(`The key file ${file} cannot be written.`, 'Make its folder writable, or set TRIBUTARY_SECRET_KEY.', error);
+    if (!hasCode(error, 'EEXIST'))
+      throw keyProblem(
+        `The key file ${file} cannot be written.`,
+        'Make its folder writable, or set TRIBUTARY_SECRET_KEY.',
+        error,
+      );
   } finally {
     await rm(draft, { force: true });
   }
@@ -214,7 +230,9 @@ function isObject(value: Json): value is { [name: string]: Json } {
 
 /** Nodes that speak of the same value: branches of unions, what a `$ref` points to. */
 function alternatives(root: SchemaNode, node: SchemaNode): readonly SchemaNode[] {
-  const branches = ['anyOf', 'oneOf', 'allOf'].flatMap((keyword) => (Array.isArray(node[keyword]) ? node[keyword] : []));
+  const branches = ['anyOf', 'oneOf', 'allOf'].flatMap((keyword) =>
+    Array.isArray(node[keyword]) ? node[keyword] : [],
+  );
   return [...branches, ...resolve(root, node.$ref)].filter(isNode);
 }
 
@@ -227,7 +245,9 @@ function resolve(root: SchemaNode, reference: unknown): readonly unknown[] {
 
 function children(node: SchemaNode): readonly { readonly step: string; readonly child: SchemaNode }[] {
   const named = isNode(node.properties) ? Object.entries(node.properties) : [];
-  const listed = [node.items, ...(Array.isArray(node.prefixItems) ? node.prefixItems : [])].map((child) => ['[]', child] as const);
+  const listed = [node.items, ...(Array.isArray(node.prefixItems) ? node.prefixItems : [])].map(
+    (child) => ['[]', child] as const,
+  );
   const all = [...named, ...listed, ['*', node.additionalProperties] as const];
   return all.flatMap(([step, child]) => (isNode(child) ? [{ step, child }] : []));
 }
@@ -242,7 +262,9 @@ function childrenAt(root: SchemaNode, nodes: readonly SchemaNode[], name: string
   const at = nodes.flatMap((node) => {
     const own = children(node);
     const exact = own.filter(({ step }) => step === name);
-    return (exact.length > 0 ? exact : own.filter(({ step }) => step === '*' && name !== '[]')).map(({ child }) => child);
+    return (exact.length > 0 ? exact : own.filter(({ step }) => step === '*' && name !== '[]')).map(
+      ({ child }) => child,
+    );
   });
   return expand(root, at);
 }
@@ -253,7 +275,9 @@ function mask(root: SchemaNode, nodes: readonly SchemaNode[], value: Json): Json
   if (!isDeclared || nodes.some((node) => node.secret === true)) return MASK;
   if (Array.isArray(value)) return value.map((entry) => mask(root, childrenAt(root, nodes, '[]'), entry));
   if (isObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, mask(root, childrenAt(root, nodes, name), entry)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, entry]) => [name, mask(root, childrenAt(root, nodes, name), entry)]),
+    );
   }
   return typeof value === 'string' ? value.replace(/(:\/\/)[^/?#\s]*@/g, `$1${MASK}@`) : value;
 }

@@ -290,7 +290,13 @@ export type WebhookVerdict =
     }
   | { readonly ok: false; readonly reason: string };
 
-export type WebhookSubscription = { readonly id: string; readonly topic: string; readonly url: string; readonly state: 'active' | 'disabled'; readonly note: string | null };
+export type WebhookSubscription = {
+  readonly id: string;
+  readonly topic: string;
+  readonly url: string;
+  readonly state: 'active' | 'disabled';
+  readonly note: string | null;
+};
 
 export type Webhooks = {
   /** Signature over the raw bytes, in constant time; replay window. */
@@ -347,4 +353,9 @@ export type Connector<Config = unknown> = {
   watch?(config: Config, context: ConnectionContext, onChange: (stream: string) => void): Promise<void>;
   /** Pure: what `raw` says, given its page's context. Absent: `raw` is JSON. Grouped parts arrive together, in order. */
   decode?(parts: readonly Uint8Array[], context: JsonObject): Json;
+  /**
+   * Each part of `raw` is one JSON value although there is a `decode`: it is hashed as JSON (key order, `volatilePaths`).
+   * Without `decode` that is so anyway.
+   */
+  readonly isRawJson?: true;
 };

@@ -13,7 +13,16 @@ export function declareFields(table: Readonly<Record<string, FieldWord>>): reado
   });
 }
 
-const TYPES: readonly DeclaredField['type'][] = ['text', 'integer', 'decimal', 'boolean', 'timestamp', 'date', 'json', 'list'];
+const TYPES: readonly DeclaredField['type'][] = [
+  'text',
+  'integer',
+  'decimal',
+  'boolean',
+  'timestamp',
+  'date',
+  'json',
+  'list',
+];
 
 function baseType(word: string): DeclaredField['type'] {
   const type = TYPES.find((known) => known === word);

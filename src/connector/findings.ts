@@ -20,6 +20,8 @@ export async function probe(look: () => Promise<readonly CheckFinding[]>): Promi
     const subject = error instanceof TributaryError ? SUBJECTS[error.code] : undefined;
     if (!(error instanceof TributaryError) || !subject) throw error;
     const failed: CheckFinding = { subject, ok: false, message: error.message, remedy: error.remedy };
-    return subject === 'credentials' ? [{ subject: 'reach', ok: true, message: 'The source answers.' }, failed] : [failed];
+    return subject === 'credentials'
+      ? [{ subject: 'reach', ok: true, message: 'The source answers.' }, failed]
+      : [failed];
   }
 }

@@ -6,7 +6,11 @@ import { TributaryError } from '../errors.ts';
  * @param stream stream the record came from
  */
 export function missingId(connector: string, stream: string): TributaryError {
-  return new TributaryError('ERR_LOAD_KEY_MISSING', `A record of ${connector} ${stream} has no id the source could have given it.`, {
-    evidence: { connector, stream },
-  });
+  return new TributaryError(
+    'ERR_LOAD_KEY_MISSING',
+    `A record of ${connector} ${stream} has no id the source could have given it.`,
+    {
+      evidence: { connector, stream },
+    },
+  );
 }

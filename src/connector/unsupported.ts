@@ -7,9 +7,13 @@ import type { Page } from './contract.ts';
  * @param ability in plain words, as the end of "cannot …"
  */
 export function unsupported(connector: string, ability: string): TributaryError {
-  return new TributaryError('ERR_CONNECTOR_UNSUPPORTED', `The ${connector} connector cannot ${ability} in this version.`, {
-    evidence: { connector },
-  });
+  return new TributaryError(
+    'ERR_CONNECTOR_UNSUPPORTED',
+    `The ${connector} connector cannot ${ability} in this version.`,
+    {
+      evidence: { connector },
+    },
+  );
 }
 
 /** Pages that end in `ERR_CONNECTOR_UNSUPPORTED` as soon as somebody asks for the first. */

@@ -27,7 +27,10 @@ const schema = z.strictObject({
   ]),
   headers: z.record(z.string(), secret('header value')).default({}),
   accounts: z.array(z.strictObject({ name: z.string(), key: secret('key').nullable() })).optional(),
-  note: z.string().transform((text) => text.trim()).optional(),
+  note: z
+    .string()
+    .transform((text) => text.trim())
+    .optional(),
 });
 
 describe('finding secrets', () => {
@@ -46,20 +49,31 @@ describe('finding secrets', () => {
       host: 'https://user:pw@shop.example/path?x=1',
       auth: { kind: 'token', token: 'tok', passwrod: 'typo' },
       headers: { 'X-Key': 'k', Other: null },
-      accounts: [{ name: 'one', key: 'k1' }, { name: 'two', key: null }],
+      accounts: [
+        { name: 'one', key: 'k1' },
+        { name: 'two', key: null },
+      ],
       unknown: { deep: ['s'] },
     });
     expect(masked).toEqual({
       host: `https://${MASK}@shop.example/path?x=1`,
       auth: { kind: 'token', token: MASK, passwrod: MASK },
       headers: { 'X-Key': MASK, Other: null },
-      accounts: [{ name: 'one', key: MASK }, { name: 'two', key: null }],
+      accounts: [
+        { name: 'one', key: MASK },
+        { name: 'two', key: null },
+      ],
       unknown: MASK,
     });
   });
 
   test('lists secret values for scrubbing', () => {
-    const values = secretValues(schema, { host: 'h', auth: { kind: 'token', token: 'tok' }, headers: { a: 'v' }, accounts: [{ name: 'n', key: 'k' }] });
+    const values = secretValues(schema, {
+      host: 'h',
+      auth: { kind: 'token', token: 'tok' },
+      headers: { a: 'v' },
+      accounts: [{ name: 'n', key: 'k' }],
+    });
     expect(values).toEqual(['tok', 'v', 'k']);
   });
 });
@@ -88,7 +102,9 @@ describe('sealing', () => {
       ['plain text', 'tenant-a/shop/token'],
     ] as const;
     for (const [text, boundTo] of bad) {
-      expect(() => decryptSecret(ring, text, boundTo)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG_SECRET_KEY' }));
+      expect(() => decryptSecret(ring, text, boundTo)).toThrow(
+        expect.objectContaining({ code: 'ERR_CONFIG_SECRET_KEY' }),
+      );
     }
   });
 
@@ -103,16 +119,19 @@ describe('sealing', () => {
     expect(() => decryptSecret(parseKeyRing(NEW, 'test'), sealed, 'a')).toThrow(/needs the key/);
   });
 
-  test.each(['', 'abc', 'ab'.repeat(31), `${'ab'.repeat(32)}0`, 'zz'.repeat(32)])('refuses a key that is none, without showing it (%#)', (text) => {
-    let message = '';
-    try {
-      parseKeyRing(text, 'TRIBUTARY_SECRET_KEY');
-    } catch (error) {
-      message = error instanceof Error ? error.message : '';
-    }
-    expect(message).toMatch(/TRIBUTARY_SECRET_KEY/);
-    if (text !== '') expect(message).not.toContain(text);
-  });
+  test.each(['', 'abc', 'ab'.repeat(31), `${'ab'.repeat(32)}0`, 'zz'.repeat(32)])(
+    'refuses a key that is none, without showing it (%#)',
+    (text) => {
+      let message = '';
+      try {
+        parseKeyRing(text, 'TRIBUTARY_SECRET_KEY');
+      } catch (error) {
+        message = error instanceof Error ? error.message : '';
+      }
+      expect(message).toMatch(/TRIBUTARY_SECRET_KEY/);
+      if (text !== '') expect(message).not.toContain(text);
+    },
+  );
 });
 
 describe('the key file', () => {
@@ -133,7 +152,10 @@ describe('the key file', () => {
     const file = join(dir, 'secret.key');
     await writeFile(file, OLD, { mode: 0o600 });
     await chmod(file, 0o640);
-    await expect(loadKeyRing({ value: null, file })).rejects.toMatchObject({ code: 'ERR_CONFIG_SECRET_KEY', remedy: expect.stringContaining('chmod 600') });
+    await expect(loadKeyRing({ value: null, file })).rejects.toMatchObject({
+      code: 'ERR_CONFIG_SECRET_KEY',
+      remedy: expect.stringContaining('chmod 600'),
+    });
   });
 
   test('still opens its secrets after a key was put into the environment', async () => {

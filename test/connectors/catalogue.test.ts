@@ -25,7 +25,20 @@ describe('a rendered connector', () => {
       directions: ['in', 'out'],
       config: z.strictObject({ token: secret('access token'), size: z.int().default(5).describe('a | b') }),
       streams: [
-        { name: 'things', about: 'things', mode: 'complete', cursor: 'keyset', visibilityLagMs: 2000, overlapMs: 60_000, blindFields: ['stock'], volatilePaths: [], deletes: ['tombstone', 'absence'], fields: null, key: ['id'], tombstoneHorizonMs: 1_296_000_000 },
+        {
+          name: 'things',
+          about: 'things',
+          mode: 'complete',
+          cursor: 'keyset',
+          visibilityLagMs: 2000,
+          overlapMs: 60_000,
+          blindFields: ['stock'],
+          volatilePaths: [],
+          deletes: ['tombstone', 'absence'],
+          fields: null,
+          key: ['id'],
+          tombstoneHorizonMs: 1_296_000_000,
+        },
       ],
       open: () => Promise.reject(new Error('not opened')),
     }),
@@ -37,6 +50,8 @@ describe('a rendered connector', () => {
   });
 
   test('names streams with bounds, deletes and blind fields', () => {
-    expect(rendered).toContain('| `things` | things | keyset, complete | 2 s / 1 min | tombstone, absence (tombstones for 15 d) | `stock` |');
+    expect(rendered).toContain(
+      '| `things` | things | keyset, complete | 2 s / 1 min | tombstone, absence (tombstones for 15 d) | `stock` |',
+    );
   });
 });

@@ -17,16 +17,34 @@ async function check<Config>(connector: Connector<Config>, settings: JsonObject,
   }
 }
 
-const failed = (subject: string) => expect.arrayContaining([expect.objectContaining({ subject, ok: false, remedy: expect.any(String) })]);
+const failed = (subject: string) =>
+  expect.arrayContaining([expect.objectContaining({ subject, ok: false, remedy: expect.any(String) })]);
 
 const PERMANENT = { kind: 'access_token', accessToken: 'shpat_sample' };
 const ISSUED = { kind: 'client_credentials', clientId: 'id', clientSecret: 'shopify-client-secret' };
 const shop = (baseUrl: string, auth: JsonObject = PERMANENT) => ({ shop: 'example.myshopify.com', auth, baseUrl });
-const ALL_SCOPES = ['read_products', 'write_inventory', 'read_locations', 'read_orders', 'read_customers', 'read_marketing_events'];
-const cost = { requestedQueryCost: 3, actualQueryCost: 3, throttleStatus: { maximumAvailable: 2000, currentlyAvailable: 1997, restoreRate: 100 } };
+const ALL_SCOPES = [
+  'read_products',
+  'write_inventory',
+  'read_locations',
+  'read_orders',
+  'read_customers',
+  'read_marketing_events',
+];
+const cost = {
+  requestedQueryCost: 3,
+  actualQueryCost: 3,
+  throttleStatus: { maximumAvailable: 2000, currentlyAvailable: 1997, restoreRate: 100 },
+};
 const shopAnswer = (scopes: readonly string[] = ALL_SCOPES, name = 'Example'): Reply => ({
   headers: { 'x-shopify-api-version': '2026-10' },
-  body: { data: { shop: { id: 'gid://shopify/Shop/1', name }, currentAppInstallation: { accessScopes: scopes.map((handle) => ({ handle })) } }, extensions: { cost } },
+  body: {
+    data: {
+      shop: { id: 'gid://shopify/Shop/1', name },
+      currentAppInstallation: { accessScopes: scopes.map((handle) => ({ handle })) },
+    },
+    extensions: { cost },
+  },
 });
 
 describe('checking a Shopify connection', () => {
@@ -39,7 +57,11 @@ describe('checking a Shopify connection', () => {
       { subject: 'credentials', ok: true, message: expect.any(String) },
     ]);
     expect(vendor.received).toHaveLength(1);
-    expect(vendor.received[0]).toMatchObject({ method: 'POST', url: '/admin/api/2026-10/graphql.json', headers: { 'x-shopify-access-token': 'shpat_sample' } });
+    expect(vendor.received[0]).toMatchObject({
+      method: 'POST',
+      url: '/admin/api/2026-10/graphql.json',
+      headers: { 'x-shopify-access-token': 'shpat_sample' },
+    });
     expect(vendor.received[0]?.headers).not.toHaveProperty('x-tributary-route');
     expect(watched.permits).toEqual([{ cost: 10, trafficClass: 'poll', budget: undefined }]);
     expect(watched.limits).toEqual([{ window: 'points', limit: 2000, remaining: 1997, restorePerSecond: 100 }]);
@@ -56,7 +78,13 @@ describe('checking a Shopify connection', () => {
   test('names the streams whose scope is missing', async () => {
     await using vendor = await fakeVendor(() => shopAnswer(['read_products']));
     const findings = await check(shopify, shop(vendor.url));
-    expect(findings.filter((finding) => !finding.ok).map((finding) => finding.subject)).toEqual(['stream:inventory', 'stream:locations', 'stream:orders', 'stream:customers', 'stream:marketing_events']);
+    expect(findings.filter((finding) => !finding.ok).map((finding) => finding.subject)).toEqual([
+      'stream:inventory',
+      'stream:locations',
+      'stream:orders',
+      'stream:customers',
+      'stream:marketing_events',
+    ]);
   });
 
   test('says when another version answered than was asked for', async () => {
@@ -65,7 +93,11 @@ describe('checking a Shopify connection', () => {
   });
 
   test('asks for another token once when the vendor refuses the first', async () => {
-    await using vendor = await fakeVendor((request) => (request.headers['x-shopify-access-token'] === 'fresh' ? shopAnswer() : { status: 401, body: { errors: 'Invalid' } }));
+    await using vendor = await fakeVendor((request) =>
+      request.headers['x-shopify-access-token'] === 'fresh'
+        ? shopAnswer()
+        : { status: 401, body: { errors: 'Invalid' } },
+    );
     const watched = watchedContext({ tokens: ['stale', 'fresh'] });
     const findings = await check(shopify, shop(vendor.url, ISSUED), watched);
     expect(findings.every((finding) => finding.ok)).toBe(true);
@@ -75,8 +107,16 @@ describe('checking a Shopify connection', () => {
 
   test.each([
     ['a refused token', { status: 401, body: { errors: 'x' } }, 'credentials'],
-    ['a throttled query', { body: { errors: [{ message: 'Throttled', extensions: { code: 'THROTTLED' } }], extensions: { cost } } }, 'limits'],
-    ['a missing scope', { body: { errors: [{ message: 'no', extensions: { code: 'ACCESS_DENIED' } }] } }, 'credentials'],
+    [
+      'a throttled query',
+      { body: { errors: [{ message: 'Throttled', extensions: { code: 'THROTTLED' } }], extensions: { cost } } },
+      'limits',
+    ],
+    [
+      'a missing scope',
+      { body: { errors: [{ message: 'no', extensions: { code: 'ACCESS_DENIED' } }] } },
+      'credentials',
+    ],
     ['HTTP 429', { status: 429, headers: { 'retry-after': '2' }, body: {} }, 'limits'],
     ['HTTP 503', { status: 503, body: {} }, 'reach'],
     ['HTTP 500', { status: 500, body: {} }, 'reach'],
@@ -113,7 +153,10 @@ describe('checking a WooCommerce connection', () => {
     const settings = { url: vendor.url, homeUrl: 'http://shop.example/wp/', ...HTTP_SHOP };
     await check(woocommerce, settings);
     await check(woocommerce, settings);
-    expect(vendor.received.map((request) => isWooSignature(request, 'http://shop.example/wp', 'cs_sample'))).toEqual([true, true]);
+    expect(vendor.received.map((request) => isWooSignature(request, 'http://shop.example/wp', 'cs_sample'))).toEqual([
+      true,
+      true,
+    ]);
     expect(new Set(vendor.received.map((request) => request.headers.authorization)).size).toBe(2);
   });
 
@@ -128,7 +171,11 @@ describe('checking a WooCommerce connection', () => {
   });
 
   test.each([
-    ['a refused key', { status: 401, body: { code: 'woocommerce_rest_cannot_view', message: 'no', data: { status: 401 } } }, 'credentials'],
+    [
+      'a refused key',
+      { status: 401, body: { code: 'woocommerce_rest_cannot_view', message: 'no', data: { status: 401 } } },
+      'credentials',
+    ],
     ['maintenance', { status: 503, headers: { 'retry-after': '600' }, body: '<html>' }, 'limits'],
     ['a failing plugin', { status: 500, body: '<html>' }, 'reach'],
     ['another site', { body: '<html>' }, 'reach'],
@@ -142,8 +189,14 @@ describe('checking a WooCommerce connection', () => {
   });
 });
 
-const org = (instanceUrl: string) => ({ instanceUrl, auth: { kind: 'client_credentials', clientId: 'id', clientSecret: 'sf-client-secret' } });
-const orgLimits: Reply = { headers: { 'sforce-limit-info': 'api-usage=18/15000' }, body: { DailyApiRequests: { Max: 15_000, Remaining: 14_982 } } };
+const org = (instanceUrl: string) => ({
+  instanceUrl,
+  auth: { kind: 'client_credentials', clientId: 'id', clientSecret: 'sf-client-secret' },
+});
+const orgLimits: Reply = {
+  headers: { 'sforce-limit-info': 'api-usage=18/15000' },
+  body: { DailyApiRequests: { Max: 15_000, Remaining: 14_982 } },
+};
 
 describe('checking a Salesforce connection', () => {
   test('makes one permitted call with the token, and tells the budget what came back', async () => {
@@ -154,20 +207,33 @@ describe('checking a Salesforce connection', () => {
       { subject: 'credentials', ok: true, message: expect.any(String) },
       { subject: 'limits', ok: true, message: '14982 calls are left of the last 24 hours.' },
     ]);
-    expect(vendor.received).toEqual([expect.objectContaining({ method: 'GET', url: '/services/data/v65.0/limits', headers: expect.objectContaining({ authorization: 'Bearer token-1' }) })]);
+    expect(vendor.received).toEqual([
+      expect.objectContaining({
+        method: 'GET',
+        url: '/services/data/v65.0/limits',
+        headers: expect.objectContaining({ authorization: 'Bearer token-1' }),
+      }),
+    ]);
     expect(watched.permits).toHaveLength(1);
     expect(watched.limits).toEqual([{ window: 'daily', limit: 15_000, remaining: 14_982 }]);
   });
 
   test('asks for another token once, and gives up when that is refused too', async () => {
-    await using vendor = await fakeVendor(() => ({ status: 401, body: [{ message: 'Session expired or invalid', errorCode: 'INVALID_SESSION_ID' }] }));
+    await using vendor = await fakeVendor(() => ({
+      status: 401,
+      body: [{ message: 'Session expired or invalid', errorCode: 'INVALID_SESSION_ID' }],
+    }));
     const watched = watchedContext({ tokens: ['stale', 'stale as well'] });
     expect(await check(salesforce, org(vendor.url), watched)).toEqual(failed('credentials'));
     expect(vendor.received).toHaveLength(2);
   });
 
   test.each([
-    ['an org without API', { status: 403, body: [{ message: 'no', errorCode: 'API_DISABLED_FOR_ORG' }] }, 'credentials'],
+    [
+      'an org without API',
+      { status: 403, body: [{ message: 'no', errorCode: 'API_DISABLED_FOR_ORG' }] },
+      'credentials',
+    ],
     ['spent calls', { status: 403, body: [{ message: 'no', errorCode: 'REQUEST_LIMIT_EXCEEDED' }] }, 'limits'],
     ['HTTP 503', { status: 503, body: '<html>' }, 'reach'],
     ['a version that is not served', { status: 404, body: [{ message: 'no', errorCode: 'NOT_FOUND' }] }, 'reach'],
@@ -179,9 +245,18 @@ describe('checking a Salesforce connection', () => {
   });
 });
 
-const portal = (baseUrl: string, auth: JsonObject = { kind: 'access_token', accessToken: 'pat-sample' }) => ({ baseUrl, auth });
+const portal = (baseUrl: string, auth: JsonObject = { kind: 'access_token', accessToken: 'pat-sample' }) => ({
+  baseUrl,
+  auth,
+});
 const contactsPage: Reply = {
-  headers: { 'x-hubspot-ratelimit-interval-milliseconds': '10000', 'x-hubspot-ratelimit-max': '100', 'x-hubspot-ratelimit-remaining': '99', 'x-hubspot-ratelimit-daily': '250000', 'x-hubspot-ratelimit-daily-remaining': '249000' },
+  headers: {
+    'x-hubspot-ratelimit-interval-milliseconds': '10000',
+    'x-hubspot-ratelimit-max': '100',
+    'x-hubspot-ratelimit-remaining': '99',
+    'x-hubspot-ratelimit-daily': '250000',
+    'x-hubspot-ratelimit-daily-remaining': '249000',
+  },
   body: { results: [] },
 };
 
@@ -190,14 +265,29 @@ describe('checking a HubSpot connection', () => {
     await using vendor = await fakeVendor(() => contactsPage);
     const watched = watchedContext();
     const findings = await check(hubspot, { ...portal(vendor.url), objectsPath: '/crm/objects/2026-09' }, watched);
-    expect(findings.map((finding) => [finding.subject, finding.ok])).toEqual([['reach', true], ['credentials', true]]);
-    expect(vendor.received).toEqual([expect.objectContaining({ url: '/crm/objects/2026-09/contacts?limit=1', headers: expect.objectContaining({ authorization: 'Bearer pat-sample' }) })]);
+    expect(findings.map((finding) => [finding.subject, finding.ok])).toEqual([
+      ['reach', true],
+      ['credentials', true],
+    ]);
+    expect(vendor.received).toEqual([
+      expect.objectContaining({
+        url: '/crm/objects/2026-09/contacts?limit=1',
+        headers: expect.objectContaining({ authorization: 'Bearer pat-sample' }),
+      }),
+    ]);
     expect(watched.permits).toEqual([{ cost: 1, trafficClass: 'poll', budget: undefined }]);
-    expect(watched.limits).toEqual([{ window: '10000ms', limit: 100, remaining: 99 }, { window: 'daily', limit: 250_000, remaining: 249_000 }]);
+    expect(watched.limits).toEqual([
+      { window: '10000ms', limit: 100, remaining: 99 },
+      { window: 'daily', limit: 250_000, remaining: 249_000 },
+    ]);
   });
 
   test('asks for another token once when the vendor refuses the first', async () => {
-    await using vendor = await fakeVendor((request) => (request.headers.authorization === 'Bearer fresh' ? contactsPage : { status: 401, body: { category: 'EXPIRED_AUTHENTICATION' } }));
+    await using vendor = await fakeVendor((request) =>
+      request.headers.authorization === 'Bearer fresh'
+        ? contactsPage
+        : { status: 401, body: { category: 'EXPIRED_AUTHENTICATION' } },
+    );
     const watched = watchedContext({ tokens: ['stale', 'fresh'] });
     const oauth = { kind: 'oauth', clientId: 'id', clientSecret: 'hubspot-client-secret', refreshToken: 'r' };
     expect((await check(hubspot, portal(vendor.url, oauth), watched)).every((finding) => finding.ok)).toBe(true);
@@ -235,19 +325,31 @@ describe.each(ways)('%s', (name, connector, settingsFor) => {
     await using vendor = await fakeVendor(() => ({ body: {} }));
     const ended = new AbortController();
     ended.abort(new Error('shutting down'));
-    await expect(check(connector, settingsFor(vendor.url), watchedContext({ signal: ended.signal }))).rejects.toThrow('shutting down');
+    await expect(check(connector, settingsFor(vendor.url), watchedContext({ signal: ended.signal }))).rejects.toThrow(
+      'shutting down',
+    );
   });
 
   test('never says a secret', async () => {
     await using vendor = await fakeVendor(() => ({ status: 401, body: { message: 'no' } }));
     const text = JSON.stringify(await check(connector, settingsFor(vendor.url)));
-    for (const word of ['shpat_sample', 'cs_sample', 'ck_sample', 'sf-client-secret', 'pat-sample', 'token-1']) expect(text).not.toContain(word);
+    for (const word of ['shpat_sample', 'cs_sample', 'ck_sample', 'sf-client-secret', 'pat-sample', 'token-1'])
+      expect(text).not.toContain(word);
   });
 
   test('ends reading with an error that says so', async () => {
     const source = await connector.open(connector.config.parse(SAMPLES[name]?.[0]), watchedContext().context);
-    const request = { stream: 'products', cursor: null, mode: 'full', pageSize: 10, groupBy: null, trafficClass: 'poll' } as const;
-    await expect(source.read(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_CONNECTOR_UNSUPPORTED' });
+    const request = {
+      stream: 'products',
+      cursor: null,
+      mode: 'full',
+      pageSize: 10,
+      groupBy: null,
+      trafficClass: 'poll',
+    } as const;
+    await expect(source.read(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_UNSUPPORTED',
+    });
     await expect(source.readIds('products', ['1'])).rejects.toMatchObject({ code: 'ERR_CONNECTOR_UNSUPPORTED' });
     await source.close();
   });
@@ -261,12 +363,21 @@ describe('asking for tokens', () => {
     const token = await shopify.issueToken?.(shopify.config.parse(shop(vendor.url, ISSUED)), grant);
     expect(token).toEqual({ accessToken: 'new', refreshToken: null, expiresAt: new Date(NOW.getTime() + 86_399_000) });
     expect(vendor.received[0]?.url).toBe('/admin/oauth/access_token');
-    expect(JSON.parse(vendor.received[0]?.body ?? '')).toEqual({ client_id: 'id', client_secret: 'shopify-client-secret', grant_type: 'client_credentials' });
+    expect(JSON.parse(vendor.received[0]?.body ?? '')).toEqual({
+      client_id: 'id',
+      client_secret: 'shopify-client-secret',
+      grant_type: 'client_credentials',
+    });
   });
 
   test('HubSpot: the rotated refresh token before the configured one', async () => {
-    await using vendor = await fakeVendor(() => ({ body: { access_token: 'new', refresh_token: 'next', expires_in: 1800 } }));
-    const settings = hubspot.config.parse({ baseUrl: vendor.url, auth: { kind: 'oauth', clientId: 'id', clientSecret: 's', refreshToken: 'first' } });
+    await using vendor = await fakeVendor(() => ({
+      body: { access_token: 'new', refresh_token: 'next', expires_in: 1800 },
+    }));
+    const settings = hubspot.config.parse({
+      baseUrl: vendor.url,
+      auth: { kind: 'oauth', clientId: 'id', clientSecret: 's', refreshToken: 'first' },
+    });
     const token = await hubspot.issueToken?.(settings, { ...grant, refreshToken: 'second' });
     expect(token).toMatchObject({ accessToken: 'new', refreshToken: 'next' });
     expect(new URLSearchParams(vendor.received[0]?.body).get('refresh_token')).toBe('second');
@@ -276,28 +387,50 @@ describe('asking for tokens', () => {
     await using vendor = await fakeVendor(() => ({ body: { access_token: 'new', instance_url: 'https://x' } }));
     const sample = SAMPLES.salesforce?.[1] ?? {};
     const settings = salesforce.config.parse({ ...sample, loginUrl: vendor.url });
-    expect(await salesforce.issueToken?.(settings, grant)).toEqual({ accessToken: 'new', refreshToken: null, expiresAt: null });
+    expect(await salesforce.issueToken?.(settings, grant)).toEqual({
+      accessToken: 'new',
+      refreshToken: null,
+      expiresAt: null,
+    });
     const assertion = new URLSearchParams(vendor.received[0]?.body).get('assertion') ?? '';
     const [head = '', claims = '', signature = ''] = assertion.split('.');
     const key = settings.auth.kind === 'jwt' ? createPublicKey(settings.auth.privateKey) : '';
-    expect(verifySignature('RSA-SHA256', Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, 'base64url'))).toBe(true);
-    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toEqual({ iss: 'id', sub: 'bot@example.com', aud: vendor.url, exp: NOW.getTime() / 1000 + 180 });
+    expect(
+      verifySignature('RSA-SHA256', Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, 'base64url')),
+    ).toBe(true);
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toEqual({
+      iss: 'id',
+      sub: 'bot@example.com',
+      aud: vendor.url,
+      exp: NOW.getTime() / 1000 + 180,
+    });
   });
 
   test('a refusal is told without the secret', async () => {
-    await using vendor = await fakeVendor(() => ({ status: 400, body: { error: 'invalid_grant', error_description: 'expired' } }));
+    await using vendor = await fakeVendor(() => ({
+      status: 400,
+      body: { error: 'invalid_grant', error_description: 'expired' },
+    }));
     const settings = salesforce.config.parse(org(vendor.url));
-    await expect(salesforce.issueToken?.(settings, grant)).rejects.toMatchObject({ code: 'ERR_CONNECTOR_CREDENTIALS', message: expect.not.stringContaining('sf-client-secret') });
+    await expect(salesforce.issueToken?.(settings, grant)).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_CREDENTIALS',
+      message: expect.not.stringContaining('sf-client-secret'),
+    });
   });
 });
 
 /** Worked out from RFC 5849 by itself, so that a fault of the connector is not repeated here. */
 function isWooSignature(request: Received | undefined, home: string, secret: string): boolean {
   if (!request) return false;
-  const strict = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16)}`.toUpperCase());
-  const sent = [...(request.headers.authorization ?? '').matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, decodeURIComponent(value)] as const);
+  const strict = (text: string) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16)}`.toUpperCase());
+  const sent = [...(request.headers.authorization ?? '').matchAll(/(\w+)="([^"]*)"/g)].map(
+    ([, name = '', value = '']) => [name, decodeURIComponent(value)] as const,
+  );
   const url = new URL(request.url, 'http://x');
-  const signed = [...sent.filter(([name]) => name !== 'oauth_signature'), ...url.searchParams].map(([name, value]) => `${strict(name)}=${strict(value)}`).sort();
+  const signed = [...sent.filter(([name]) => name !== 'oauth_signature'), ...url.searchParams]
+    .map(([name, value]) => `${strict(name)}=${strict(value)}`)
+    .sort();
   const base = `${request.method}&${strict(home + url.pathname)}&${strict(signed.join('&'))}`;
   const wanted = createHmac('sha256', `${secret}&`).update(base).digest('base64');
   return sent.some(([name, value]) => name === 'oauth_signature' && value === wanted);

@@ -31,7 +31,10 @@ test('reports each folder that is no connector, and the others work', async () =
   await folder('empty', null);
   await folder('nothing', 'export const x = 1;');
   await folder('renamed', GOOD);
-  await folder('shapeless', `export default { name: 'shapeless', title: '', docs: 'd', directions: ['sideways'], config: {}, open: 1 };`);
+  await folder(
+    'shapeless',
+    `export default { name: 'shapeless', title: '', docs: 'd', directions: ['sideways'], config: {}, open: 1 };`,
+  );
   const found = await findConnectors(dir);
   expect([...found.connectors.keys()]).toEqual(['good']);
   expect(Object.fromEntries(found.problems.map((problem) => [problem.folder, problem.message]))).toEqual({

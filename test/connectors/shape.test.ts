@@ -35,25 +35,37 @@ describe.each([...connectors])('connectors/%s', (name, connector) => {
     for (const stream of names) expect(stream).toMatch(/^[a-z][a-z0-9_]*$/);
   });
 
-  test.each([...(connector.streams ?? [])].map((stream) => [stream.name, stream] as const))('stream %s holds together', (_, stream) => {
-    expect(faultsOf(stream, connector.streams ?? [])).toEqual([]);
-  });
+  test.each([...(connector.streams ?? [])].map((stream) => [stream.name, stream] as const))(
+    'stream %s holds together',
+    (_, stream) => {
+      expect(faultsOf(stream, connector.streams ?? [])).toEqual([]);
+    },
+  );
 
   test('marks as secret what is called like one', () => {
     const secrets = secretPaths(connector.config);
+    expect(allPaths(connector)).toEqual(expect.arrayContaining([...secrets].filter((path) => !path.includes('[]'))));
     expect(allPaths(connector).filter((path) => isSecretName(path) && !secrets.includes(path))).toEqual([]);
+  });
+
+  test('has its JSON hashed as JSON where paths are left out of the hash', () => {
+    const leavesOut = (connector.streams ?? []).some((stream) => stream.volatilePaths.length > 0);
+    expect(!leavesOut || connector.decode === undefined || connector.isRawJson === true).toBe(true);
   });
 
   test('declares budgets that can be spent', async () => {
     for (const settings of SAMPLES[name] ?? []) {
       const budgets = connector.budgets?.(connector.config.parse(settings)) ?? [];
       expect(budgets.length === 0 || budgets.some((budget) => budget.name === 'general')).toBe(true);
-      for (const budget of budgets) expect(Math.min(budget.limit, budget.windowMs, budget.concurrency ?? 1)).toBeGreaterThan(0);
+      for (const budget of budgets)
+        expect(Math.min(budget.limit, budget.windowMs, budget.concurrency ?? 1)).toBeGreaterThan(0);
     }
   });
 });
 
-const sampled = Object.entries(SAMPLES).flatMap(([name, list]) => list.map((settings, place) => [name, place, settings] as const));
+const sampled = Object.entries(SAMPLES).flatMap(([name, list]) =>
+  list.map((settings, place) => [name, place, settings] as const),
+);
 
 describe.each(sampled)('settings of %s, sample %d', (name, _, settings) => {
   const connector = connectorNamed(name);
@@ -87,7 +99,10 @@ describe.each(sampled)('settings of %s, sample %d', (name, _, settings) => {
 });
 
 function folders(): readonly string[] {
-  return readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
 }
 
 function connectorNamed(name: string): Connector {
@@ -98,7 +113,8 @@ function connectorNamed(name: string): Connector {
 
 function faultsOf(stream: StreamDeclaration, all: readonly StreamDeclaration[]): readonly string[] {
   const paths = stream.fields?.map((field) => field.path);
-  const isDeclared = (path: string) => !paths || paths.some((known) => known === path || known.startsWith(`${path}.`) || known.startsWith(`${path}[]`));
+  const isDeclared = (path: string) =>
+    !paths || paths.some((known) => known === path || known.startsWith(`${path}.`) || known.startsWith(`${path}[]`));
   const faults: (false | string)[] = [
     stream.about === '' && 'says nothing about itself',
     stream.cursor === 'keyset' && stream.overlapMs <= 0 && 'a keyset without overlap is a bare timestamp',
@@ -106,16 +122,24 @@ function faultsOf(stream: StreamDeclaration, all: readonly StreamDeclaration[]):
     stream.cursor === 'none' && stream.overlapMs !== 0 && 'an overlap needs a cursor to overlap with',
     stream.visibilityLagMs < 0 && 'a lag cannot be negative',
     paths !== undefined && stream.key.length === 0 && 'declared records need a key',
-    stream.tombstoneHorizonMs !== undefined && !stream.deletes.includes('absence') && 'tombstones that end need absence behind them',
+    stream.tombstoneHorizonMs !== undefined &&
+      !stream.deletes.includes('absence') &&
+      'tombstones that end need absence behind them',
     paths !== undefined && new Set(paths).size !== paths.length && 'declares a field twice',
   ];
   return [
     ...faults.filter((fault) => fault !== false),
     ...stream.key.filter((path) => paths && !paths.includes(path)).map((path) => `key ${path} is no declared field`),
-    ...stream.key.filter((path) => stream.volatilePaths.includes(path)).map((path) => `key ${path} is left out of the hash`),
+    ...stream.key
+      .filter((path) => stream.volatilePaths.includes(path))
+      .map((path) => `key ${path} is left out of the hash`),
     ...stream.blindFields.filter((path) => !isDeclared(path)).map((path) => `blind field ${path} is no declared field`),
-    ...(paths ?? []).filter((path) => !/^[A-Za-z_][\w$]*(\[\])?(\.[A-Za-z_][\w$]*(\[\])?)*$/.test(path)).map((path) => `${path} is no path`),
-    ...(stream.childStreams ?? []).filter((name) => !all.some((other) => other.name === name)).map((name) => `there is no child stream ${name}`),
+    ...(paths ?? [])
+      .filter((path) => !/^[A-Za-z_][\w$]*(\[\])?(\.[A-Za-z_][\w$]*(\[\])?)*$/.test(path))
+      .map((path) => `${path} is no path`),
+    ...(stream.childStreams ?? [])
+      .filter((name) => !all.some((other) => other.name === name))
+      .map((name) => `there is no child stream ${name}`),
   ];
 }
 
@@ -125,33 +149,46 @@ function isSecretName(path: string): boolean {
 }
 
 function allPaths(connector: Connector): readonly string[] {
-  const found: string[] = [];
+  const found = new Set<string>();
   const visit = (node: unknown, path: string): void => {
-    if (typeof node !== 'object' || node === null) return;
-    for (const [keyword, value] of Object.entries(node)) {
-      if (keyword === 'properties' && typeof value === 'object' && value !== null) {
-        for (const [name, child] of Object.entries(value)) {
-          const at = path === '' ? name : `${path}.${name}`;
-          found.push(at);
-          visit(child, at);
-        }
-      } else if (keyword === 'items') visit(value, `${path}[]`);
-      else if (keyword === 'additionalProperties') visit(value, `${path}.*`);
-      else if (Array.isArray(value)) for (const branch of value) visit(branch, path);
-    }
+    if (path !== '') found.add(path);
+    for (const [step, child] of steps(node)) visit(child, step === '' || path === '' ? path + step : `${path}.${step}`);
   };
   visit(z.toJSONSchema(connector.config, { io: 'input', unrepresentable: 'any' }), '');
-  return [...new Set(found)];
+  return [...found];
+}
+
+type Step = readonly [step: string, child: unknown];
+
+/** What is below a node of a JSON schema; an empty step leads to another description of the same value. */
+function steps(node: unknown): readonly Step[] {
+  return entriesOf(node).flatMap(([keyword, value]): readonly Step[] => {
+    if (keyword === 'properties') return entriesOf(value);
+    if (keyword === 'items') return [['[]', value]];
+    if (keyword === 'additionalProperties' && typeof value === 'object') return [['*', value]];
+    return Array.isArray(value)
+      ? value.filter((branch) => typeof branch === 'object').map((branch): Step => ['', branch])
+      : [];
+  });
+}
+
+function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
 }
 
 function imports(folder: string): readonly { readonly file: string; readonly specifiers: readonly string[] }[] {
-  const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
   return files.map((file) => {
     const text = readFileSync(join(root, folder, file), 'utf8');
-    return { file, specifiers: [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '') };
+    return {
+      file,
+      specifiers: [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? ''),
+    };
   });
 }
 
 function isWithin(folder: string, file: string, specifier: string): boolean {
-  return join(root, folder, file, '..', specifier).startsWith(join(root, folder) + '/');
+  return join(root, folder, file, '..', specifier).startsWith(`${join(root, folder)}/`);
 }

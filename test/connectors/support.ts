@@ -12,7 +12,9 @@ export type Watched = {
 };
 
 /** A context that writes down what a connector asked of it. `token` answers in turn with the given ones. */
-export function watchedContext(options: { signal?: AbortSignal; tokens?: readonly string[]; fetch?: ConnectionContext['fetch'] } = {}): Watched {
+export function watchedContext(
+  options: { signal?: AbortSignal; tokens?: readonly string[]; fetch?: ConnectionContext['fetch'] } = {},
+): Watched {
   const watched: Omit<Watched, 'context'> = { permits: [], limits: [], tokens: [] };
   const quiet = () => {};
   const supply = [...(options.tokens ?? ['token-1'])];
@@ -37,8 +39,17 @@ export function watchedContext(options: { signal?: AbortSignal; tokens?: readonl
   return { ...watched, context };
 }
 
-export type Received = { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers']; readonly body: string };
-export type Reply = { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: unknown };
+export type Received = {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+};
+export type Reply = {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: unknown;
+};
 export type FakeVendor = AsyncDisposable & { readonly url: string; readonly received: Received[] };
 
 /** A vendor on 127.0.0.1 that answers as `reply` says. Bodies that are no text are sent as JSON. */
@@ -61,7 +72,12 @@ export async function fakeVendor(reply: (request: Received) => Reply | 'hang up'
   };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, received: Received[], reply: (request: Received) => Reply | 'hang up') {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  received: Received[],
+  reply: (request: Received) => Reply | 'hang up',
+) {
   let body = '';
   for await (const chunk of request.setEncoding('utf8')) body += chunk;
   const seen = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
