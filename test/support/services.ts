@@ -23,7 +23,12 @@ export interface SharedRedis {
 
 /** A new database on the real PostgreSQL that all test files share; empty, or a copy of a template. */
 export async function postgres(options: { template?: Template } = {}): Promise<Database> {
-  return createDatabase(process.env['TEST_DATABASE_URL'] ?? (await askBroker('/postgres')), options.template);
+  const given = process.env['TEST_DATABASE_URL'];
+  if (!given) return createDatabase(await askBroker('/postgres'), options.template);
+  // A template would outlive the run there, and serve the next one although it is out of date.
+  const database = await createDatabase(given);
+  await options.template?.build(database.url);
+  return database;
 }
 
 /** A database of one's own on the shared Redis, or a private server that can be killed and restarted. */
