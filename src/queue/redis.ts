@@ -19,6 +19,7 @@ export type RedisEngineOptions = {
 export function openRedisEngine(url: string, options: RedisEngineOptions): Engine {
   const { name, answerMs, causes } = options;
   const client = connect(url);
+  const duplicates = duplicatesOf(client);
   client.on('error', causes.failed);
   const change = nextChange(client);
   client.on('ready', causes.recovered);
@@ -46,7 +47,7 @@ export function openRedisEngine(url: string, options: RedisEngineOptions): Engin
       await answered(client.ping(), answerMs, 'redis');
     },
     close() {
-      client.disconnect();
+      for (const connection of [client, ...duplicates]) connection.disconnect();
       return Promise.resolve();
     },
   };
@@ -77,6 +78,23 @@ function connect(url: string): Redis | Cluster {
       },
     },
   );
+}
+
+/** What BullMQ makes of the connection for blocking reads, and leaves reconnecting for good when it is closed without a Redis. */
+function duplicatesOf(client: Redis | Cluster): (Redis | Cluster)[] {
+  const made: (Redis | Cluster)[] = [];
+  const keep = <C extends Redis | Cluster>(duplicate: C): C => {
+    made.push(duplicate);
+    return duplicate;
+  };
+  if (client instanceof Redis) {
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = (override) => keep(duplicate(override));
+  } else {
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = (...override) => keep(duplicate(...override));
+  }
+  return made;
 }
 
 function isReady(client: Redis | Cluster): boolean {

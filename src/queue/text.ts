@@ -3,7 +3,7 @@ import { TributaryError } from '../errors.ts';
 
 const MAX_CHARS = 500;
 
-export function isStorable(text: string): boolean {
+function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 

@@ -58,7 +58,15 @@ export async function startWorker(
           { slices: active.size },
           'queue: closing over slices that do not end; they run again elsewhere',
         );
-      await settled(worker.close(!isDone), tuning.answerMs);
+      // Without force BullMQ waits for its last calls, which a backend that is away never answers.
+      const isThere = await engine
+        .ready()
+        .then(() => engine.ping())
+        .then(
+          () => true,
+          () => false,
+        );
+      await settled(worker.close(!isDone || !isThere), tuning.answerMs);
       await followUps.ended(tuning.answerMs);
     },
   };

@@ -47,7 +47,6 @@ describe.each((['postgres', 'redis'] as const).filter((kind) => here[kind]))('tw
     const doomed = start(kind, server.url, prefix, 'hang');
     await until(() => doomed.runs.length === 2, 'two slices at work');
     await doomed.kill();
-    const killedAt = performance.now();
     const seen: string[] = [];
     await queue.work(
       only(({ run }) => seen.push(run)),

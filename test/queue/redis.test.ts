@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openQueue } from '../../src/queue/queue.ts';
 import { type RedisServer, startRedis } from '../support/services.ts';
@@ -73,6 +75,22 @@ describe.runIf(await isHere('redis'))('a Redis that comes and goes', () => {
     const from = performance.now();
     await queue.close();
     expect(performance.now() - from).toBeLessThan(8000);
+  }, 30_000);
+
+  it('may never have been there: a process that closed its queue ends', async () => {
+    await server.kill();
+    const script = join(import.meta.dirname, 'slice-process.ts');
+    const child = spawn(process.execPath, [script, 'redis', server.url, newPrefix(), 'leave'], { stdio: 'ignore' });
+    let code: number | null = null;
+    child.once('exit', (exitCode) => {
+      code = exitCode;
+    });
+    try {
+      await until(() => code !== null, 'the process to end');
+    } finally {
+      child.kill('SIGKILL');
+    }
+    expect(code).toBe(0);
   }, 30_000);
 });
 

@@ -1,6 +1,6 @@
 /**
  * A process of its own that works on a queue: `slice-process.ts <backend> <address> <prefix> <mode>`.
- * `hang`: slices never end. `work`: slices end at once. Says on stdout, one JSON line each: ready, and the runs it takes.
+ * `hang`: slices never end. `work`: slices end at once. `leave`: closes, and must end by itself. Says on stdout, one JSON line each: ready, and the runs it takes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
@@ -27,3 +27,4 @@ async function backend(): Promise<QueueBackend> {
   if (kind === 'postgres' || kind === 'redis') return { kind, url: address };
   throw new Error(`no such backend: ${kind}`);
 }
+if (mode === 'leave') await queue.close();
