@@ -80,6 +80,7 @@ async function* deliver(pass: Pass, file: Delivery): AsyncGenerator<Page, string
   }
   const repeated = findRepeat(pass, file, prepared.hash);
   if (repeated !== null) {
+    await prepared.input.release?.();
     yield notePage(pass, file, prepared.hash, repeated);
     return null;
   }
@@ -93,12 +94,14 @@ function startReading(pass: Pass, file: Delivery, prepared: Prepared): Reading {
 
 /** The same content again: nothing to do. Content that something newer has replaced since is no repetition but a way back. */
 function findRepeat(pass: Pass, file: Delivery, hash: string): JsonObject | null {
-  const { state } = pass;
+  const { state, rules } = pass;
   if (state.files.get(file.name)?.hash === hash) return { reason: 'same content' };
   const newest = state.scopes.get(file.scope)?.newest;
   if (newest?.hash === hash) return { reason: 'duplicate', of: newest.file };
   const asOfMs = asOfOf(pass, file);
-  const twin = [...state.files.values()].find((known) => known.hash === hash && known.asOfMs >= asOfMs);
+  // Equal files of two scopes (two locations with the same stock) say two different things.
+  const isOfScope = ({ file: name, ...known }: FileMark) => findDeliveries([{ name, ...known }], rules)[0]?.scope === file.scope;
+  const twin = [...state.files.values()].find((known) => known.hash === hash && known.asOfMs >= asOfMs && isOfScope(known));
   return twin === undefined ? null : { reason: 'duplicate', of: twin.file };
 }
 
@@ -129,6 +132,7 @@ async function* readFile(pass: Pass, start: Reading, input: Input): AsyncGenerat
       problems.push({ message: `${start.file} has ${batch.place.rows} rows where its marker says ${promised}; it was probably cut`, position: null, raw: null });
     }
     state.reading = batch.end ? null : reading;
+    if (batch.end) await input.release?.();
     if (batch.end && !isChanged) finish(pass, reading, problems.length > 0 || batch.place.problems > 0);
     yield pageOf(pass, { reading, batch: { ...batch, problems, expected: batch.expected ?? promised }, isChanged, about });
     if (isChanged) return `${start.file} was changed while it was read`;

@@ -17,6 +17,7 @@ const KEY_KINDS = [
 ] as const;
 
 const KEEPALIVE_MS = 10_000;
+const LONGEST_GOODBYE_MS = 2000;
 
 export type SftpSession = {
   /** `sftp://user@host:port`, for messages. */
@@ -46,7 +47,7 @@ export function sftpSession(settings: SftpSettings, context: ConnectionContext):
   const drop = () => {
     const broken = open;
     open = null;
-    broken?.then(({ client }) => client.end()).catch(() => {}); // It is broken; there is nobody to tell.
+    broken?.then(({ client }) => cut(client)).catch(() => {}); // It never opened.
   };
   const stop = () => drop();
   context.signal.addEventListener('abort', stop, { once: true });
@@ -71,7 +72,7 @@ export function sftpSession(settings: SftpSettings, context: ConnectionContext):
       context.signal.removeEventListener('abort', stop);
       const last = open;
       open = null;
-      if (last !== null) await within(settings.timeoutMs, last.then(({ client }) => client.end())).catch(() => {}); // Closing a dead session is no failure.
+      if (last !== null) await last.then((session) => endSession(session, settings.timeoutMs)).catch(() => {}); // It never opened, or is dead already.
     },
   };
 }
@@ -113,7 +114,7 @@ async function tryOpen({ settings, context, title, credentials }: Attempt, kind:
     await within(settings.timeoutMs, client.connect(options as SftpClient.ConnectOptions));
     return { client, root: await within(settings.timeoutMs, client.realPath(settings.path)) || settings.path };
   } catch (thrown) {
-    client.end().catch(() => {}); // Not open; nothing to end.
+    cut(client);
     const hasNoSuchKey = thrown instanceof Error && /no matching host key format/i.test(thrown.message);
     if (isRefused || hasNoSuchKey) return null;
     throw asSftpError(thrown, title);
@@ -156,8 +157,22 @@ function hostKeyError(settings: SftpSettings, context: ConnectionContext, title:
   });
 }
 
+async function endSession({ client }: Open, timeoutMs: number): Promise<void> {
+  try {
+    await within(Math.min(timeoutMs, LONGEST_GOODBYE_MS), client.end());
+  } finally {
+    cut(client);
+  }
+}
+
+// A server that has gone dead never confirms the end; only ssh2's own client below can close the socket at once.
+function cut(client: SftpClient): void {
+  const inner: unknown = 'client' in client ? client.client : undefined;
+  if (typeof inner === 'object' && inner !== null && 'destroy' in inner && typeof inner.destroy === 'function') inner.destroy();
+}
+
 /** Bounded in real time: what is waited for is another machine. */
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+export async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);

@@ -19,12 +19,11 @@ export async function openSpool(folder: Folder, file: FileStat, from: number, co
   const key = createHash('sha256').update(`${folder.title}\n${file.name}\n${file.size}\n${file.modifiedMs}`).digest('hex').slice(0, 32);
   const start = (await findCopy(dir, key, file.size, from)) ?? (await fetchCopy(folder, file, from, { dir, key, signal: context.signal }));
   const path = join(dir, `${key}-${start}`);
-  return { name: file.name, size: file.size, bytes: (first, end, signal) => readPieces(path, first - start, end - start, signal) };
-}
-
-/** Removes the copies of a file that has been read to its end, and of every other file. */
-export async function emptySpool(context: ConnectionContext): Promise<void> {
-  await rm(join(context.scratchDir, 'spool'), { recursive: true, force: true });
+  return {
+    ...{ name: file.name, size: file.size },
+    bytes: (first, end, signal) => readPieces(path, first - start, end - start, signal),
+    release: () => rm(path, { force: true }),
+  };
 }
 
 async function findCopy(dir: string, key: string, size: number, from: number): Promise<number | null> {

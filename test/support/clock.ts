@@ -24,7 +24,8 @@ export function makeTestClock(start: string | Date = '2026-11-21T12:00:00Z', opt
       const sleeper = { until: now + ms, wake: resolve };
       sleepers.push(sleeper);
       signal?.addEventListener('abort', () => {
-        sleepers.splice(sleepers.indexOf(sleeper), 1);
+        const at = sleepers.indexOf(sleeper);
+        if (at >= 0) sleepers.splice(at, 1);
         reject(signal.reason);
       }, { once: true });
     });
@@ -33,6 +34,7 @@ export function makeTestClock(start: string | Date = '2026-11-21T12:00:00Z', opt
     sleep,
     sleeping: () => sleepers.length,
     async advance(ms) {
+      await turn(); // What is under way now happens at the time it is now.
       const end = now + ms;
       for (;;) {
         sleepers.sort((one, two) => one.until - two.until);
@@ -41,10 +43,14 @@ export function makeTestClock(start: string | Date = '2026-11-21T12:00:00Z', opt
         now = Math.max(now, next.until);
         sleepers.shift();
         next.wake();
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
       }
       now = end;
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     },
   };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -8,6 +8,8 @@ export type Input = {
   readonly size: number;
   /** Bytes from `start` (inclusive) to `end` (exclusive), in pieces that nobody writes to afterwards. */
   bytes(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Removes the copy; to be called when the file has been read to its end. */
+  release?(): Promise<void>;
 };
 
 /** Where in the file reading goes on; part of the cursor. */

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { TrafficClass } from '../../src/connector/contract.ts';
+import { makeGovernor } from '../../src/extract/governor.ts';
+import { makeTestClock } from '../support/clock.ts';
+
+const declared = (limit: number, windowMs: number, name = 'general') => ({ name, limit, windowMs, about: 'test' });
+
+function bench(...budgets: ReturnType<typeof declared>[]) {
+  const clock = makeTestClock('2026-11-21T12:00:00Z');
+  const end = new AbortController();
+  const governor = makeGovernor(budgets, clock, end.signal);
+  const start = clock.now().getTime();
+  const granted: { name: string; at: number }[] = [];
+  const ask = (name: string, trafficClass: TrafficClass = 'poll', cost = 1, budget?: string) =>
+    governor.permit(cost, trafficClass, budget).then(() => void granted.push({ name, at: clock.now().getTime() - start }));
+  return { clock, end, governor, granted, ask };
+}
+
+describe('budgets', () => {
+  test('never grant more than the limit in any window, and grant everything in the end', async () => {
+    const cases = fc.record({ limit: fc.integer({ min: 2, max: 10 }), costs: fc.array(fc.integer({ min: 1, max: 2 }), { maxLength: 40 }), pauses: fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 10 }) });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ limit, costs, pauses }) => {
+        const { clock, ask, granted } = bench(declared(limit, 1000));
+        costs.forEach((cost, at) => void ask(`${at}:${cost}`, 'poll', cost));
+        for (const pause of pauses) await clock.advance(pause);
+        for (let turn = 0; turn < 200 && granted.length < costs.length; turn++) await clock.advance(500);
+        expect(granted).toHaveLength(costs.length);
+        for (const one of granted) {
+          const within = granted.filter((other) => other.at >= one.at && other.at < one.at + 1000);
+          expect(within.reduce((sum, { name }) => sum + Number(name.split(':')[1]), 0)).toBeLessThanOrEqual(limit);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('serve webhooks before writes before polls before backfills', async () => {
+    const { clock, ask, granted } = bench(declared(1, 1000));
+    for (const trafficClass of ['poll', 'backfill', 'poll', 'write', 'webhook'] as const) void ask(trafficClass, trafficClass);
+    await clock.advance(10_000);
+    expect(granted.map((one) => one.name)).toEqual(['poll', 'webhook', 'write', 'poll', 'backfill']);
+  });
+
+  test('keep several windows and budgets apart', async () => {
+    const { clock, ask, granted } = bench(declared(2, 1000), declared(3, 60_000), declared(1, 1000, 'search'));
+    for (let number = 0; number < 4; number++) void ask(`g${number}`);
+    void ask('s0', 'poll', 1, 'search');
+    await clock.advance(5000);
+    expect(granted.map((one) => one.name).sort()).toEqual(['g0', 'g1', 'g2', 's0']);
+    await clock.advance(70_000);
+    expect(granted).toHaveLength(5);
+  });
+
+  test('wait as long as the vendor asks, for everyone', async () => {
+    const { clock, governor, ask, granted } = bench();
+    governor.observeLimits({ window: '10s', notBefore: new Date(clock.now().getTime() + 5000) });
+    void ask('a', 'webhook');
+    await clock.advance(4999);
+    expect(granted).toEqual([]);
+    await clock.advance(1);
+    expect(granted).toEqual([{ name: 'a', at: 5000 }]);
+  });
+
+  test('believe the vendor about what is left, and a bucket about how fast it fills', async () => {
+    const { clock, governor, ask, granted } = bench();
+    governor.observeLimits({ window: '10s', limit: 100, remaining: 1 });
+    governor.observeLimits({ window: 'points', budget: 'graph', limit: 1000, remaining: 50, restorePerSecond: 50 });
+    void ask('one');
+    void ask('two');
+    void ask('points', 'poll', 100, 'graph');
+    await clock.advance(0);
+    expect(granted.map((one) => one.name)).toEqual(['one']);
+    await clock.advance(20_000);
+    expect(granted).toEqual([{ name: 'one', at: 0 }, { name: 'points', at: 1000 }, { name: 'two', at: 10_000 }]);
+  });
+
+  test('a cost above the limit waits for a whole window instead of for ever', async () => {
+    const { clock, ask, granted } = bench(declared(10, 1000));
+    void ask('huge', 'poll', 50);
+    void ask('next');
+    await clock.advance(3000);
+    expect(granted.map((one) => one.name)).toEqual(['huge', 'next']);
+  });
+
+  test('refuse everyone who waits when the connection ends', async () => {
+    const { end, ask } = bench(declared(1, 1000));
+    await ask('first');
+    const second = ask('second');
+    end.abort(new Error('closed'));
+    await expect(second).rejects.toThrow('closed');
+    await expect(ask('third')).rejects.toThrow('closed');
+  });
+});
