@@ -1,5 +1,5 @@
 /** The only file of this room that reads files: mapping files and their cases. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { TributaryError } from '../errors.ts';
 import { checkMapping } from './check.ts';
@@ -61,4 +61,10 @@ export function loadMappings(dir: string): LoadedMappings {
     if (checked.mapping !== null) mappings.set(mappingName(file), checked.mapping);
   }
   return { mappings, problems };
+}
+
+/** The file of cases beside a mapping: `mappings/inventory-csv.cases.yaml`. `null`: there is none. */
+export function casesFile(mappingFile: string): string | null {
+  const file = `${mappingFile.slice(0, -ENDING.length)}${CASES}`;
+  return existsSync(file) ? file : null;
 }
