@@ -50,7 +50,10 @@ const RETRY_AFTER_S = 5;
 /** Writes the answer to any error. What the caller cannot act on stays inside. */
 export function sendError(thrown: unknown, request: Pick<FastifyRequest, 'id'>, reply: FastifyReply): FastifyReply {
   const error = asApiError(thrown);
-  reply.code(error.status).headers(error.headers).type('application/json; charset=utf-8');
+  reply
+    .code(error.status)
+    .headers({ 'x-request-id': request.id, ...error.headers })
+    .type('application/json; charset=utf-8');
   if (error.status === 503 && error.headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
   return reply.send(bodyOf(error, request.id));
 }
@@ -68,11 +71,16 @@ export function bodyOf(error: ApiError, requestId: string): ErrorBody {
 export function asApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (thrown instanceof TributaryError) return fromOurs(thrown);
+  if (isGivenUp(thrown))
+    return new ApiError(503, 'The answer took too long. Try again, or ask for less.', { cause: thrown });
   return (
     fromFastify(thrown) ??
     new ApiError(500, 'Something went wrong here. Report it with the request id.', { cause: thrown })
   );
 }
+
+/** The database ended a statement at its time limit. */
+const isGivenUp = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === '57014';
 
 function fromOurs(error: TributaryError): ApiError {
   const { status } = ERRORS[error.code];

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { publicId } from '../canonical/ids.ts';
 import { listLevels } from '../inventory/list.ts';
-import { defineRoute, type Route, trueOrFalse, wholeNumber } from './route.ts';
+import { inventoryOne } from './inventory-one.ts';
+import { defineRoute, type Route, text, trueOrFalse, wholeNumber } from './route.ts';
 
 export const LIMIT_MAX = 200;
 export const LIMIT_DEFAULT = 50;
@@ -53,8 +54,8 @@ export function inventoryRoutes({ lowStock }: { readonly lowStock: number }): re
     scope: 'read:inventory',
     params: z.object({}),
     query: z.strictObject({
-      sku: z.string().min(1).max(255).optional().describe('only this SKU; case does not matter'),
-      location: z.string().min(1).max(255).optional().describe('only this location'),
+      sku: text(255).optional().describe('only this SKU; case does not matter'),
+      location: text(255).optional().describe('only this location'),
       low_stock: trueOrFalse.optional().describe(`true: only levels with at most ${lowStock} available`),
       page: wholeNumber(1, 1_000_000).default(1),
       limit: wholeNumber(1, LIMIT_MAX).default(LIMIT_DEFAULT),
@@ -77,5 +78,5 @@ export function inventoryRoutes({ lowStock }: { readonly lowStock: number }): re
       return { data, pagination: paginate(page, limit, total) };
     },
   });
-  return [list];
+  return [list, inventoryOne];
 }

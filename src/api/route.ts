@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isStorable } from '../canonical/text.ts';
 import type { Tx } from '../store/store.ts';
 import { ApiError, type FieldProblem } from './errors.ts';
 import type { Scope } from './keys.ts';
@@ -57,6 +58,10 @@ export const wholeNumber = (min: number, max: number) =>
     (value) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value),
     z.int().min(min).max(max),
   );
+
+/** Text that the store can compare with. */
+export const text = (max: number) =>
+  z.string().min(1).max(max).refine(isStorable, 'has characters that no record can have');
 
 export const trueOrFalse = z.preprocess(
   (value) => (value === 'true' ? true : value === 'false' ? false : value),

@@ -18,9 +18,16 @@ export async function apiOn(
   store: Store,
   tenant: string,
   changes: Partial<Config> = {},
+  answerMs = 20_000,
 ): Promise<Asking & { key: string }> {
   const clock = makeTestClock();
-  const app = await buildApi({ store, config: { ...sandboxConfig('/nowhere'), ...changes }, clock, log: silentLog });
+  const app = await buildApi({
+    store,
+    config: { ...sandboxConfig('/nowhere'), ...changes },
+    clock,
+    log: silentLog,
+    answerMs,
+  });
   const { key } = await createKey(store, clock, { tenant, name: 'test', scopes: ['read:inventory'] });
   return {
     app,
