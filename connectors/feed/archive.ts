@@ -25,7 +25,9 @@ export async function archiveFile({ folder, rules, context }: Archive, done: Fil
 }
 
 /** Moves what an earlier run had committed but, having died, not moved. */
-export async function archiveDone(pass: Archive & { readonly state: FeedState; readonly listed: ReadonlyMap<string, FileStat> }): Promise<void> {
+export async function archiveDone(
+  pass: Archive & { readonly state: FeedState; readonly listed: ReadonlyMap<string, FileStat> },
+): Promise<void> {
   const { rules, state, listed } = pass;
   if (rules.settings.archive === undefined) return;
   for (const file of findDeliveries([...listed.values()], rules)) {

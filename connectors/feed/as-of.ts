@@ -22,7 +22,8 @@ function inZone(found: Readonly<Record<string, number>>, timezone: string): numb
   const wall = Date.UTC(yyyy, MM - 1, dd, HH, mm, ss, SSS);
   const back = new Date(wall);
   // 31 February and 25 o'clock roll over silently in Date.
-  if (back.getUTCMonth() !== MM - 1 || back.getUTCDate() !== dd || back.getUTCHours() !== HH || mm > 59 || ss > 59) return Number.NaN;
+  if (back.getUTCMonth() !== MM - 1 || back.getUTCDate() !== dd || back.getUTCHours() !== HH || mm > 59 || ss > 59)
+    return Number.NaN;
   if (timezone === 'UTC') return wall;
   // Twice, because the first guess may lie on the other side of a change of the clocks.
   const once = wall - offsetAt(wall, timezone);
@@ -35,7 +36,10 @@ function offsetAt(time: number, timezone: string): number {
     ...{ hour: 'numeric', minute: 'numeric', second: 'numeric' },
   } as const).formatToParts(time);
   const of = (type: string) => Number(parts.find((part) => part.type === type)?.value);
-  return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second')) - Math.floor(time / 1000) * 1000;
+  return (
+    Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second')) -
+    Math.floor(time / 1000) * 1000
+  );
 }
 
 /** False for a zone this machine does not know. */

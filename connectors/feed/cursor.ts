@@ -31,7 +31,13 @@ export type FeedState = {
 export const MOST_FILES = 500;
 const MOST_SCOPES = 2000;
 
-const mark = z.object({ file: z.string(), size: z.number(), modifiedMs: z.number(), asOfMs: z.number(), hash: z.string() });
+const mark = z.object({
+  file: z.string(),
+  size: z.number(),
+  modifiedMs: z.number(),
+  asOfMs: z.number(),
+  hash: z.string(),
+});
 const row = z.tuple([z.string(), z.number(), z.number(), z.number(), z.string()]);
 const schema = z.object({
   version: z.literal(1),
@@ -43,7 +49,13 @@ const schema = z.object({
     .extend({
       scope: z.string(),
       kind: z.enum(['snapshot', 'delta']),
-      place: z.object({ offset: z.number(), line: z.number(), rows: z.number(), problems: z.number(), context: z.custom<JsonObject>().nullable() }),
+      place: z.object({
+        offset: z.number(),
+        line: z.number(),
+        rows: z.number(),
+        problems: z.number(),
+        context: z.custom<JsonObject>().nullable(),
+      }),
     })
     .nullable(),
 });
@@ -53,15 +65,24 @@ export function parseCursor(cursor: Cursor | null): FeedState {
   if (cursor === null) return { isFull: false, scopes: new Map(), files: new Map(), floorMs: 0, reading: null };
   const parsed = schema.safeParse(cursor);
   if (!parsed.success) {
-    throw new TributaryError('ERR_CONNECTOR_PROTOCOL', 'the checkpoint of the stream is not a feed cursor of this version', {
-      remedy: 'Reset the stream with a full sync.',
-      cause: parsed.error,
-    });
+    throw new TributaryError(
+      'ERR_CONNECTOR_PROTOCOL',
+      'the checkpoint of the stream is not a feed cursor of this version',
+      {
+        remedy: 'Reset the stream with a full sync.',
+        cause: parsed.error,
+      },
+    );
   }
   const { isFull, floorMs, scopes, files, reading } = parsed.data;
   return {
     ...{ isFull, floorMs, reading },
-    scopes: new Map(scopes.map(([scope, newest, snapshot]) => [scope, { newest: fromRow(newest), snapshot: snapshot && fromRow(snapshot) }])),
+    scopes: new Map(
+      scopes.map(([scope, newest, snapshot]) => [
+        scope,
+        { newest: fromRow(newest), snapshot: snapshot && fromRow(snapshot) },
+      ]),
+    ),
     files: new Map(files.map((file) => [file[0], fromRow(file)])),
   };
 }
@@ -69,7 +90,11 @@ export function parseCursor(cursor: Cursor | null): FeedState {
 export function writeCursor(state: FeedState): Cursor {
   return {
     ...{ version: 1, isFull: state.isFull, floorMs: state.floorMs },
-    scopes: [...state.scopes].map(([scope, { newest, snapshot }]) => [scope, toRow(newest), snapshot && toRow(snapshot)]),
+    scopes: [...state.scopes].map(([scope, { newest, snapshot }]) => [
+      scope,
+      toRow(newest),
+      snapshot && toRow(snapshot),
+    ]),
     files: [...state.files.values()].map(toRow),
     reading: state.reading && { ...state.reading, place: { ...state.reading.place } },
   };

@@ -27,7 +27,8 @@ export type DeliveryRules = {
 const LONG_SETTLED_MS = 30_000;
 
 export function deliveryRules(settings: StreamSettings): DeliveryRules {
-  const given = typeof settings.files === 'string' ? [{ pattern: settings.files, kind: settings.kind }] : settings.files;
+  const given =
+    typeof settings.files === 'string' ? [{ pattern: settings.files, kind: settings.kind }] : settings.files;
   const sets = given.map((set) => ({ pattern: compilePattern(set.pattern), kind: set.kind }));
   const main = given.find((set) => set.kind === 'snapshot') ?? given[0];
   // The date in a name tells deliveries of one scope apart; it is no part of the scope.
@@ -52,7 +53,8 @@ function asDelivery(file: FileStat, rules: DeliveryRules): Delivery | null {
     const values = set.pattern.match(file.name);
     if (values === null || isMarker(file.name, rules)) continue;
     const { asOf, ...others } = values;
-    const namedAsOfMs = asOf === undefined || settings.asOf === undefined ? null : parseAsOf(asOf, settings.asOf, settings.asOfTimezone);
+    const namedAsOfMs =
+      asOf === undefined || settings.asOf === undefined ? null : parseAsOf(asOf, settings.asOf, settings.asOfTimezone);
     return { ...file, kind: set.kind, scope: fillTemplate(rules.scope, others), values: others, namedAsOfMs };
   }
   return null;
@@ -62,19 +64,26 @@ function asDelivery(file: FileStat, rules: DeliveryRules): Delivery | null {
 function isMarker(name: string, rules: DeliveryRules): boolean {
   if (rules.marker === null) return false;
   const [before = '', after] = rules.marker.name.split('{file}');
-  return after === undefined ? name === before : name.length > before.length + after.length && name.startsWith(before) && name.endsWith(after);
+  return after === undefined
+    ? name === before
+    : name.length > before.length + after.length && name.startsWith(before) && name.endsWith(after);
 }
 
 /** Name of the marker that says this file is there in full; `null`: the stream has no markers. */
 export function markerOf(name: string, rules: DeliveryRules): string | null {
-  return rules.marker && rules.marker.name.replace('{file}', () => name);
+  return rules.marker?.name.replace('{file}', () => name) ?? null;
 }
 
 type Aged = Pick<Delivery, 'name' | 'modifiedMs' | 'namedAsOfMs'>;
 
 /** Below zero: `one` is the older delivery. */
 export function compareAge(one: Aged, two: Aged, rules: DeliveryRules): number {
-  if (rules.order === 'asOf') return (one.namedAsOfMs ?? 0) - (two.namedAsOfMs ?? 0) || one.modifiedMs - two.modifiedMs || compareNames(one.name, two.name);
+  if (rules.order === 'asOf')
+    return (
+      (one.namedAsOfMs ?? 0) - (two.namedAsOfMs ?? 0) ||
+      one.modifiedMs - two.modifiedMs ||
+      compareNames(one.name, two.name)
+    );
   if (rules.order === 'modified') return one.modifiedMs - two.modifiedMs || compareNames(one.name, two.name);
   if (rules.order === 'numbered') {
     const [a, b] = [numberIn(one.name), numberIn(two.name)];
@@ -91,7 +100,13 @@ export function compareWithDone(one: Delivery, done: FileMark, rules: DeliveryRu
 }
 
 /** Names of the deliveries that are there in full: marked as done, or unchanged over two looks. */
-export async function findSettled(folder: Folder, due: readonly Delivery[], rules: DeliveryRules, clock: Clock, signal: AbortSignal): Promise<ReadonlySet<string>> {
+export async function findSettled(
+  folder: Folder,
+  due: readonly Delivery[],
+  rules: DeliveryRules,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
   if (due.length === 0) return new Set();
   if (rules.marker !== null) return findMarked(folder, due, rules);
   const { settleMs } = rules.settings;
@@ -103,7 +118,11 @@ export async function findSettled(folder: Folder, due: readonly Delivery[], rule
   return new Set(due.filter((file) => isSame(file, again.get(file.name) ?? null)).map((file) => file.name));
 }
 
-async function findMarked(folder: Folder, due: readonly Delivery[], rules: DeliveryRules): Promise<ReadonlySet<string>> {
+async function findMarked(
+  folder: Folder,
+  due: readonly Delivery[],
+  rules: DeliveryRules,
+): Promise<ReadonlySet<string>> {
   const files = new Map((await folder.list()).map((file) => [file.name, file]));
   const settled = due.filter((file) => {
     const marker = files.get(markerOf(file.name, rules) ?? '');

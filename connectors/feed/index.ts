@@ -1,5 +1,11 @@
 /** Files from a local folder or an SFTP server. Settings and delivery rules: README.md. */
-import { type ConnectionContext, defineConnector, type Json, type Source, type StreamDeclaration } from '../../src/connector/index.ts';
+import {
+  type ConnectionContext,
+  defineConnector,
+  type Json,
+  type Source,
+  type StreamDeclaration,
+} from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import { checkFeed } from './check.ts';
 import { type FeedConfig, feedConfig, type StreamSettings } from './config.ts';
@@ -36,9 +42,13 @@ async function openFeed(config: FeedConfig, context: ConnectionContext): Promise
     check: () => checkFeed(folder, config, context),
     read: (request) => readFeed({ folder, rules: deliveryRules(settingsOf(config, request.stream)), context }, request),
     readIds: async (stream) => {
-      throw new TributaryError('ERR_CONNECTOR_UNSUPPORTED', `stream ${stream}: files keep no index, so single records cannot be read again`, {
-        remedy: 'Run a full sync of the stream: it reads the newest file of each scope again.',
-      });
+      throw new TributaryError(
+        'ERR_CONNECTOR_UNSUPPORTED',
+        `stream ${stream}: files keep no index, so single records cannot be read again`,
+        {
+          remedy: 'Run a full sync of the stream: it reads the newest file of each scope again.',
+        },
+      );
     },
     externalId: (_stream, raw) => externalId(raw),
     close: () => folder.close(),
@@ -54,7 +64,10 @@ async function openFolder(config: FeedConfig, context: ConnectionContext): Promi
 function settingsOf(config: FeedConfig, stream: string): StreamSettings {
   const settings = Object.hasOwn(config.streams, stream) ? config.streams[stream] : undefined;
   if (settings !== undefined) return settings;
-  throw new TributaryError('ERR_CONFIG_INVALID', `the feed connection has no stream ${stream}; it has: ${Object.keys(config.streams).join(', ') || 'none'}`);
+  throw new TributaryError(
+    'ERR_CONFIG_INVALID',
+    `the feed connection has no stream ${stream}; it has: ${Object.keys(config.streams).join(', ') || 'none'}`,
+  );
 }
 
 function declare(name: string, settings: StreamSettings): StreamDeclaration {

@@ -12,18 +12,26 @@ const PIECE_BYTES = 256 << 10;
 export async function openLocalFolder(path: string, context: ConnectionContext): Promise<Folder> {
   const wanted = resolve(context.baseDir, path);
   const folder = await realpath(wanted).catch((cause: unknown) => {
-    throw new TributaryError('ERR_CONFIG_INVALID', `connection ${context.connection}: the folder ${wanted} cannot be opened (${codeOf(cause)})`, {
-      evidence: { connection: context.connection, path: wanted },
-      remedy: 'Create the folder or correct path in tributary.yaml.',
-      cause,
-    });
+    throw new TributaryError(
+      'ERR_CONFIG_INVALID',
+      `connection ${context.connection}: the folder ${wanted} cannot be opened (${codeOf(cause)})`,
+      {
+        evidence: { connection: context.connection, path: wanted },
+        remedy: 'Create the folder or correct path in tributary.yaml.',
+        cause,
+      },
+    );
   });
   const roots = await Promise.all(context.allowedRoots.map((root) => realpath(root).catch(() => resolve(root))));
   if (!roots.some((root) => isWithin(root, folder))) {
-    throw new TributaryError('ERR_CONFIG_INVALID', `connection ${context.connection}: the folder ${folder} is outside the folders this program may read (${roots.join(', ') || 'none'})`, {
-      evidence: { connection: context.connection, path: folder },
-      remedy: 'Move the feed under an allowed folder, or add this one to allowedRoots.',
-    });
+    throw new TributaryError(
+      'ERR_CONFIG_INVALID',
+      `connection ${context.connection}: the folder ${folder} is outside the folders this program may read (${roots.join(', ') || 'none'})`,
+      {
+        evidence: { connection: context.connection, path: folder },
+        remedy: 'Move the feed under an allowed folder, or add this one to allowedRoots.',
+      },
+    );
   }
   return localFolder(folder, context);
 }
@@ -38,7 +46,8 @@ function localFolder(folder: string, context: ConnectionContext): Folder {
       // A link may name another file of the folder, nothing else.
       const target = found.isSymbolicLink() ? await realpath(path) : path;
       if (found.isSymbolicLink() && !isWithin(folder, target)) {
-        if (!refused.has(name)) context.log.warn({ file: name }, 'a link that leads out of the feed folder is not read');
+        if (!refused.has(name))
+          context.log.warn({ file: name }, 'a link that leads out of the feed folder is not read');
         refused.add(name);
         return null;
       }
@@ -68,13 +77,22 @@ function localFolder(folder: string, context: ConnectionContext): Folder {
 
 function warnOdd(name: string, context: ConnectionContext, refused: Set<string>): boolean {
   if (isPlainName(name)) return false;
-  if (!refused.has(name)) context.log.warn({ file: JSON.stringify(name) }, 'a file whose name has separators or control characters is not read');
+  if (!refused.has(name))
+    context.log.warn(
+      { file: JSON.stringify(name) },
+      'a file whose name has separators or control characters is not read',
+    );
   refused.add(name);
   return true;
 }
 
 /** Reads a local file in pieces that nobody writes to afterwards. */
-export async function* readPieces(path: string, start: number, end: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readPieces(
+  path: string,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r').catch((thrown: unknown) => {
     throw isGone(thrown) ? new VanishedFile(path) : unreadable(path, '', thrown);
   });

@@ -8,11 +8,22 @@ export type FilePattern = {
 };
 
 /** Names a placeholder may not have: the page's context uses them itself. */
-const RESERVED = new Set(['format', 'file', 'header', 'delimiter', 'quote', 'encoding', 'notes', '__proto__', 'constructor']);
+const RESERVED = new Set([
+  'format',
+  'file',
+  'header',
+  'delimiter',
+  'quote',
+  'encoding',
+  'notes',
+  '__proto__',
+  'constructor',
+]);
 
 /** What is wrong with a pattern, in words; `null`: nothing. */
 export function patternProblem(text: string): string | null {
-  if (text === '' || /[/\\\p{Cc}]/u.test(text)) return 'is the name of a file in the folder, without / or \\ (folders below are not read)';
+  if (text === '' || /[/\\\p{Cc}]/u.test(text))
+    return 'is the name of a file in the folder, without / or \\ (folders below are not read)';
   const names = [...text.matchAll(/\{([^}]*)\}/g)].map((found) => found[1] ?? '');
   const wrong = names.find((name) => !/^[A-Za-z]\w*$/.test(name));
   if (wrong !== undefined) return `{${wrong}} is no placeholder: letters, digits and _ only`;
@@ -47,7 +58,9 @@ export function compilePattern(text: string): FilePattern {
 
 /** Puts values into `{placeholders}`. */
 export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? (values[name] ?? whole) : whole));
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(values, name) ? (values[name] ?? whole) : whole,
+  );
 }
 
 /** Orders names as people do: digits as numbers (`a-9` before `a-10`), everything else by code unit. */

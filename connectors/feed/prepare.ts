@@ -40,5 +40,9 @@ export async function resumeInput(folder: Folder, reading: Reading, context: Con
 }
 
 function directInput(folder: Folder, file: FileStat): Input {
-  return { name: file.name, size: file.size, bytes: (start, end, signal) => folder.read(file.name, start, end, signal) };
+  return {
+    name: file.name,
+    size: file.size,
+    bytes: (start, end, signal) => folder.read(file.name, start, end, signal),
+  };
 }

@@ -1,15 +1,36 @@
 /** Pages of a stream of files: which file is next, what it is to us, its records, and where to go on. */
 import type { ConnectionContext, JsonObject, Page, ReadRequest, SourceProblem } from '../../src/connector/index.ts';
 import { archiveDone, archiveFile } from './archive.ts';
-import { type FeedState, type FileMark, isDone, parseCursor, type Reading, rememberFile, rememberScope, writeCursor } from './cursor.ts';
-import { compareWithDone, type Delivery, type DeliveryRules, findDeliveries, findSettled, isSame, markerOf } from './delivery.ts';
+import {
+  type FeedState,
+  type FileMark,
+  isDone,
+  parseCursor,
+  type Reading,
+  rememberFile,
+  rememberScope,
+  writeCursor,
+} from './cursor.ts';
+import {
+  compareWithDone,
+  type Delivery,
+  type DeliveryRules,
+  findDeliveries,
+  findSettled,
+  isSame,
+  markerOf,
+} from './delivery.ts';
 import type { FileStat, Folder } from './folder.ts';
-import { formatOf } from './formats/index.ts';
 import { type Batch, FILE_START, type Input } from './formats/format.ts';
+import { formatOf } from './formats/index.ts';
 import { readMarkerCount } from './marker.ts';
 import { type Prepared, prepare, resumeInput } from './prepare.ts';
 
-export type FeedStream = { readonly folder: Folder; readonly rules: DeliveryRules; readonly context: ConnectionContext };
+export type FeedStream = {
+  readonly folder: Folder;
+  readonly rules: DeliveryRules;
+  readonly context: ConnectionContext;
+};
 
 /** How soon a file that is still being written is looked at again. */
 const LOOK_AGAIN_MS = 1000;
@@ -25,12 +46,21 @@ export async function* readFeed(feed: FeedStream, request: ReadRequest): AsyncGe
   const state = parseCursor(request.cursor);
   if (request.cursor === null && request.mode !== 'incremental') state.isFull = true;
   const files = await folder.list();
-  const pass: Pass = { ...feed, state, pageSize: request.pageSize, listed: new Map(files.map((file) => [file.name, file])) };
+  const pass: Pass = {
+    ...feed,
+    state,
+    pageSize: request.pageSize,
+    listed: new Map(files.map((file) => [file.name, file])),
+  };
   await archiveDone(pass);
   yield* resume(pass);
   const due = findDeliveries(files, rules).filter((file) => !isDone(state, file));
   const settled = await findSettled(folder, due, rules, context.clock, context.signal);
-  if (state.isFull) skipReplaced(pass, due.filter((file) => settled.has(file.name)));
+  if (state.isFull)
+    skipReplaced(
+      pass,
+      due.filter((file) => settled.has(file.name)),
+    );
   // A file that is not there in full yet holds back the younger ones of its scope, no others.
   const waiting = new Map<string, string>();
   for (const file of due) {
@@ -89,7 +119,16 @@ async function* deliver(pass: Pass, file: Delivery): AsyncGenerator<Page, string
 
 function startReading(pass: Pass, file: Delivery, prepared: Prepared): Reading {
   const { name, size, modifiedMs, scope, kind } = file;
-  return { file: name, size, modifiedMs, asOfMs: asOfOf(pass, file), hash: prepared.hash, scope, kind, place: { ...FILE_START, context: null } };
+  return {
+    file: name,
+    size,
+    modifiedMs,
+    asOfMs: asOfOf(pass, file),
+    hash: prepared.hash,
+    scope,
+    kind,
+    place: { ...FILE_START, context: null },
+  };
 }
 
 /** The same content again: nothing to do. Content that something newer has replaced since is no repetition but a way back. */
@@ -100,8 +139,11 @@ function findRepeat(pass: Pass, file: Delivery, hash: string): JsonObject | null
   if (newest?.hash === hash) return { reason: 'duplicate', of: newest.file };
   const asOfMs = asOfOf(pass, file);
   // Equal files of two scopes (two locations with the same stock) say two different things.
-  const isOfScope = ({ file: name, ...known }: FileMark) => findDeliveries([{ name, ...known }], rules)[0]?.scope === file.scope;
-  const twin = [...state.files.values()].find((known) => known.hash === hash && known.asOfMs >= asOfMs && isOfScope(known));
+  const isOfScope = ({ file: name, ...known }: FileMark) =>
+    findDeliveries([{ name, ...known }], rules)[0]?.scope === file.scope;
+  const twin = [...state.files.values()].find(
+    (known) => known.hash === hash && known.asOfMs >= asOfMs && isOfScope(known),
+  );
   return twin === undefined ? null : { reason: 'duplicate', of: twin.file };
 }
 
@@ -126,21 +168,38 @@ async function* readFile(pass: Pass, start: Reading, input: Input): AsyncGenerat
   for await (const batch of batches) {
     const reading = { ...start, place: batch.place };
     const problems: SourceProblem[] = [...batch.problems];
-    const isChanged = batch.end && !isSame({ name: start.file, size: start.size, modifiedMs: start.modifiedMs }, await folder.stat(start.file));
-    if (isChanged) problems.push({ message: `${start.file} was changed or removed while it was read`, position: null, raw: null });
+    const isChanged =
+      batch.end &&
+      !isSame({ name: start.file, size: start.size, modifiedMs: start.modifiedMs }, await folder.stat(start.file));
+    if (isChanged)
+      problems.push({ message: `${start.file} was changed or removed while it was read`, position: null, raw: null });
     if (batch.end && promised !== null && promised !== batch.place.rows) {
-      problems.push({ message: `${start.file} has ${batch.place.rows} rows where its marker says ${promised}; it was probably cut`, position: null, raw: null });
+      problems.push({
+        message: `${start.file} has ${batch.place.rows} rows where its marker says ${promised}; it was probably cut`,
+        position: null,
+        raw: null,
+      });
     }
     state.reading = batch.end ? null : reading;
     if (batch.end) await input.release?.();
     if (batch.end && !isChanged) finish(pass, reading, problems.length > 0 || batch.place.problems > 0);
-    yield pageOf(pass, { reading, batch: { ...batch, problems, expected: batch.expected ?? promised }, isChanged, about });
+    yield pageOf(pass, {
+      reading,
+      batch: { ...batch, problems, expected: batch.expected ?? promised },
+      isChanged,
+      about,
+    });
     if (isChanged) return `${start.file} was changed while it was read`;
   }
   return null;
 }
 
-type Read = { readonly reading: Reading; readonly batch: Batch; readonly isChanged: boolean; readonly about: JsonObject };
+type Read = {
+  readonly reading: Reading;
+  readonly batch: Batch;
+  readonly isChanged: boolean;
+  readonly about: JsonObject;
+};
 
 function pageOf(pass: Pass, { reading, batch, isChanged, about }: Read): Page {
   const { rules } = pass;
@@ -163,7 +222,8 @@ function finish(pass: Pass, reading: Reading, isTainted: boolean): void {
   if (isTainted && reading.place.rows === 0) return; // Nothing of it could be read: it stands for nothing.
   const delivery = findDeliveries([{ name: file, size, modifiedMs }], rules)[0];
   const before = state.scopes.get(scope);
-  const isNewer = (known: FileMark | null | undefined) => !known || delivery === undefined || compareWithDone(delivery, known, rules) >= 0;
+  const isNewer = (known: FileMark | null | undefined) =>
+    !known || delivery === undefined || compareWithDone(delivery, known, rules) >= 0;
   const newest = isNewer(before?.newest) ? done : (before?.newest ?? done);
   const snapshot = kind === 'snapshot' && isNewer(before?.snapshot) ? done : (before?.snapshot ?? null);
   rememberScope(state, scope, { newest, snapshot });
@@ -172,15 +232,15 @@ function finish(pass: Pass, reading: Reading, isTainted: boolean): void {
 /** Full reads begin with the newest snapshot of each scope: what is older is in it, or gone. */
 function skipReplaced(pass: Pass, settled: readonly Delivery[]): void {
   const start = new Map<string, number>();
-  settled.forEach((file, at) => file.kind === 'snapshot' && start.set(file.scope, at));
-  settled.forEach((file, at) => {
-    if (at < (start.get(file.scope) ?? 0)) remember(pass, file, '');
-  });
+  for (const [at, file] of settled.entries()) if (file.kind === 'snapshot') start.set(file.scope, at);
+  for (const [at, file] of settled.entries()) if (at < (start.get(file.scope) ?? 0)) remember(pass, file, '');
 }
 
 function remember(pass: Pass, file: Delivery, hash: string): void {
   const { name, size, modifiedMs } = file;
-  rememberFile(pass.state, { file: name, size, modifiedMs, asOfMs: asOfOf(pass, file), hash }, (other) => pass.listed.has(other));
+  rememberFile(pass.state, { file: name, size, modifiedMs, asOfMs: asOfOf(pass, file), hash }, (other) =>
+    pass.listed.has(other),
+  );
 }
 
 function notePage(pass: Pass, file: Delivery, hash: string, note: JsonObject): Page {
@@ -192,7 +252,10 @@ function notePage(pass: Pass, file: Delivery, hash: string, note: JsonObject): P
 
 function problemPage(pass: Pass, file: Delivery, message: string): Page {
   remember(pass, file, '');
-  return { ...emptyPage(pass, { ...file, file: file.name, hash: '', asOfMs: file.modifiedMs }), problems: [{ message, position: null, raw: null }] };
+  return {
+    ...emptyPage(pass, { ...file, file: file.name, hash: '', asOfMs: file.modifiedMs }),
+    problems: [{ message, position: null, raw: null }],
+  };
 }
 
 function waitPage(pass: Pass, waiting: ReadonlyMap<string, string>): Page {
@@ -200,12 +263,21 @@ function waitPage(pass: Pass, waiting: ReadonlyMap<string, string>): Page {
   const now = pass.context.clock.now();
   pass.context.log.info({ waiting: waiting.size }, reason);
   const page = emptyPage(pass, { file: reason, scope, hash: '', asOfMs: now.getTime() });
-  return { ...page, next: null, notBefore: new Date(now.getTime() + Math.max(LOOK_AGAIN_MS, pass.rules.settings.settleMs)) };
+  return {
+    ...page,
+    next: null,
+    notBefore: new Date(now.getTime() + Math.max(LOOK_AGAIN_MS, pass.rules.settings.settleMs)),
+  };
 }
 
 function endOfFull(pass: Pass): Page {
   pass.state.isFull = false;
-  return emptyPage(pass, { file: '', scope: pass.rules.scope, hash: 'end of full read', asOfMs: pass.context.clock.now().getTime() });
+  return emptyPage(pass, {
+    file: '',
+    scope: pass.rules.scope,
+    hash: 'end of full read',
+    asOfMs: pass.context.clock.now().getTime(),
+  });
 }
 
 // A page without records belongs to a window of its own, which deletes nothing.

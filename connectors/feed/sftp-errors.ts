@@ -11,13 +11,26 @@ export function asSftpError(thrown: unknown, where: string): Error {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const code = codeOf(thrown);
   if (code === NO_SUCH_FILE || code === 'ERR_NOT_EXIST' || code === 'ENOENT') return new VanishedFile(where);
-  if (code === PERMISSION_DENIED) return credentials(`${where}: permission denied`, 'Give the SFTP account the right to read the folder (and to write it when archive is set).', thrown);
+  if (code === PERMISSION_DENIED)
+    return credentials(
+      `${where}: permission denied`,
+      'Give the SFTP account the right to read the folder (and to write it when archive is set).',
+      thrown,
+    );
   // The client has no codes for these two.
   if (/authentication methods failed/i.test(message)) {
-    return credentials(`${where}: the server refused the user name, password or key`, 'Correct username and password or key in tributary.yaml.', thrown);
+    return credentials(
+      `${where}: the server refused the user name, password or key`,
+      'Correct username and password or key in tributary.yaml.',
+      thrown,
+    );
   }
   if (/cannot parse privatekey|encrypted private|bad passphrase|no passphrase/i.test(message)) {
-    return credentials(`${where}: the private key cannot be read (wrong format, or wrong passphrase)`, 'Correct privateKey and passphrase; OpenSSH and PEM keys can be read.', thrown);
+    return credentials(
+      `${where}: the private key cannot be read (wrong format, or wrong passphrase)`,
+      'Correct privateKey and passphrase; OpenSSH and PEM keys can be read.',
+      thrown,
+    );
   }
   return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `${where}: ${wordsFor(code) ?? message}`, {
     evidence: { cause: String(code ?? 'connection') },

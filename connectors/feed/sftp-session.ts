@@ -89,10 +89,19 @@ async function openSession(settings: SftpSettings, context: ConnectionContext, t
   throw hostKeyError(settings, context, title, seen);
 }
 
-type Attempt = { settings: SftpSettings; context: ConnectionContext; title: string; credentials: SftpClient.ConnectOptions };
+type Attempt = {
+  settings: SftpSettings;
+  context: ConnectionContext;
+  title: string;
+  credentials: SftpClient.ConnectOptions;
+};
 
 /** `null`: the server has no key of this kind, or not the pinned one. */
-async function tryOpen({ settings, context, title, credentials }: Attempt, kind: string[], seen: string[]): Promise<Open | null> {
+async function tryOpen(
+  { settings, context, title, credentials }: Attempt,
+  kind: string[],
+  seen: string[],
+): Promise<Open | null> {
   // Without callbacks the client prints to the console when a session ends.
   const quiet = { error: () => {}, end: () => {}, close: () => {} };
   const client = new SftpClient('feed', quiet);
@@ -112,7 +121,7 @@ async function tryOpen({ settings, context, title, credentials }: Attempt, kind:
     await context.permit(1, 'poll');
     // ssh2's own types know only some of the algorithm names it takes.
     await within(settings.timeoutMs, client.connect(options as SftpClient.ConnectOptions));
-    return { client, root: await within(settings.timeoutMs, client.realPath(settings.path)) || settings.path };
+    return { client, root: (await within(settings.timeoutMs, client.realPath(settings.path))) || settings.path };
   } catch (thrown) {
     cut(client);
     const hasNoSuchKey = thrown instanceof Error && /no matching host key format/i.test(thrown.message);
@@ -135,26 +144,48 @@ async function readKeyFile(path: string, context: ConnectionContext): Promise<st
     const roots = await Promise.all(context.allowedRoots.map((root) => realpath(root).catch(() => resolve(root))));
     if (roots.some((root) => isWithin(root, file))) return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new TributaryError('ERR_CONFIG_INVALID', `connection ${context.connection}: privateKeyFile ${wanted} cannot be read`, { cause });
+    throw new TributaryError(
+      'ERR_CONFIG_INVALID',
+      `connection ${context.connection}: privateKeyFile ${wanted} cannot be read`,
+      { cause },
+    );
   }
-  throw new TributaryError('ERR_CONFIG_INVALID', `connection ${context.connection}: privateKeyFile ${wanted} is outside the folders this program may read`, {
-    remedy: 'Move the key under an allowed folder, add its folder to allowedRoots, or give privateKey itself.',
-  });
+  throw new TributaryError(
+    'ERR_CONFIG_INVALID',
+    `connection ${context.connection}: privateKeyFile ${wanted} is outside the folders this program may read`,
+    {
+      remedy: 'Move the key under an allowed folder, add its folder to allowedRoots, or give privateKey itself.',
+    },
+  );
 }
 
-function hostKeyError(settings: SftpSettings, context: ConnectionContext, title: string, seen: readonly string[]): TributaryError {
+function hostKeyError(
+  settings: SftpSettings,
+  context: ConnectionContext,
+  title: string,
+  seen: readonly string[],
+): TributaryError {
   const shown = [...new Set(seen)];
   const evidence = { connection: context.connection, fingerprints: shown };
   if (settings.hostKey === undefined) {
-    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `${title}: the server's host key is not pinned, so nothing was sent to it. It showed ${shown.join(', ')}`, {
-      evidence,
-      remedy: `Ask the server's operator whether this is its fingerprint; if so, put this line under sftp: of connection ${context.connection}:\n  hostKey: ${shown[0] ?? 'SHA256:…'}`,
-    });
+    return new TributaryError(
+      'ERR_CONNECTOR_CREDENTIALS',
+      `${title}: the server's host key is not pinned, so nothing was sent to it. It showed ${shown.join(', ')}`,
+      {
+        evidence,
+        remedy: `Ask the server's operator whether this is its fingerprint; if so, put this line under sftp: of connection ${context.connection}:\n  hostKey: ${shown[0] ?? 'SHA256:…'}`,
+      },
+    );
   }
-  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `${title}: the server's host key is not the pinned one (${settings.hostKey}); it showed ${shown.join(', ') || 'none of a kind we know'}. Nothing was sent to it`, {
-    evidence,
-    remedy: 'Somebody may be in between. Ask the server\'s operator whether the key was changed before you change hostKey.',
-  });
+  return new TributaryError(
+    'ERR_CONNECTOR_CREDENTIALS',
+    `${title}: the server's host key is not the pinned one (${settings.hostKey}); it showed ${shown.join(', ') || 'none of a kind we know'}. Nothing was sent to it`,
+    {
+      evidence,
+      remedy:
+        "Somebody may be in between. Ask the server's operator whether the key was changed before you change hostKey.",
+    },
+  );
 }
 
 async function endSession({ client }: Open, timeoutMs: number): Promise<void> {
@@ -168,7 +199,8 @@ async function endSession({ client }: Open, timeoutMs: number): Promise<void> {
 // A server that has gone dead never confirms the end; only ssh2's own client below can close the socket at once.
 function cut(client: SftpClient): void {
   const inner: unknown = 'client' in client ? client.client : undefined;
-  if (typeof inner === 'object' && inner !== null && 'destroy' in inner && typeof inner.destroy === 'function') inner.destroy();
+  if (typeof inner === 'object' && inner !== null && 'destroy' in inner && typeof inner.destroy === 'function')
+    inner.destroy();
 }
 
 /** Bounded in real time: what is waited for is another machine. */

@@ -13,11 +13,21 @@ import { readPieces } from './local-folder.ts';
  * again; after a crash the scratch folder is empty and only the bytes behind the cursor are fetched.
  * @throws ERR_CONNECTOR_UNREACHABLE when fewer bytes came than the server told
  */
-export async function openSpool(folder: Folder, file: FileStat, from: number, context: ConnectionContext): Promise<Input> {
+export async function openSpool(
+  folder: Folder,
+  file: FileStat,
+  from: number,
+  context: ConnectionContext,
+): Promise<Input> {
   const dir = join(context.scratchDir, 'spool');
   await mkdir(dir, { recursive: true });
-  const key = createHash('sha256').update(`${folder.title}\n${file.name}\n${file.size}\n${file.modifiedMs}`).digest('hex').slice(0, 32);
-  const start = (await findCopy(dir, key, file.size, from)) ?? (await fetchCopy(folder, file, from, { dir, key, signal: context.signal }));
+  const key = createHash('sha256')
+    .update(`${folder.title}\n${file.name}\n${file.size}\n${file.modifiedMs}`)
+    .digest('hex')
+    .slice(0, 32);
+  const start =
+    (await findCopy(dir, key, file.size, from)) ??
+    (await fetchCopy(folder, file, from, { dir, key, signal: context.signal }));
   const path = join(dir, `${key}-${start}`);
   return {
     ...{ name: file.name, size: file.size },
@@ -52,9 +62,13 @@ async function fetchCopy(folder: Folder, file: FileStat, from: number, target: T
   }
   if (size !== file.size - from) {
     await rm(partial, { force: true });
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `${file.name}: ${size} bytes came where the server said ${file.size - from}`, {
-      evidence: { file: file.name, expectedBytes: file.size - from, receivedBytes: size },
-    });
+    throw new TributaryError(
+      'ERR_CONNECTOR_UNREACHABLE',
+      `${file.name}: ${size} bytes came where the server said ${file.size - from}`,
+      {
+        evidence: { file: file.name, expectedBytes: file.size - from, receivedBytes: size },
+      },
+    );
   }
   await rename(partial, join(target.dir, `${target.key}-${from}`));
   return from;

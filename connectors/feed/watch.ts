@@ -12,7 +12,12 @@ const REMOTE_EVERY_MS = 15_000;
  * Calls `onChange` with the name of each stream whose files differ from the last look, until the signal ends it. The first look
  * only takes note: what lay there before is the schedule's. A folder that cannot be read now is looked at again.
  */
-export async function watchFeed(folder: Folder, config: FeedConfig, context: ConnectionContext, onChange: (stream: string) => void): Promise<void> {
+export async function watchFeed(
+  folder: Folder,
+  config: FeedConfig,
+  context: ConnectionContext,
+  onChange: (stream: string) => void,
+): Promise<void> {
   const streams = Object.entries(config.streams).map(([name, settings]) => ({ name, rules: deliveryRules(settings) }));
   const seen = new Map<string, string>();
   const { clock, signal, log } = context;
@@ -22,7 +27,10 @@ export async function watchFeed(folder: Folder, config: FeedConfig, context: Con
       for (const { name, rules } of streams) {
         // Markers count: a file that waited for its marker has not changed itself.
         const found = rules.marker === null ? findDeliveries(files, rules) : files;
-        const state = found.map((file) => `${file.name}\n${file.size}\n${file.modifiedMs}`).sort().join('\n');
+        const state = found
+          .map((file) => `${file.name}\n${file.size}\n${file.modifiedMs}`)
+          .sort()
+          .join('\n');
         if (seen.has(name) && seen.get(name) !== state && state !== '') onChange(name);
         seen.set(name, state);
       }

@@ -9,7 +9,8 @@ export const systemClock: Clock = {
   async sleep(ms, signal) {
     signal?.throwIfAborted();
     try {
-      for (let left = ms; left > 0; left -= LONGEST_TIMER_MS) await wait(Math.min(left, LONGEST_TIMER_MS), undefined, signal && { signal });
+      for (let left = ms; left > 0; left -= LONGEST_TIMER_MS)
+        await wait(Math.min(left, LONGEST_TIMER_MS), undefined, signal && { signal });
     } catch (thrown) {
       signal?.throwIfAborted(); // The signal's own reason, not the timer's AbortError.
       throw thrown;

@@ -9,7 +9,13 @@ import { JoinStore, type Part } from './join-store.ts';
 import type { FramedPage, LogicalRecord, ReadPagesOptions } from './pages.ts';
 
 /** Where a framed stream goes on: in the window that begins at `inner`, behind so many of its records. */
-const framedCursor = z.object({ framed: z.literal(1), inner: z.custom<Cursor>().nullable(), window: z.string(), emitted: z.number(), isSpilled: z.boolean() });
+const framedCursor = z.object({
+  framed: z.literal(1),
+  inner: z.custom<Cursor>().nullable(),
+  window: z.string(),
+  emitted: z.number(),
+  isSpilled: z.boolean(),
+});
 
 type Place = {
   readonly inner: Cursor | null;
@@ -80,8 +86,16 @@ function lastCursor({ pages }: Collected): Cursor | null {
 
 async function collect(window: Collected, page: Page, options: ReadPagesOptions): Promise<void> {
   const { first } = window.pages;
-  if (first.records.length > 0 && page.records.length > 0 && first.context !== page.context && canonicalText(first.context) !== canonicalText(page.context)) {
-    throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `the pages of window ${page.window.id} differ in their context, so their records cannot be joined`);
+  if (
+    first.records.length > 0 &&
+    page.records.length > 0 &&
+    first.context !== page.context &&
+    canonicalText(first.context) !== canonicalText(page.context)
+  ) {
+    throw new TributaryError(
+      'ERR_CONNECTOR_PROTOCOL',
+      `the pages of window ${page.window.id} differ in their context, so their records cannot be joined`,
+    );
   }
   // Of a window, the last page that names a cursor says where the next window begins.
   window.pages.last = page.next === null ? { ...page, next: window.pages.last.next } : page;
@@ -96,7 +110,11 @@ function toPart(record: SourceRecord, context: JsonObject, options: ReadPagesOpt
   const { raw, id, version, position, parent } = record;
   const { groupBy } = options.request;
   const root = groupBy === null ? (parent ?? id) : groupValue(raw, context, { groupBy, decode: options.decode });
-  return { ...{ raw, version, position, root }, isRoot: groupBy !== null || parent === undefined, isRow: groupBy !== null };
+  return {
+    ...{ raw, version, position, root },
+    isRoot: groupBy !== null || parent === undefined,
+    isRow: groupBy !== null,
+  };
 }
 
 type Grouping = { readonly groupBy: string; readonly decode: ReadPagesOptions['decode'] };
@@ -111,9 +129,13 @@ function groupValue(raw: Uint8Array, context: JsonObject, { groupBy, decode }: G
   }
   if (row === null || typeof row !== 'object' || Array.isArray(row) || !Object.hasOwn(row, groupBy)) {
     const names = row !== null && typeof row === 'object' ? Object.keys(row).join(', ') : 'none';
-    throw new TributaryError('ERR_EXTRACT_PARSE', `the rows have no column ${groupBy} to be grouped by; columns: ${names}`, {
-      remedy: 'Correct the column of the mapping\'s grouping, or the file.',
-    });
+    throw new TributaryError(
+      'ERR_EXTRACT_PARSE',
+      `the rows have no column ${groupBy} to be grouped by; columns: ${names}`,
+      {
+        remedy: "Correct the column of the mapping's grouping, or the file.",
+      },
+    );
   }
   const value = row[groupBy];
   if (value === null || value === undefined) return null;
@@ -146,7 +168,12 @@ async function* emit(window: Collected, pageSize: number): AsyncGenerator<Framed
   }
 }
 
-type Emission = { readonly records: LogicalRecord[]; readonly isLast: boolean; readonly isFirst: boolean; readonly emitted: number };
+type Emission = {
+  readonly records: LogicalRecord[];
+  readonly isLast: boolean;
+  readonly isFirst: boolean;
+  readonly emitted: number;
+};
 
 function pageOf(window: Collected, { records, isLast, isFirst, emitted }: Emission): FramedPage {
   const { pages, start, store, afterCommit } = window;

@@ -13,17 +13,23 @@ export type Governor = {
 };
 
 type Waiter = { readonly cost: number; readonly rank: number; grant(): void; refuse(reason: unknown): void };
-type Budget = { readonly windows: Map<string, RateWindow>; notBefore: number; readonly waiting: Waiter[]; alarm: AbortController | null };
+type Budget = {
+  readonly windows: Map<string, RateWindow>;
+  notBefore: number;
+  readonly waiting: Waiter[];
+  alarm: AbortController | null;
+};
 
 /** Ends with the signal: everyone who waits is refused with its reason. */
 export function makeGovernor(declared: readonly BudgetDeclaration[], clock: Clock, signal: AbortSignal): Governor {
   const budgets = new Map<string, Budget>();
   const budgetOf = (name: string) => {
-    let budget = budgets.get(name);
-    if (budget === undefined) budgets.set(name, (budget = { windows: new Map(), notBefore: 0, waiting: [], alarm: null }));
+    const budget = budgets.get(name) ?? { windows: new Map(), notBefore: 0, waiting: [], alarm: null };
+    budgets.set(name, budget);
     return budget;
   };
-  for (const { name, limit, windowMs } of declared) budgetOf(name).windows.set(`declared ${windowMs}`, makeWindow(limit, windowMs));
+  for (const { name, limit, windowMs } of declared)
+    budgetOf(name).windows.set(`declared ${windowMs}`, makeWindow(limit, windowMs));
 
   const serve = (budget: Budget) => {
     budget.alarm?.abort();
@@ -48,12 +54,16 @@ export function makeGovernor(declared: readonly BudgetDeclaration[], clock: Cloc
       () => {}, // Somebody more urgent came, or the vendor said something new: served anew.
     );
   };
-  signal.addEventListener('abort', () => {
-    for (const budget of budgets.values()) {
-      budget.alarm?.abort();
-      for (const waiter of budget.waiting.splice(0)) waiter.refuse(signal.reason);
-    }
-  }, { once: true });
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const budget of budgets.values()) {
+        budget.alarm?.abort();
+        for (const waiter of budget.waiting.splice(0)) waiter.refuse(signal.reason);
+      }
+    },
+    { once: true },
+  );
 
   return {
     permit(cost, trafficClass, name = GENERAL) {
@@ -71,8 +81,9 @@ export function makeGovernor(declared: readonly BudgetDeclaration[], clock: Cloc
       const now = clock.now().getTime();
       if (seen.notBefore !== undefined) budget.notBefore = Math.max(budget.notBefore, seen.notBefore.getTime());
       if (seen.limit !== undefined || seen.remaining !== undefined) {
-        let window = budget.windows.get(seen.window);
-        if (window === undefined) budget.windows.set(seen.window, (window = makeWindow(seen.limit ?? Number.POSITIVE_INFINITY, windowMsOf(seen.window))));
+        const fresh = () => makeWindow(seen.limit ?? Number.POSITIVE_INFINITY, windowMsOf(seen.window));
+        const window = budget.windows.get(seen.window) ?? fresh();
+        budget.windows.set(seen.window, window);
         observeWindow(window, seen, now);
       }
       serve(budget);
@@ -82,7 +93,12 @@ export function makeGovernor(declared: readonly BudgetDeclaration[], clock: Cloc
 
 /** `10s`, `1m`, `2h`, `daily` … in milliseconds. */
 function windowMsOf(name: string): number {
-  const words: Readonly<Record<string, number>> = { secondly: 1000, minutely: 60_000, hourly: 3_600_000, daily: 86_400_000 };
+  const words: Readonly<Record<string, number>> = {
+    secondly: 1000,
+    minutely: 60_000,
+    hourly: 3_600_000,
+    daily: 86_400_000,
+  };
   const named = Object.hasOwn(words, name) ? words[name] : undefined;
   if (named !== undefined) return named;
   const found = /^(\d+)\s*(ms|s|m|h|d)$/.exec(name);

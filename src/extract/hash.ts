@@ -37,7 +37,8 @@ export function makeHasher({ context, isJson, volatilePaths }: HashOptions): Rec
   return {
     write(parts, target, offset) {
       const [first] = parts;
-      const text = parts.length === 1 && first !== undefined ? one(first) : digest(Buffer.from(parts.map(one).join(''), 'latin1'));
+      const text =
+        parts.length === 1 && first !== undefined ? one(first) : digest(Buffer.from(parts.map(one).join(''), 'latin1'));
       for (let at = 0; at < HASH_BYTES; at++) target[offset + at] = text.charCodeAt(at) ^ (salt[at] as number);
     },
   };
@@ -66,7 +67,9 @@ function canonicalJson(raw: Uint8Array, paths: readonly (readonly string[])[]): 
 function parseLossless(source: string): Json {
   if (!/\d{16}|\d\.\d{12}|\d[eE]/.test(source)) return JSON.parse(source) as Json;
   const asWritten = (_key: string, value: Json, found?: { source?: string }) =>
-    typeof value === 'number' && found?.source !== undefined && String(value) !== found.source ? { '#': found.source } : value;
+    typeof value === 'number' && found?.source !== undefined && String(value) !== found.source
+      ? { '#': found.source }
+      : value;
   return JSON.parse(source, asWritten as (key: string, value: unknown) => unknown) as Json;
 }
 

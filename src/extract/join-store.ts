@@ -77,7 +77,11 @@ export class JoinStore {
   #open(): Spill {
     mkdirSync(this.#scratchDir, { recursive: true });
     const dir = mkdtempSync(join(this.#scratchDir, 'join-'));
-    const files = Array.from({ length: FILES }, (_, number) => ({ fd: openSync(join(dir, String(number)), 'wx', 0o600), pieces: [], bytes: 0 }));
+    const files = Array.from({ length: FILES }, (_, number) => ({
+      fd: openSync(join(dir, String(number)), 'wx', 0o600),
+      pieces: [],
+      bytes: 0,
+    }));
     this.#spill = { dir, files };
     return this.#spill;
   }

@@ -53,8 +53,12 @@ async function* plainPages({ source, request }: ReadPagesOptions): AsyncGenerato
 
 function withHashes(page: FramedPage, { decode, stream }: ReadPagesOptions): ExtractedPage {
   const hashes = new Uint8Array(page.records.length * HASH_BYTES);
-  const hasher = makeHasher({ context: page.context, isJson: decode === undefined, volatilePaths: stream.volatilePaths });
-  page.records.forEach((record, at) => hasher.write(record.parts, hashes, at * HASH_BYTES));
+  const hasher = makeHasher({
+    context: page.context,
+    isJson: decode === undefined,
+    volatilePaths: stream.volatilePaths,
+  });
+  for (const [at, record] of page.records.entries()) hasher.write(record.parts, hashes, at * HASH_BYTES);
   return { ...page, hashes };
 }
 

@@ -26,7 +26,8 @@ export function spend(window: RateWindow, cost: number, now: number): void {
 /** The vendor's word is taken over our count; it also knows of calls that others make on the account. */
 export function observeWindow(window: RateWindow, seen: LimitObservation, now: number): void {
   if (seen.limit !== undefined) window.limit = seen.limit;
-  if (seen.remaining !== undefined) window.said = { remaining: seen.remaining, at: now, restorePerSecond: seen.restorePerSecond ?? 0 };
+  if (seen.remaining !== undefined)
+    window.said = { remaining: seen.remaining, at: now, restorePerSecond: seen.restorePerSecond ?? 0 };
 }
 
 /** Milliseconds until `cost` fits in; 0: now. A cost above the limit itself waits for the whole window. */
@@ -62,7 +63,8 @@ function waitForSpent(window: RateWindow, wanted: number, now: number): number {
   for (const [part, cost] of window.spent) {
     if (used + wanted <= window.limit) return 0;
     used -= cost;
-    if (used + wanted <= window.limit) return Math.max(1, Math.ceil((part + PARTS + 1) * (window.windowMs / PARTS) - now));
+    if (used + wanted <= window.limit)
+      return Math.max(1, Math.ceil((part + PARTS + 1) * (window.windowMs / PARTS) - now));
   }
   return 0;
 }

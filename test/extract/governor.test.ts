@@ -13,13 +13,19 @@ function bench(...budgets: ReturnType<typeof declared>[]) {
   const start = clock.now().getTime();
   const granted: { name: string; at: number }[] = [];
   const ask = (name: string, trafficClass: TrafficClass = 'poll', cost = 1, budget?: string) =>
-    governor.permit(cost, trafficClass, budget).then(() => void granted.push({ name, at: clock.now().getTime() - start }));
+    governor
+      .permit(cost, trafficClass, budget)
+      .then(() => void granted.push({ name, at: clock.now().getTime() - start }));
   return { clock, end, governor, granted, ask };
 }
 
 describe('budgets', () => {
   test('never grant more than the limit in any window, and grant everything in the end', async () => {
-    const cases = fc.record({ limit: fc.integer({ min: 2, max: 10 }), costs: fc.array(fc.integer({ min: 1, max: 2 }), { maxLength: 40 }), pauses: fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 10 }) });
+    const cases = fc.record({
+      limit: fc.integer({ min: 2, max: 10 }),
+      costs: fc.array(fc.integer({ min: 1, max: 2 }), { maxLength: 40 }),
+      pauses: fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 10 }),
+    });
     await fc.assert(
       fc.asyncProperty(cases, async ({ limit, costs, pauses }) => {
         const { clock, ask, granted } = bench(declared(limit, 1000));
@@ -38,7 +44,8 @@ describe('budgets', () => {
 
   test('serve webhooks before writes before polls before backfills', async () => {
     const { clock, ask, granted } = bench(declared(1, 1000));
-    for (const trafficClass of ['poll', 'backfill', 'poll', 'write', 'webhook'] as const) void ask(trafficClass, trafficClass);
+    for (const trafficClass of ['poll', 'backfill', 'poll', 'write', 'webhook'] as const)
+      void ask(trafficClass, trafficClass);
     await clock.advance(10_000);
     expect(granted.map((one) => one.name)).toEqual(['poll', 'webhook', 'write', 'poll', 'backfill']);
   });
@@ -73,7 +80,11 @@ describe('budgets', () => {
     await clock.advance(0);
     expect(granted.map((one) => one.name)).toEqual(['one']);
     await clock.advance(20_000);
-    expect(granted).toEqual([{ name: 'one', at: 0 }, { name: 'points', at: 1000 }, { name: 'two', at: 10_000 }]);
+    expect(granted).toEqual([
+      { name: 'one', at: 0 },
+      { name: 'points', at: 1000 },
+      { name: 'two', at: 10_000 },
+    ]);
   });
 
   test('a cost above the limit waits for a whole window instead of for ever', async () => {

@@ -19,7 +19,11 @@ test('finds what was added and nothing else, with numbers beyond 32 bits and fla
 });
 
 test('behaves as a Map does, through growing, forgetting and crowding', () => {
-  const step = fc.record({ act: fc.constantFrom('add', 'add', 'forget', 'find'), key: fc.integer({ min: 0, max: 40 }), no: fc.integer({ min: 1, max: 50 }) });
+  const step = fc.record({
+    act: fc.constantFrom('add', 'add', 'forget', 'find'),
+    key: fc.integer({ min: 0, max: 40 }),
+    no: fc.integer({ min: 1, max: 50 }),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), fc.boolean(), (steps, isCrowded) => {
       const known = new KnownRecords();

@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Cursor, JsonObject, Page, ReadRequest, Source, SourceRecord, StreamDeclaration } from '../../src/connector/contract.ts';
+import type {
+  Cursor,
+  JsonObject,
+  Page,
+  ReadRequest,
+  Source,
+  SourceRecord,
+  StreamDeclaration,
+} from '../../src/connector/contract.ts';
 import { JoinStore } from '../../src/extract/join-store.ts';
 import { type ExtractedPage, hashAt, readAhead, readPages } from '../../src/extract/pages.ts';
 
@@ -17,7 +25,13 @@ const STREAM: StreamDeclaration = {
   ...{ name: 'products', about: '', mode: 'complete', cursor: 'token', visibilityLagMs: 0, overlapMs: 0 },
   ...{ blindFields: [], volatilePaths: [], deletes: [], fields: null, key: [] },
 };
-const record = (raw: JsonObject, others: Partial<SourceRecord> = {}): SourceRecord => ({ raw: Buffer.from(JSON.stringify(raw)), id: null, version: null, position: 1, ...others });
+const record = (raw: JsonObject, others: Partial<SourceRecord> = {}): SourceRecord => ({
+  raw: Buffer.from(JSON.stringify(raw)),
+  id: null,
+  version: null,
+  position: 1,
+  ...others,
+});
 
 type Windowed = { readonly window: string; readonly records: readonly SourceRecord[]; readonly others?: Partial<Page> };
 
@@ -31,28 +45,61 @@ function sourceOf(pages: readonly Windowed[]): Pick<Source, 'read'> & { asked: (
       for (let at = Number(request.cursor?.['at'] ?? 0); at < pages.length; at++) {
         const page = pages[at] as Windowed;
         yield {
-          ...{ records: page.records, tombstones: [], problems: [], next: { at: at + 1 }, complete: pages[at + 1]?.window !== page.window },
+          ...{
+            records: page.records,
+            tombstones: [],
+            problems: [],
+            next: { at: at + 1 },
+            complete: pages[at + 1]?.window !== page.window,
+          },
           window: { id: page.window, kind: 'snapshot', scope: 'all' },
-          ...{ observedAt: new Date('2026-11-21T12:00:00Z'), expected: null, notBefore: null, context: { format: 'json' }, ...page.others },
+          ...{
+            observedAt: new Date('2026-11-21T12:00:00Z'),
+            expected: null,
+            notBefore: null,
+            context: { format: 'json' },
+            ...page.others,
+          },
         };
       }
     },
   };
 }
 
-async function read(source: Pick<Source, 'read'>, request: Partial<ReadRequest> = {}, stream: Partial<StreamDeclaration> = {}): Promise<ExtractedPage[]> {
+async function read(
+  source: Pick<Source, 'read'>,
+  request: Partial<ReadRequest> = {},
+  stream: Partial<StreamDeclaration> = {},
+): Promise<ExtractedPage[]> {
   const all: ExtractedPage[] = [];
-  const full: ReadRequest = { stream: 'products', cursor: null, mode: 'incremental', pageSize: 2, groupBy: null, trafficClass: 'poll', ...request };
-  for await (const page of readPages({ source: source as Source, stream: { ...STREAM, ...stream }, request: full, scratchDir })) all.push(page);
+  const full: ReadRequest = {
+    stream: 'products',
+    cursor: null,
+    mode: 'incremental',
+    pageSize: 2,
+    groupBy: null,
+    trafficClass: 'poll',
+    ...request,
+  };
+  for await (const page of readPages({
+    source: source as Source,
+    stream: { ...STREAM, ...stream },
+    request: full,
+    scratchDir,
+  }))
+    all.push(page);
   return all;
 }
 
-const partsOf = (pages: readonly ExtractedPage[]) => pages.flatMap((page) => page.records.map((one) => one.parts.map((part) => JSON.parse(Buffer.from(part).toString()))));
+const partsOf = (pages: readonly ExtractedPage[]) =>
+  pages.flatMap((page) => page.records.map((one) => one.parts.map((part) => JSON.parse(Buffer.from(part).toString()))));
 const throughJson = (cursor: Cursor | null): Cursor | null => JSON.parse(JSON.stringify(cursor));
 
 describe('pages', () => {
   test('come with a hash per record, equal for equal content', async () => {
-    const [page] = await read(sourceOf([{ window: 'w', records: [record({ a: 1, b: 2 }), record({ b: 2, a: 1 }), record({ a: 2 })] }]));
+    const [page] = await read(
+      sourceOf([{ window: 'w', records: [record({ a: 1, b: 2 }), record({ b: 2, a: 1 }), record({ a: 2 })] }]),
+    );
     expect(page?.rows).toBe(3);
     expect(page?.hashes).toHaveLength(48);
     const [one, two, three] = page ? [0, 1, 2].map((at) => Buffer.from(hashAt(page, at)).toString('hex')) : [];
@@ -84,12 +131,14 @@ describe('pages', () => {
       throw new Error('broken');
     }
     const seen: number[] = [];
-    await expect((async () => {
-      for await (const number of readAhead(failing())) {
-        await new Promise((resolve) => setImmediate(resolve));
-        seen.push(number);
-      }
-    })()).rejects.toThrow('broken');
+    await expect(
+      (async () => {
+        for await (const number of readAhead(failing())) {
+          await new Promise((resolve) => setImmediate(resolve));
+          seen.push(number);
+        }
+      })(),
+    ).rejects.toThrow('broken');
     expect(seen).toEqual([1]);
   });
 });
@@ -99,29 +148,62 @@ describe('joining', () => {
 
   test('puts children with their parent, whatever the order they come in', async () => {
     const source = sourceOf([
-      { window: 'w', records: [record({ id: 'v1' }, { id: 'v1', parent: 'p1' }), record({ id: 'p1' }, { id: 'p1', version: 5 })] },
-      { window: 'w', records: [record({ id: 'p2' }, { id: 'p2' }), record({ id: 'v2' }, { id: 'v2', parent: 'p1' }), record({ id: 'orphan' }, { id: 'o', parent: 'p9' })] },
+      {
+        window: 'w',
+        records: [record({ id: 'v1' }, { id: 'v1', parent: 'p1' }), record({ id: 'p1' }, { id: 'p1', version: 5 })],
+      },
+      {
+        window: 'w',
+        records: [
+          record({ id: 'p2' }, { id: 'p2' }),
+          record({ id: 'v2' }, { id: 'v2', parent: 'p1' }),
+          record({ id: 'orphan' }, { id: 'o', parent: 'p9' }),
+        ],
+      },
     ]);
     const pages = await read(source, {}, children);
     expect(partsOf(pages)).toEqual([[{ id: 'p1' }, { id: 'v1' }, { id: 'v2' }], [{ id: 'p2' }], [{ id: 'orphan' }]]);
-    expect(pages.flatMap((page) => page.records.map((one) => [one.id, one.version]))).toEqual([['p1', 5], ['p2', null], ['p9', null]]);
-    expect(pages.map((page) => [page.rows, page.complete])).toEqual([[4, false], [1, true]]);
+    expect(pages.flatMap((page) => page.records.map((one) => [one.id, one.version]))).toEqual([
+      ['p1', 5],
+      ['p2', null],
+      ['p9', null],
+    ]);
+    expect(pages.map((page) => [page.rows, page.complete])).toEqual([
+      [4, false],
+      [1, true],
+    ]);
   });
 
   test('rows of one value are one record; a blank value joins nothing', async () => {
     const rows = ['x', 'y', 'x', '', '', ' x '].map((handle, at) => record({ handle, at }, { position: at + 2 }));
     const pages = await read(sourceOf([{ window: 'w', records: rows }]), { groupBy: 'handle', pageSize: 10 });
-    expect(partsOf(pages).map((parts) => parts.map((part: { at: number }) => part.at))).toEqual([[0, 2, 5], [1], [3], [4]]);
-    expect(pages[0]?.records.map((one) => [one.id, one.position])).toEqual([[null, 2], [null, 3], [null, 5], [null, 6]]);
+    expect(partsOf(pages).map((parts) => parts.map((part: { at: number }) => part.at))).toEqual([
+      [0, 2, 5],
+      [1],
+      [3],
+      [4],
+    ]);
+    expect(pages[0]?.records.map((one) => [one.id, one.position])).toEqual([
+      [null, 2],
+      [null, 3],
+      [null, 5],
+      [null, 6],
+    ]);
   });
 
   test('a column that is not there is told with those that are', async () => {
-    await expect(read(sourceOf([{ window: 'w', records: [record({ sku: 1 })] }]), { groupBy: 'handle' })).rejects.toMatchObject({ code: 'ERR_EXTRACT_PARSE', message: expect.stringContaining('sku') });
+    await expect(
+      read(sourceOf([{ window: 'w', records: [record({ sku: 1 })] }]), { groupBy: 'handle' }),
+    ).rejects.toMatchObject({ code: 'ERR_EXTRACT_PARSE', message: expect.stringContaining('sku') });
   });
 
   test('goes on from any page without a gap or a repetition, and begins a replaced window anew', async () => {
     const rows = (window: string) => Array.from({ length: 7 }, (_, at) => record({ handle: `h${at % 5}`, at, window }));
-    const source = sourceOf([{ window: 'a', records: rows('a') }, { window: 'b', records: rows('b').slice(0, 3) }, { window: 'b', records: rows('b').slice(3) }]);
+    const source = sourceOf([
+      { window: 'a', records: rows('a') },
+      { window: 'b', records: rows('b').slice(0, 3) },
+      { window: 'b', records: rows('b').slice(3) },
+    ]);
     const whole = await read(source, { groupBy: 'handle' });
     expect(whole.map((page) => page.window.id)).toEqual(['a', 'a', 'a', 'b', 'b', 'b']);
     for (let at = 0; at < whole.length; at++) {
@@ -129,27 +211,56 @@ describe('joining', () => {
       expect(partsOf(rest)).toEqual(partsOf(whole.slice(at + 1)));
     }
     const replaced = sourceOf([{ window: 'a2', records: rows('a2') }]);
-    expect(partsOf(await read(replaced, { groupBy: 'handle', cursor: throughJson(whole[0]?.next ?? null) }))).toHaveLength(5);
+    expect(
+      partsOf(await read(replaced, { groupBy: 'handle', cursor: throughJson(whole[0]?.next ?? null) })),
+    ).toHaveLength(5);
   });
 
   test('tells problems, tombstones and the promise of a window once, and runs what follows a commit at its end', async () => {
     const done: number[] = [];
     const problem = { message: 'line 3', position: 3, raw: null };
-    const others = (number: number) => ({ problems: [problem], tombstones: [{ id: `t${number}`, version: null }], expected: 4, afterCommit: async () => void done.push(number) });
-    const source = sourceOf([1, 2].map((number) => ({ window: 'w', records: [record({ h: number * 2 }), record({ h: number * 2 + 1 })], others: others(number) })));
+    const others = (number: number) => ({
+      problems: [problem],
+      tombstones: [{ id: `t${number}`, version: null }],
+      expected: 4,
+      afterCommit: async () => void done.push(number),
+    });
+    const source = sourceOf(
+      [1, 2].map((number) => ({
+        window: 'w',
+        records: [record({ h: number * 2 }), record({ h: number * 2 + 1 })],
+        others: others(number),
+      })),
+    );
     const pages = await read(source, { groupBy: 'h', pageSize: 3 });
-    expect(pages.map((page) => [page.problems.length, page.tombstones.map((one) => one.id), page.afterCommit !== undefined])).toEqual([[2, ['t1', 't2'], false], [0, [], true]]);
+    expect(
+      pages.map((page) => [page.problems.length, page.tombstones.map((one) => one.id), page.afterCommit !== undefined]),
+    ).toEqual([
+      [2, ['t1', 't2'], false],
+      [0, [], true],
+    ]);
     await pages[1]?.afterCommit?.();
     expect(done).toEqual([1, 2]);
   });
 
   test('a window without records passes through', async () => {
-    const pages = await read(sourceOf([{ window: 'note', records: [], others: { context: { notes: ['x'] } } }]), { groupBy: 'h' });
-    expect(pages).toMatchObject([{ records: [], rows: 0, context: { notes: ['x'] }, next: { framed: 1, inner: { at: 1 } } }]);
+    const pages = await read(sourceOf([{ window: 'note', records: [], others: { context: { notes: ['x'] } } }]), {
+      groupBy: 'h',
+    });
+    expect(pages).toMatchObject([
+      { records: [], rows: 0, context: { notes: ['x'] }, next: { framed: 1, inner: { at: 1 } } },
+    ]);
   });
 
   test('spilled and held parts join alike', async () => {
-    const parts = fc.array(fc.record({ root: fc.option(fc.constantFrom('a', 'b', 'c', '', 'ü')), isRoot: fc.boolean(), size: fc.integer({ min: 0, max: 3000 }) }), { maxLength: 60 });
+    const parts = fc.array(
+      fc.record({
+        root: fc.option(fc.constantFrom('a', 'b', 'c', '', 'ü')),
+        isRoot: fc.boolean(),
+        size: fc.integer({ min: 0, max: 3000 }),
+      }),
+      { maxLength: 60 },
+    );
     await fc.assert(
       fc.asyncProperty(parts, fc.integer({ min: 0, max: 40_000 }), async (all, mostBytes) => {
         const held = await join1(all, new JoinStore(scratchDir, false));
@@ -165,11 +276,19 @@ describe('joining', () => {
 
   async function join1(all: readonly { root: string | null; isRoot: boolean; size: number }[], store: JoinStore) {
     for (const [position, { root, isRoot, size }] of all.entries()) {
-      await store.add({ raw: Buffer.alloc(size, 65 + (position % 26)), root, isRoot, isRow: false, version: null, position });
+      await store.add({
+        raw: Buffer.alloc(size, 65 + (position % 26)),
+        root,
+        isRoot,
+        isRow: false,
+        version: null,
+        position,
+      });
     }
     const { isSpilled } = store;
     const texts: string[] = [];
-    for await (const one of store.records()) texts.push(`${one.id} ${one.position} ${one.parts.map((part) => `${part.length}${part[0]}`).join()}`);
+    for await (const one of store.records())
+      texts.push(`${one.id} ${one.position} ${one.parts.map((part) => `${part.length}${part[0]}`).join()}`);
     await store.close();
     return { texts, isSpilled };
   }

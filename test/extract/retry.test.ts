@@ -3,7 +3,8 @@ import { TributaryError } from '../../src/errors.ts';
 import { DEFAULT_RETRY, delayFor, withRetry } from '../../src/extract/retry.ts';
 import { makeTestClock } from '../support/clock.ts';
 
-const away = (notBefore?: Date) => new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'away', notBefore ? { notBefore } : {});
+const away = (notBefore?: Date) =>
+  new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'away', notBefore ? { notBefore } : {});
 
 /** Fails so many times, then works; waits are collected instead of waited for. */
 async function attempt(failures: readonly Error[], options: { random?: () => number } = {}) {
@@ -22,21 +23,40 @@ async function attempt(failures: readonly Error[], options: { random?: () => num
 describe('trying again', () => {
   test('waits one second, then two, three tries in all', async () => {
     expect(await attempt([away(), away()])).toEqual({ outcome: 'done', tries: 3, waitedMs: 3000 });
-    expect(await attempt([away(), away(), away()])).toMatchObject({ outcome: { code: 'ERR_CONNECTOR_UNREACHABLE' }, tries: 3, waitedMs: 3000 });
+    expect(await attempt([away(), away(), away()])).toMatchObject({
+      outcome: { code: 'ERR_CONNECTOR_UNREACHABLE' },
+      tries: 3,
+      waitedMs: 3000,
+    });
   });
 
   test('does not try again what somebody has to change, nor defects', async () => {
-    expect(await attempt([new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'no')])).toMatchObject({ tries: 1, waitedMs: 0 });
+    expect(await attempt([new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'no')])).toMatchObject({
+      tries: 1,
+      waitedMs: 0,
+    });
     expect(await attempt([new TypeError('defect')])).toMatchObject({ outcome: { code: 'ERR_INTERNAL' }, tries: 1 });
   });
 
   test('keeps the time the server named, also when it is longer than its own', async () => {
-    expect(await attempt([away(new Date('2026-11-21T12:00:30Z'))])).toEqual({ outcome: 'done', tries: 2, waitedMs: 30_000 });
-    expect(await attempt([away(new Date('2026-11-21T11:00:00Z'))])).toEqual({ outcome: 'done', tries: 2, waitedMs: 1000 });
+    expect(await attempt([away(new Date('2026-11-21T12:00:30Z'))])).toEqual({
+      outcome: 'done',
+      tries: 2,
+      waitedMs: 30_000,
+    });
+    expect(await attempt([away(new Date('2026-11-21T11:00:00Z'))])).toEqual({
+      outcome: 'done',
+      tries: 2,
+      waitedMs: 1000,
+    });
   });
 
   test('gives a wait of hours back to the run', async () => {
-    expect(await attempt([away(new Date('2026-11-21T15:00:00Z'))])).toMatchObject({ outcome: { notBefore: new Date('2026-11-21T15:00:00Z') }, tries: 1, waitedMs: 0 });
+    expect(await attempt([away(new Date('2026-11-21T15:00:00Z'))])).toMatchObject({
+      outcome: { notBefore: new Date('2026-11-21T15:00:00Z') },
+      tries: 1,
+      waitedMs: 0,
+    });
   });
 
   test('spreads waits by the jitter and never passes the longest', () => {

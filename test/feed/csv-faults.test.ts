@@ -12,14 +12,22 @@ async function readFile(content: string | Uint8Array, settings: Record<string, u
 describe('rows that cannot be read', () => {
   test('a row with too few or too many cells is told by line; the others load, and nothing is proven complete', async () => {
     const { rows, problems, complete } = await readFile('sku,qty\nA,1\nB\nC,3\nD,4,5\nE,5\n');
-    expect(rows).toEqual([{ sku: 'A', qty: '1' }, { sku: 'C', qty: '3' }, { sku: 'E', qty: '5' }]);
+    expect(rows).toEqual([
+      { sku: 'A', qty: '1' },
+      { sku: 'C', qty: '3' },
+      { sku: 'E', qty: '5' },
+    ]);
     expect(problems).toEqual(['line 3: 1 cells where the header has 2', 'line 5: 3 cells where the header has 2']);
     expect(complete).toBe(false);
   });
 
   test('a quote that is never closed costs its own line only', async () => {
     const { rows, problems } = await readFile('sku,name\nA,x\nB,"broken\nC,y\nD,"z"\n');
-    expect(rows).toEqual([{ sku: 'A', name: 'x' }, { sku: 'C', name: 'y' }, { sku: 'D', name: 'z' }]);
+    expect(rows).toEqual([
+      { sku: 'A', name: 'x' },
+      { sku: 'C', name: 'y' },
+      { sku: 'D', name: 'z' },
+    ]);
     expect(problems).toEqual(['line 3: text behind the closing quote of a cell']);
   });
 
@@ -44,13 +52,20 @@ describe('rows that cannot be read', () => {
     const { rows, problems } = await readFile('sku,name\nA,12" pipe\nB,y\n');
     expect(rows).toEqual([{ sku: 'B', name: 'y' }]);
     expect(problems[0]).toContain('quote: none');
-    expect((await readFile('sku,name\nA,12" pipe\n', { quote: 'none' })).rows).toEqual([{ sku: 'A', name: '12" pipe' }]);
+    expect((await readFile('sku,name\nA,12" pipe\n', { quote: 'none' })).rows).toEqual([
+      { sku: 'A', name: '12" pipe' },
+    ]);
   });
 
   test('a file that is not valid UTF-8 is told with line, column and remedy', async () => {
     const { rows, problems } = await readFile(Buffer.from('sku,name,qty\nA,ok,1\nB,Gr\u00fcn,2\nC,y,3\n', 'latin1'));
-    expect(rows).toEqual([{ sku: 'A', name: 'ok', qty: '1' }, { sku: 'C', name: 'y', qty: '3' }]);
-    expect(problems).toEqual(['line 3: column "name" (character 5 of the row) is not valid utf-8; set the file\'s real encoding, such as encoding: win1252']);
+    expect(rows).toEqual([
+      { sku: 'A', name: 'ok', qty: '1' },
+      { sku: 'C', name: 'y', qty: '3' },
+    ]);
+    expect(problems).toEqual([
+      'line 3: column "name" (character 5 of the row) is not valid utf-8; set the file\'s real encoding, such as encoding: win1252',
+    ]);
   });
 
   test('lines are counted through quoted line ends, blank lines and CR LF', async () => {
@@ -61,7 +76,10 @@ describe('rows that cannot be read', () => {
 
   test('raw bytes of a row are kept exactly, without the line end', async () => {
     const { pages } = await readFile('sku,name\r\nA, "x" \r\nB,"y ""z"""\r\n', { quote: 'none' });
-    expect(pages.flatMap((page) => page.records.map((record) => Buffer.from(record.raw).toString()))).toEqual(['A, "x" ', 'B,"y ""z"""']);
+    expect(pages.flatMap((page) => page.records.map((record) => Buffer.from(record.raw).toString()))).toEqual([
+      'A, "x" ',
+      'B,"y ""z"""',
+    ]);
   });
 
   test('a thousand bad rows end the reading of a file in the wrong format', async () => {
@@ -79,7 +97,9 @@ describe('rows that cannot be read', () => {
 
   test('a row of megabytes is told and ends the reading', async () => {
     const { problems } = await readFile(`sku,name\nA,${'x'.repeat(3_000_000)}\nB,y\n`);
-    expect(problems).toEqual(['line 2: a row of more than 1 MiB without a line end; this is no CSV file, or not in the encoding set']);
+    expect(problems).toEqual([
+      'line 2: a row of more than 1 MiB without a line end; this is no CSV file, or not in the encoding set',
+    ]);
   });
 });
 
@@ -113,19 +133,28 @@ describe('formats', () => {
 
   test('a column named __proto__ is a column', async () => {
     const { rows } = await readFile('sku,__proto__\nA,x\n');
-    expect(Object.entries(rows[0] as object)).toEqual([['sku', 'A'], ['__proto__', 'x']]);
+    expect(Object.entries(rows[0] as object)).toEqual([
+      ['sku', 'A'],
+      ['__proto__', 'x'],
+    ]);
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
 
   test('names can be given where the file has none, and lines before the header skipped', async () => {
     expect((await readFile('A,1\n', { header: ['sku', 'qty'] })).rows).toEqual([{ sku: 'A', qty: '1' }]);
-    expect((await readFile('TemplateType=x\nLabel,Menge\nsku,qty\nA,1\n', { skipLines: 2 })).rows).toEqual([{ sku: 'A', qty: '1' }]);
+    expect((await readFile('TemplateType=x\nLabel,Menge\nsku,qty\nA,1\n', { skipLines: 2 })).rows).toEqual([
+      { sku: 'A', qty: '1' },
+    ]);
   });
 
   test('a footer is no record, and its count is held against the rows', async () => {
     const settings = { footer: { startsWith: 'TRAILER', count: 2 } };
     const good = await readFile('sku,qty,x\nA,1,\nB,2,\nTRAILER,2\n', settings, 1);
-    expect({ rows: good.rows.length, problems: good.problems, complete: good.complete }).toEqual({ rows: 2, problems: [], complete: true });
+    expect({ rows: good.rows.length, problems: good.problems, complete: good.complete }).toEqual({
+      rows: 2,
+      problems: [],
+      complete: true,
+    });
     expect(good.pages[0]?.expected).toBe(2);
     const cut = await readFile('sku,qty,x\nA,1,\nTRAILER,2\n', settings);
     expect(cut.problems).toEqual(['the file says it has 2 rows but has 1; it was probably cut']);

@@ -7,22 +7,65 @@ import { type Batch, FILE_START, type Input } from '../../connectors/feed/format
 
 const delimiter = fc.constantFrom(',', ';', '\t', '|');
 const lineEnd = fc.constantFrom('\n', '\r\n');
-const alphabet = fc.constantFrom('a', 'B', '7', '"', ',', ';', '\t', '|', '\n', '\r\n', ' ', 'ü', '€', '漢', '😀', '__proto__', "'");
+const alphabet = fc.constantFrom(
+  'a',
+  'B',
+  '7',
+  '"',
+  ',',
+  ';',
+  '\t',
+  '|',
+  '\n',
+  '\r\n',
+  ' ',
+  'ü',
+  '€',
+  '漢',
+  '😀',
+  '__proto__',
+  "'",
+);
 const cell = fc.array(alphabet, { maxLength: 6 }).map((pieces) => pieces.join(''));
 const table = fc
-  .tuple(fc.uniqueArray(fc.constantFrom('sku', 'qty', '__proto__', 'a b', 'name "x"', 'constructor', 'é'), { minLength: 2, maxLength: 6 }), fc.array(fc.array(cell, { minLength: 6, maxLength: 6 }), { maxLength: 8 }))
+  .tuple(
+    fc.uniqueArray(fc.constantFrom('sku', 'qty', '__proto__', 'a b', 'name "x"', 'constructor', 'é'), {
+      minLength: 2,
+      maxLength: 6,
+    }),
+    fc.array(fc.array(cell, { minLength: 6, maxLength: 6 }), { maxLength: 8 }),
+  )
   .map(([header, rows]) => [header, ...rows.map((row) => row.slice(0, header.length))]);
 
 test('reads generated files as csv-parse does, whatever the pieces they come in', async () => {
-  const cases = fc.record({ table, delimiter, lineEnd, quoteAll: fc.boolean(), endsWithLine: fc.boolean(), piece: fc.integer({ min: 1, max: 40 }), pageSize: fc.integer({ min: 1, max: 5 }) });
+  const cases = fc.record({
+    table,
+    delimiter,
+    lineEnd,
+    quoteAll: fc.boolean(),
+    endsWithLine: fc.boolean(),
+    piece: fc.integer({ min: 1, max: 40 }),
+    pageSize: fc.integer({ min: 1, max: 5 }),
+  });
   await fc.assert(
-    fc.asyncProperty(cases, async ({ table: rows, delimiter: mark, lineEnd: end, quoteAll, endsWithLine, piece, pageSize }) => {
-      const text = rows.map((row) => row.map((value) => written(value, { mark, quoteAll })).join(mark)).join(end) + (endsWithLine ? end : '');
-      const wanted = parse(text, { delimiter: mark, columns: true, skip_empty_lines: true, record_delimiter: ['\r\n', '\n'], bom: true });
-      const batches = await readText(Buffer.from(text), { delimiter: mark }, { piece, pageSize });
-      expect(batches.flatMap((batch) => batch.problems)).toEqual([]);
-      expect(decoded(batches).map(entries)).toEqual(wanted.map(entries));
-    }),
+    fc.asyncProperty(
+      cases,
+      async ({ table: rows, delimiter: mark, lineEnd: end, quoteAll, endsWithLine, piece, pageSize }) => {
+        const text =
+          rows.map((row) => row.map((value) => written(value, { mark, quoteAll })).join(mark)).join(end) +
+          (endsWithLine ? end : '');
+        const wanted = parse(text, {
+          delimiter: mark,
+          columns: true,
+          skip_empty_lines: true,
+          record_delimiter: ['\r\n', '\n'],
+          bom: true,
+        });
+        const batches = await readText(Buffer.from(text), { delimiter: mark }, { piece, pageSize });
+        expect(batches.flatMap((batch) => batch.problems)).toEqual([]);
+        expect(decoded(batches).map(entries)).toEqual(wanted.map(entries));
+      },
+    ),
     { numRuns: 1000 },
   );
 });
@@ -30,7 +73,9 @@ test('reads generated files as csv-parse does, whatever the pieces they come in'
 test('goes on from any batch with the same rows as reading on', async () => {
   await fc.assert(
     fc.asyncProperty(table, fc.integer({ min: 1, max: 3 }), async (rows, pageSize) => {
-      const bytes = Buffer.from(rows.map((row) => row.map((value) => written(value, { mark: ',', quoteAll: false })).join(',')).join('\n'));
+      const bytes = Buffer.from(
+        rows.map((row) => row.map((value) => written(value, { mark: ',', quoteAll: false })).join(',')).join('\n'),
+      );
       const all = await readText(bytes, {}, { piece: 7, pageSize });
       for (const [at, batch] of all.entries()) {
         if (batch.end) continue;
@@ -47,8 +92,15 @@ test('reads UTF-16 with and without a mark, and code pages', async () => {
   for (const mark of ['', '\ufeff']) {
     const little = Buffer.from(mark + text, 'utf16le');
     const big = Buffer.from(little).swap16();
-    for (const [bytes, encoding] of [[little, 'utf-16le'], [big, 'utf-16be'], [Buffer.from(mark + text), 'utf-8']] as const) {
-      expect(decoded(await readText(bytes, { encoding }, { piece: 3, pageSize: 1 }))).toEqual([{ sku: 'A1', name: 'Grün, 5 €' }, { sku: 'B2', name: '漢字' }]);
+    for (const [bytes, encoding] of [
+      [little, 'utf-16le'],
+      [big, 'utf-16be'],
+      [Buffer.from(mark + text), 'utf-8'],
+    ] as const) {
+      expect(decoded(await readText(bytes, { encoding }, { piece: 3, pageSize: 1 }))).toEqual([
+        { sku: 'A1', name: 'Grün, 5 €' },
+        { sku: 'B2', name: '漢字' },
+      ]);
     }
   }
   const latin = Buffer.from([...Buffer.from('sku,price\nA1,5 '), 0x80, 10]);
@@ -56,12 +108,18 @@ test('reads UTF-16 with and without a mark, and code pages', async () => {
 });
 
 function written(value: string, { mark, quoteAll }: { mark: string; quoteAll: boolean }): string {
-  return quoteAll || value === '' || /["\r\n]/.test(value) || value.includes(mark) ? `"${value.replaceAll('"', '""')}"` : value;
+  return quoteAll || value === '' || /["\r\n]/.test(value) || value.includes(mark)
+    ? `"${value.replaceAll('"', '""')}"`
+    : value;
 }
 
 type Reading = { piece?: number; pageSize?: number; from?: Batch };
 
-async function readText(bytes: Buffer, settings: Record<string, unknown>, { piece = 64, pageSize = 100, from }: Reading = {}): Promise<Batch[]> {
+async function readText(
+  bytes: Buffer,
+  settings: Record<string, unknown>,
+  { piece = 64, pageSize = 100, from }: Reading = {},
+): Promise<Batch[]> {
   const input: Input = {
     ...{ name: 'f.csv', size: bytes.length },
     async *bytes(start, end) {
@@ -69,13 +127,20 @@ async function readText(bytes: Buffer, settings: Record<string, unknown>, { piec
     },
   };
   const batches: Batch[] = [];
-  const options = { settings: streamSettings.parse({ files: 'f.csv', ...settings }), about: {}, pageSize, signal: new AbortController().signal };
+  const options = {
+    settings: streamSettings.parse({ files: 'f.csv', ...settings }),
+    about: {},
+    pageSize,
+    signal: new AbortController().signal,
+  };
   for await (const batch of csv.read({ ...options, input, from: from?.place ?? FILE_START })) batches.push(batch);
   return batches;
 }
 
 function decoded(batches: readonly Batch[]): object[] {
-  return batches.flatMap((batch) => batch.records.map((record) => csv.decode([record.raw], batch.place.context ?? {}) as object));
+  return batches.flatMap((batch) =>
+    batch.records.map((record) => csv.decode([record.raw], batch.place.context ?? {}) as object),
+  );
 }
 
 // Entries, because `__proto__` is an own key on both sides and toEqual does not look at it.

@@ -1,4 +1,13 @@
-import { appendFileSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/connector/contract.ts';
@@ -13,7 +22,13 @@ const csvOf = (...quantities: number[]) => `sku,qty\n${quantities.map((qty, at) 
 /** A clock whose sleeper does something to the folder meanwhile. */
 function clockThat(act: () => void): Clock {
   const clock = makeTestClock(START, { isAuto: true });
-  return { now: clock.now, sleep: (ms, signal) => (act(), clock.sleep(ms, signal)) };
+  return {
+    now: clock.now,
+    sleep(ms, signal) {
+      act();
+      return clock.sleep(ms, signal);
+    },
+  };
 }
 
 describe('order and age', () => {
@@ -22,8 +37,18 @@ describe('order and age', () => {
     bench.put('stock-10.csv', csvOf(10), 1 * HOUR);
     bench.put('stock-9.csv', csvOf(9), 2 * HOUR);
     const pages = await readAll(await bench.open(SNAPSHOT));
-    expect(rowsOf(pages)).toEqual([{ sku: 'S0', qty: '9' }, { sku: 'S0', qty: '10' }]);
-    expect(pages.map((page) => [page.window.id.split('#')[0], page.window.scope, page.observedAt.toISOString(), page.complete])).toEqual([
+    expect(rowsOf(pages)).toEqual([
+      { sku: 'S0', qty: '9' },
+      { sku: 'S0', qty: '10' },
+    ]);
+    expect(
+      pages.map((page) => [
+        page.window.id.split('#')[0],
+        page.window.scope,
+        page.observedAt.toISOString(),
+        page.complete,
+      ]),
+    ).toEqual([
       ['stock-9.csv', 'stock-*.csv', '2026-11-21T10:00:00.000Z', true],
       ['stock-10.csv', 'stock-*.csv', '2026-11-21T11:00:00.000Z', true],
     ]);
@@ -64,7 +89,14 @@ describe('order and age', () => {
     using bench = feedBench();
     bench.put('stock-21.11.2026.csv', csvOf(2), 5 * HOUR);
     bench.put('stock-03.12.2025.csv', csvOf(1), 1 * HOUR);
-    const pages = await readAll(await bench.open({ files: 'stock-{asOf}.csv', asOf: 'dd.MM.yyyy', asOfTimezone: 'Europe/Berlin', kind: 'snapshot' }));
+    const pages = await readAll(
+      await bench.open({
+        files: 'stock-{asOf}.csv',
+        asOf: 'dd.MM.yyyy',
+        asOfTimezone: 'Europe/Berlin',
+        kind: 'snapshot',
+      }),
+    );
     expect(pages.map((page) => [page.observedAt.toISOString(), page.window.scope])).toEqual([
       ['2025-12-02T23:00:00.000Z', 'stock-*.csv'],
       ['2026-11-20T23:00:00.000Z', 'stock-*.csv'],
@@ -92,7 +124,10 @@ describe('order and age', () => {
     bench.put('full-20.csv', csvOf(1, 2), 5 * HOUR);
     bench.put('delta-a.csv', csvOf(7), 6 * HOUR);
     bench.put('delta-b.csv', csvOf(8), 4 * HOUR);
-    const files = [{ pattern: 'full-*.csv', kind: 'snapshot' }, { pattern: 'delta-*.csv', kind: 'delta' }];
+    const files = [
+      { pattern: 'full-*.csv', kind: 'snapshot' },
+      { pattern: 'delta-*.csv', kind: 'delta' },
+    ];
     const source = await bench.open({ files });
     const pages = await readAll(source);
     expect(pages.map((page) => [page.window.id.split('#')[0], page.window.kind, page.window.scope])).toEqual([
@@ -101,7 +136,9 @@ describe('order and age', () => {
       ['delta-b.csv', 'delta', 'full-*.csv'],
     ]);
     bench.put('delta-c.csv', csvOf(9), 5.5 * HOUR);
-    expect(notesOf(await readAll(source, { cursor: cursorBehind(pages) }))).toEqual([{ file: 'delta-c.csv', reason: 'superseded', by: 'full-20.csv' }]);
+    expect(notesOf(await readAll(source, { cursor: cursorBehind(pages) }))).toEqual([
+      { file: 'delta-c.csv', reason: 'superseded', by: 'full-20.csv' },
+    ]);
   });
 
   test('a placeholder gives one scope per location, and reaches the mapping', async () => {
@@ -154,7 +191,11 @@ describe('repeated deliveries', () => {
     bench.put('stock-1.csv', csvOf(1), 3 * HOUR);
     bench.put('stock-2.csv', csvOf(2), 2 * HOUR);
     bench.put('stock-3.csv', csvOf(1), 1 * HOUR);
-    expect(rowsOf(await readAll(await bench.open(DELTA)))).toEqual([{ sku: 'S0', qty: '1' }, { sku: 'S0', qty: '2' }, { sku: 'S0', qty: '1' }]);
+    expect(rowsOf(await readAll(await bench.open(DELTA)))).toEqual([
+      { sku: 'S0', qty: '1' },
+      { sku: 'S0', qty: '2' },
+      { sku: 'S0', qty: '1' },
+    ]);
   });
 
   test('a full read takes the newest snapshot again although it is done, and nothing older', async () => {
@@ -163,7 +204,10 @@ describe('repeated deliveries', () => {
     bench.put('stock-2.csv', csvOf(2, 2), 2 * HOUR);
     const source = await bench.open(SNAPSHOT);
     const full = await readAll(source, { mode: 'full', pageSize: 1 });
-    expect(rowsOf(full)).toEqual([{ sku: 'S0', qty: '2' }, { sku: 'S1', qty: '2' }]);
+    expect(rowsOf(full)).toEqual([
+      { sku: 'S0', qty: '2' },
+      { sku: 'S1', qty: '2' },
+    ]);
     expect(await readAll(source, { cursor: cursorBehind(full) })).toEqual([]);
     const half = await readAll(source, { mode: 'full', pageSize: 1, cursor: cursorBehind(full.slice(0, 1)) });
     expect(rowsOf(half)).toEqual([{ sku: 'S1', qty: '2' }]);
@@ -172,21 +216,27 @@ describe('repeated deliveries', () => {
 
   test('the cursor stays small however many files lie there', async () => {
     using bench = feedBench();
-    for (let number = 0; number < 700; number++) bench.put(`stock-${number}.csv`, csvOf(number), 1000 * HOUR - number * 60_000);
+    for (let number = 0; number < 700; number++)
+      bench.put(`stock-${number}.csv`, csvOf(number), 1000 * HOUR - number * 60_000);
     const source = await bench.open(DELTA);
     const pages = await readAll(source);
     expect(rowsOf(pages)).toHaveLength(700);
     const cursor = cursorBehind(pages);
     expect(JSON.stringify(cursor).length).toBeLessThan(45_000);
     expect(await readAll(source, { cursor })).toEqual([]);
-    expect((await source.check()).find((finding) => finding.subject === 'stream:stock')).toMatchObject({ ok: false, remedy: expect.stringContaining('archive') });
+    expect((await source.check()).find((finding) => finding.subject === 'stream:stock')).toMatchObject({
+      ok: false,
+      remedy: expect.stringContaining('archive'),
+    });
   }, 60_000);
 });
 
 describe('files that are not there in full', () => {
   test('a file that grows between two looks waits, is asked for again soon, and then loads', async () => {
     let grow = true;
-    using bench = feedBench({ clock: clockThat(() => grow && appendFileSync(join(bench.folder, 'stock-1.csv'), 'S1,2\n')) });
+    using bench = feedBench({
+      clock: clockThat(() => grow && appendFileSync(join(bench.folder, 'stock-1.csv'), 'S1,2\n')),
+    });
     bench.put('stock-1.csv', csvOf(1), 500);
     const source = await bench.open(SNAPSHOT);
     const [wait, ...others] = await readAll(source);
@@ -230,7 +280,10 @@ describe('files that are not there in full', () => {
     const rest = await readAll(source, { pageSize: 2, cursor: cursorBehind(first ? [first] : []) });
     expect(problemsOf(rest)).toEqual(['stock-1.csv was replaced while it was being read, behind line 4']);
     expect(rest[0]?.window.id).toBe(first?.window.id);
-    expect(rowsOf(rest)).toEqual([{ sku: 'S0', qty: '7' }, { sku: 'S1', qty: '8' }]);
+    expect(rowsOf(rest)).toEqual([
+      { sku: 'S0', qty: '7' },
+      { sku: 'S1', qty: '8' },
+    ]);
     expect(rest.at(-1)?.complete).toBe(true);
   });
 
@@ -255,11 +308,12 @@ describe('files that are not there in full', () => {
 
   test('temporary names are no deliveries', async () => {
     using bench = feedBench();
-    for (const name of ['stock-1.csv.part', 'stock-1.csv.tmp', 'stock-1.csv.filepart', '.stock-1.csv', 'stock-1.csv~']) bench.put(name, csvOf(1));
+    for (const name of ['stock-1.csv.part', 'stock-1.csv.tmp', 'stock-1.csv.filepart', '.stock-1.csv', 'stock-1.csv~'])
+      bench.put(name, csvOf(1));
     expect(await readAll(await bench.open({ files: '*', kind: 'snapshot' }))).toEqual([]);
   });
 
-  test('with markers a file waits for its own, not for yesterday\'s', async () => {
+  test("with markers a file waits for its own, not for yesterday's", async () => {
     using bench = feedBench();
     bench.put('stock-1.csv', csvOf(1, 2), 2 * HOUR);
     bench.put('stock-1.csv.done', '', 26 * HOUR);
@@ -364,10 +418,16 @@ describe('archive', () => {
 describe('where it may read', () => {
   test('a folder outside the allowed ones is refused, also behind a link', async () => {
     using bench = feedBench();
-    await expect(bench.open(SNAPSHOT, { path: '/etc' })).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID', message: expect.stringContaining('outside') });
+    await expect(bench.open(SNAPSHOT, { path: '/etc' })).rejects.toMatchObject({
+      code: 'ERR_CONFIG_INVALID',
+      message: expect.stringContaining('outside'),
+    });
     symlinkSync('/etc', join(bench.dir, 'link'));
     await expect(bench.open(SNAPSHOT, { path: 'link' })).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
-    await expect(bench.open(SNAPSHOT, { path: 'nowhere' })).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID', message: expect.stringContaining('ENOENT') });
+    await expect(bench.open(SNAPSHOT, { path: 'nowhere' })).rejects.toMatchObject({
+      code: 'ERR_CONFIG_INVALID',
+      message: expect.stringContaining('ENOENT'),
+    });
   });
 
   test('a file linked from outside, a folder and odd names are not read', async () => {

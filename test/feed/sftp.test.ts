@@ -1,16 +1,17 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import feed from '../../connectors/feed/index.ts';
+import type feed from '../../connectors/feed/index.ts';
 import type { Page } from '../../src/connector/contract.ts';
 import { freePort } from '../support/services/wait.ts';
-import { requireService, sshd, type SshServer } from '../support/services.ts';
+import { requireService, type SshServer, sshd } from '../support/services.ts';
 import { cursorBehind, type FeedBench, feedBench, problemsOf, readAll, requestOf, rowsOf } from './support.ts';
 
 const SNAPSHOT = { files: 'stock-*.csv', kind: 'snapshot' };
-const big = (rows: number) => `sku,qty,text\n${Array.from({ length: rows }, (_, at) => `S${at},${at % 97},${'x'.repeat(60)}\n`).join('')}`;
+const big = (rows: number) =>
+  `sku,qty,text\n${Array.from({ length: rows }, (_, at) => `S${at},${at % 97},${'x'.repeat(60)}\n`).join('')}`;
 
 describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
   let server: SshServer;
@@ -33,9 +34,23 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
   }
 
   const settings = (path: string, others: Record<string, unknown> = {}) => ({
-    sftp: { host: server.host, port: server.port, username: server.username, privateKey: server.clientKey, hostKey: server.fingerprint, path, timeoutMs: 10_000, ...others },
+    sftp: {
+      host: server.host,
+      port: server.port,
+      username: server.username,
+      privateKey: server.clientKey,
+      hostKey: server.fingerprint,
+      path,
+      timeoutMs: 10_000,
+      ...others,
+    },
   });
-  const openIn = (bench: FeedBench, path: string, stream: Record<string, unknown> = SNAPSHOT, others: Record<string, unknown> = {}) => bench.open(stream, settings(path, others));
+  const openIn = (
+    bench: FeedBench,
+    path: string,
+    stream: Record<string, unknown> = SNAPSHOT,
+    others: Record<string, unknown> = {},
+  ) => bench.open(stream, settings(path, others));
 
   test('reads files in order and closes quietly', async () => {
     const spoken = [vi.spyOn(console, 'log'), vi.spyOn(console, 'error'), vi.spyOn(console, 'warn')];
@@ -46,11 +61,18 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     put('stock-11.csv.part', 'sku,qty\n');
     const source = await openIn(bench, path);
     const pages = await readAll(source);
-    expect(rowsOf(pages)).toEqual([{ sku: 'A', qty: '1' }, { sku: 'B', qty: '2' }]);
+    expect(rowsOf(pages)).toEqual([
+      { sku: 'A', qty: '1' },
+      { sku: 'B', qty: '2' },
+    ]);
     expect(pages.every((page) => page.complete)).toBe(true);
     expect(await readAll(source, { cursor: cursorBehind(pages) })).toEqual([]);
     const findings = await source.check();
-    expect(findings.map((finding) => [finding.subject, finding.ok])).toEqual([['reach', true], ['credentials', true], ['stream:stock', true]]);
+    expect(findings.map((finding) => [finding.subject, finding.ok])).toEqual([
+      ['reach', true],
+      ['credentials', true],
+      ['stream:stock', true],
+    ]);
     expect(findings[2]?.message).toContain('columns sku, qty');
     await source.close();
     for (const spy of spoken) expect(spy).not.toHaveBeenCalled();
@@ -60,39 +82,63 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     using bench = feedBench();
     const source = await openIn(bench, '.', SNAPSHOT, { hostKey: undefined });
     const error = await readAll(source).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'ERR_CONNECTOR_CREDENTIALS', message: expect.stringContaining(server.fingerprint), remedy: expect.stringContaining(`hostKey: ${server.fingerprint}`) });
-    expect((await source.check()).find((finding) => !finding.ok)).toMatchObject({ subject: 'credentials', remedy: expect.stringContaining(`hostKey: ${server.fingerprint}`) });
+    expect(error).toMatchObject({
+      code: 'ERR_CONNECTOR_CREDENTIALS',
+      message: expect.stringContaining(server.fingerprint),
+      remedy: expect.stringContaining(`hostKey: ${server.fingerprint}`),
+    });
+    expect((await source.check()).find((finding) => !finding.ok)).toMatchObject({
+      subject: 'credentials',
+      remedy: expect.stringContaining(`hostKey: ${server.fingerprint}`),
+    });
     await source.close();
   });
 
   test('another host key than the pinned one is refused', async () => {
     using bench = feedBench();
     const source = await openIn(bench, '.', SNAPSHOT, { hostKey: `SHA256:${'A'.repeat(43)}` });
-    await expect(readAll(source)).rejects.toMatchObject({ code: 'ERR_CONNECTOR_CREDENTIALS', message: expect.stringContaining('is not the pinned one'), retry: 'terminal' });
+    await expect(readAll(source)).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_CREDENTIALS',
+      message: expect.stringContaining('is not the pinned one'),
+      retry: 'terminal',
+    });
   });
 
   test('a wrong key, an unreadable key and a closed port are told apart', async () => {
     using bench = feedBench();
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(bench.dir, 'other')]);
     const wrong = await openIn(bench, '.', SNAPSHOT, { privateKey: undefined, privateKeyFile: 'other' });
-    await expect(readAll(wrong)).rejects.toMatchObject({ code: 'ERR_CONNECTOR_CREDENTIALS', message: expect.stringContaining('refused the user name') });
+    await expect(readAll(wrong)).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_CREDENTIALS',
+      message: expect.stringContaining('refused the user name'),
+    });
     const broken = await openIn(bench, '.', SNAPSHOT, { privateKey: 'no key at all' });
-    await expect(readAll(broken)).rejects.toMatchObject({ code: 'ERR_CONNECTOR_CREDENTIALS', message: expect.stringContaining('private key') });
+    await expect(readAll(broken)).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_CREDENTIALS',
+      message: expect.stringContaining('private key'),
+    });
     const outside = await openIn(bench, '.', SNAPSHOT, { privateKey: undefined, privateKeyFile: '/etc/hostname' });
     await expect(readAll(outside)).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
     const closed = await openIn(bench, '.', SNAPSHOT, { port: await freePort() });
     await expect(readAll(closed)).rejects.toMatchObject({ code: 'ERR_CONNECTOR_UNREACHABLE', retry: 'transient' });
     const nowhere = await openIn(bench, 'no/such/folder');
-    await expect(readAll(nowhere)).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID', message: expect.stringContaining('no such folder') });
+    await expect(readAll(nowhere)).rejects.toMatchObject({
+      code: 'ERR_CONFIG_INVALID',
+      message: expect.stringContaining('no such folder'),
+    });
     for (const source of [wrong, broken, outside, closed, nowhere]) await source.close();
   });
 
   test('messages carry neither key nor password', async () => {
     using bench = feedBench();
-    const source = await bench.open(SNAPSHOT, { sftp: { ...settings('.').sftp, privateKey: undefined, password: 'hunter2-secret' } });
+    const source = await bench.open(SNAPSHOT, {
+      sftp: { ...settings('.').sftp, privateKey: undefined, password: 'hunter2-secret' },
+    });
     const error = await readAll(source).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'ERR_CONNECTOR_CREDENTIALS' });
-    expect(JSON.stringify([error, error instanceof Error ? [error.message, String(error.cause)] : '', bench.log])).not.toContain('hunter2');
+    expect(
+      JSON.stringify([error, error instanceof Error ? [error.message, String(error.cause)] : '', bench.log]),
+    ).not.toContain('hunter2');
     await source.close();
   });
 
@@ -170,7 +216,10 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     const reading = source.read(requestOf())[Symbol.asyncIterator]();
     const first = reading.next();
     put('stock-1.csv', 'sku,qty\nA,1\n', 500);
-    const outcome = await first.then((page) => (page.value.records.length > 0 ? rowsOf([page.value]) : 'waits'), (thrown: unknown) => (thrown as { code: string }).code);
+    const outcome = await first.then(
+      (page) => (page.value.records.length > 0 ? rowsOf([page.value]) : 'waits'),
+      (thrown: unknown) => (thrown as { code: string }).code,
+    );
     expect(['waits', 'ERR_CONNECTOR_UNREACHABLE', [{ sku: 'A', qty: '1' }]]).toContainEqual(outcome);
     await reading.return?.();
     await source.close();
@@ -216,9 +265,11 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     const reading = source.read(requestOf({ pageSize: 1000 }))[Symbol.asyncIterator]();
     await reading.next();
     end.abort(new Error('shutting down'));
-    await expect((async () => {
-      for (;;) if ((await reading.next()).done) return;
-    })()).rejects.toThrow('shutting down');
+    await expect(
+      (async () => {
+        for (;;) if ((await reading.next()).done) return;
+      })(),
+    ).rejects.toThrow('shutting down');
     await source.close();
   });
 
@@ -228,7 +279,8 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     let calls = 0;
     using bench = feedBench({
       permit: async () => {
-        if (++calls === 3 && existsSync(join(path, 'stock-1.csv'))) renameSync(join(path, 'stock-1.csv'), join(path, 'gone'));
+        if (++calls === 3 && existsSync(join(path, 'stock-1.csv')))
+          renameSync(join(path, 'stock-1.csv'), join(path, 'gone'));
       },
     });
     const source = await openIn(bench, path, { ...SNAPSHOT, settleMs: 0 });
@@ -247,7 +299,13 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
   }
 });
 
-type Gate = { readonly port: number; received(): number; breakAfter(bytes: number): void; stallAfter(bytes: number): void; close(): Promise<void> };
+type Gate = {
+  readonly port: number;
+  received(): number;
+  breakAfter(bytes: number): void;
+  stallAfter(bytes: number): void;
+  close(): Promise<void>;
+};
 
 /** A wire to the server that can be cut, or go dead, once so many bytes have come. */
 async function openGate(target: number): Promise<Gate> {
@@ -260,7 +318,11 @@ async function openGate(target: number): Promise<Gate> {
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => {}); // Cut on purpose.
-      socket.on('close', () => (near.destroy(), far.destroy(), sockets.delete(socket)));
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+        sockets.delete(socket);
+      });
     }
     near.pipe(far);
     far.on('data', (piece) => {
@@ -279,11 +341,16 @@ async function openGate(target: number): Promise<Gate> {
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     received: () => received,
-    breakAfter: (bytes) => void (limit = { bytes: received + bytes, isCut: true }),
-    stallAfter: (bytes) => void (limit = { bytes: received + bytes, isCut: false }),
-    close: () => new Promise((resolve) => {
-      for (const socket of sockets) socket.destroy();
-      server.close(() => resolve());
-    }),
+    breakAfter(bytes) {
+      limit = { bytes: received + bytes, isCut: true };
+    },
+    stallAfter(bytes) {
+      limit = { bytes: received + bytes, isCut: false };
+    },
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
   };
 }

@@ -27,7 +27,8 @@ export function feedBench(overrides: Partial<ConnectionContext> = {}): FeedBench
   const folder = join(dir, 'feeds');
   mkdirSync(folder);
   const log: LogLine[] = [];
-  const note = (level: string) => (fields: Record<string, unknown>, message: string) => void log.push({ level, message, fields });
+  const note = (level: string) => (fields: Record<string, unknown>, message: string) =>
+    void log.push({ level, message, fields });
   const context: ConnectionContext = {
     ...{ tenant: 't1', connection: 'feed1', clock: makeTestClock(START, { isAuto: true }) },
     log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
@@ -42,7 +43,8 @@ export function feedBench(overrides: Partial<ConnectionContext> = {}): FeedBench
       const seconds = (new Date(START).getTime() - ageMs) / 1000;
       utimesSync(join(folder, name), seconds, seconds);
     },
-    open: (settings, connection = { path: 'feeds' }) => feed.open(feed.config.parse({ ...connection, streams: { stock: settings } }), context),
+    open: (settings, connection = { path: 'feeds' }) =>
+      feed.open(feed.config.parse({ ...connection, streams: { stock: settings } }), context),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   };
 }
@@ -54,7 +56,15 @@ export async function readAll(source: Source, request: Partial<ReadRequest> = {}
 }
 
 export function requestOf(request: Partial<ReadRequest> = {}): ReadRequest {
-  return { stream: 'stock', cursor: null, mode: 'incremental', pageSize: 1000, groupBy: null, trafficClass: 'poll', ...request };
+  return {
+    stream: 'stock',
+    cursor: null,
+    mode: 'incremental',
+    pageSize: 1000,
+    groupBy: null,
+    trafficClass: 'poll',
+    ...request,
+  };
 }
 
 /** The cursor behind these pages, as it comes back from the store. */

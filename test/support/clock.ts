@@ -11,7 +11,10 @@ export type TestClock = Clock & {
 };
 
 /** @param options.isAuto sleeping moves time on by itself, so that nothing ever waits. */
-export function makeTestClock(start: string | Date = '2026-11-21T12:00:00Z', options: { isAuto?: boolean } = {}): TestClock {
+export function makeTestClock(
+  start: string | Date = '2026-11-21T12:00:00Z',
+  options: { isAuto?: boolean } = {},
+): TestClock {
   let now = new Date(start).getTime();
   const sleepers: Sleeper[] = [];
   const sleep = (ms: number, signal?: AbortSignal) =>
@@ -23,11 +26,15 @@ export function makeTestClock(start: string | Date = '2026-11-21T12:00:00Z', opt
       }
       const sleeper = { until: now + ms, wake: resolve };
       sleepers.push(sleeper);
-      signal?.addEventListener('abort', () => {
-        const at = sleepers.indexOf(sleeper);
-        if (at >= 0) sleepers.splice(at, 1);
-        reject(signal.reason);
-      }, { once: true });
+      signal?.addEventListener(
+        'abort',
+        () => {
+          const at = sleepers.indexOf(sleeper);
+          if (at >= 0) sleepers.splice(at, 1);
+          reject(signal.reason);
+        },
+        { once: true },
+      );
     });
   return {
     now: () => new Date(now),

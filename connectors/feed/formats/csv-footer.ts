@@ -15,7 +15,11 @@ export type Footer =
       readonly expected: number | null;
     };
 
-export async function readFooter(options: ReadFormat, encoding: Encoding, footer: NonNullable<StreamSettings['footer']>): Promise<Footer> {
+export async function readFooter(
+  options: ReadFormat,
+  encoding: Encoding,
+  footer: NonNullable<StreamSettings['footer']>,
+): Promise<Footer> {
   const { input, from, settings, signal } = options;
   const start = Math.max(from.offset, input.size - TAIL_BYTES - (input.size % 2));
   const pieces: Uint8Array[] = [];
@@ -29,7 +33,9 @@ export async function readFooter(options: ReadFormat, encoding: Encoding, footer
   const text = encoding.isValid(raw) ? encoding.decode(raw).replace(/\r$/, '') : '';
   const cells = cellsOf(text, settings);
   if (footer.startsWith !== undefined && cells[0] !== footer.startsWith) {
-    return { fault: `the file does not end with a footer starting with ${JSON.stringify(footer.startsWith)}; it was probably cut` };
+    return {
+      fault: `the file does not end with a footer starting with ${JSON.stringify(footer.startsWith)}; it was probably cut`,
+    };
   }
   const offset = start + at * encoding.unit;
   if (footer.count === undefined) return { at: offset, expected: null };

@@ -90,7 +90,11 @@ function skipFirstLine(split: Split): void {
   const { at, line, unit } = split;
   const lineEnd = split.scan.indexOf(10, at);
   const end = lineEnd > at && split.scan[lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd;
-  split.problems.push({ message: `line ${line}: ${row.fault}`, position: line, raw: kept(split.bytes.subarray(at * unit, end * unit)) });
+  split.problems.push({
+    message: `line ${line}: ${row.fault}`,
+    position: line,
+    raw: kept(split.bytes.subarray(at * unit, end * unit)),
+  });
   split.at = lineEnd + 1;
   split.line = line + 1;
   split.rows++;
@@ -119,7 +123,8 @@ function findRow(split: Split, dialect: Dialect): boolean {
       i = skipQuoted(split, dialect, i + 1);
       if (i < 0) return endOfBytes(split, end);
     } else {
-      if (row.fault === '') row.fault = 'a quote in the middle of an unquoted cell; if the file does not quote cells, set quote: none';
+      if (row.fault === '')
+        row.fault = 'a quote in the middle of an unquoted cell; if the file does not quote cells, set quote: none';
       i++;
     }
   }
@@ -150,7 +155,8 @@ function behindQuote(split: Split, dialect: Dialect, i: number): number {
   if (i < end) {
     const next = scan[i] as number;
     const isLineEnd = next === 10 || (next === 13 && (i + 1 >= end || scan[i + 1] === 10));
-    if (!isLineEnd && dialect.classes[next] !== DELIMITER && row.fault === '') row.fault = 'text behind the closing quote of a cell';
+    if (!isLineEnd && dialect.classes[next] !== DELIMITER && row.fault === '')
+      row.fault = 'text behind the closing quote of a cell';
   }
   return i;
 }

@@ -1,9 +1,9 @@
 /** CSV files: header, rows, footer, in any delimiter, quote and encoding. */
 import type { JsonObject, SourceProblem, SourceRecord } from '../../../src/connector/index.ts';
-import { makeDialect, type Dialect, type Split, splitRows } from './csv-splitter.ts';
 import { decodeCsv, parseCells } from './csv-decode.ts';
 import { readFooter } from './csv-footer.ts';
-import { asUnits, encodingOf, markedEncoding, type Encoding, view } from './encoding.ts';
+import { type Dialect, makeDialect, type Split, splitRows } from './csv-splitter.ts';
+import { asUnits, type Encoding, encodingOf, markedEncoding, view } from './encoding.ts';
 import type { Batch, Format, Place, ReadFormat } from './format.ts';
 
 /** A file with this many bad rows is not read further: it is not in the format set. */
@@ -14,8 +14,10 @@ export const csv: Format = { name: 'csv', read: readCsv, decode: decodeCsv };
 async function* readCsv(options: ReadFormat): AsyncGenerator<Batch> {
   const { settings, input, from } = options;
   const encoding = encodingOf(settings.encoding);
-  if (encoding === null) return yield broken(options, `encoding ${settings.encoding} is not known, or cannot be used for CSV`);
-  if (input.size === 0) return yield broken(options, 'the file is empty: not even a header; nothing is deleted because of it');
+  if (encoding === null)
+    return yield broken(options, `encoding ${settings.encoding} is not known, or cannot be used for CSV`);
+  if (input.size === 0)
+    return yield broken(options, 'the file is empty: not even a header; nothing is deleted because of it');
   const footer = settings.footer === undefined ? null : await readFooter(options, encoding, settings.footer);
   const isFooterKnown = footer !== null && 'at' in footer;
   const source = openSplit(options, encoding, isFooterKnown ? footer.at : input.size);
@@ -33,9 +35,20 @@ async function* readCsv(options: ReadFormat): AsyncGenerator<Batch> {
   }
 }
 
-type RowSource = { readonly split: Split; readonly encoding: Encoding; offset(): number; more(): Promise<boolean>; close(): Promise<void> };
+type RowSource = {
+  readonly split: Split;
+  readonly encoding: Encoding;
+  offset(): number;
+  more(): Promise<boolean>;
+  close(): Promise<void>;
+};
 
-async function* readRows(options: ReadFormat, source: RowSource, start: Place, footer: { expected: number | null; fault: string | null }): AsyncGenerator<Batch> {
+async function* readRows(
+  options: ReadFormat,
+  source: RowSource,
+  start: Place,
+  footer: { expected: number | null; fault: string | null },
+): AsyncGenerator<Batch> {
   const { split, encoding } = source;
   const { settings, pageSize } = options;
   const { expected } = footer;
@@ -48,7 +61,12 @@ async function* readRows(options: ReadFormat, source: RowSource, start: Place, f
     if (footer.fault !== null && problems === 0) page.found.push({ message: footer.fault, position: null, raw: null });
     const isEnd = await fillPage(source, dialect, page);
     const isHopeless = !isEnd && problems + page.found.length >= MOST_PROBLEMS;
-    if (isHopeless) page.found.push({ message: `line ${split.line}: ${MOST_PROBLEMS} rows could not be read; the rest of the file is left unread`, position: split.line, raw: null });
+    if (isHopeless)
+      page.found.push({
+        message: `line ${split.line}: ${MOST_PROBLEMS} rows could not be read; the rest of the file is left unread`,
+        position: split.line,
+        raw: null,
+      });
     if (isEnd) page.found.push(...lastProblems(options, split, expected));
     problems += page.found.length;
     const place: Place = { offset: source.offset(), line: split.line, rows: split.rows, problems, context };
@@ -57,7 +75,13 @@ async function* readRows(options: ReadFormat, source: RowSource, start: Place, f
   }
 }
 
-type Filling = { records: SourceRecord[]; found: SourceProblem[]; pageSize: number; encoding: Encoding; context: JsonObject };
+type Filling = {
+  records: SourceRecord[];
+  found: SourceProblem[];
+  pageSize: number;
+  encoding: Encoding;
+  context: JsonObject;
+};
 
 /** Takes rows until a page is full (false) or the file is at its end (true). */
 async function fillPage(source: RowSource, dialect: Dialect, page: Filling): Promise<boolean> {
@@ -87,7 +111,12 @@ function keepValid(split: Split, from: number, page: Filling): void {
   }
   for (const record of split.records) {
     if (encoding.isValid(record.raw)) page.records.push(record);
-    else page.found.push({ message: `line ${record.position}: ${whereInvalid(record.raw, page)}`, position: record.position, raw: record.raw });
+    else
+      page.found.push({
+        message: `line ${record.position}: ${whereInvalid(record.raw, page)}`,
+        position: record.position,
+        raw: record.raw,
+      });
   }
 }
 
@@ -99,7 +128,9 @@ function whereInvalid(raw: Uint8Array, page: Filling): string {
   // The longest good start, by halves; a cut inside a character is not good, so step back to a whole one.
   while (bad - good > unit) {
     const middle = good + Math.floor((bad - good) / 2 / unit) * unit;
-    const isGood = [0, 1, 2, 3].some((back) => middle - back * unit > good && encoding.isValid(raw.subarray(0, middle - back * unit)));
+    const isGood = [0, 1, 2, 3].some(
+      (back) => middle - back * unit > good && encoding.isValid(raw.subarray(0, middle - back * unit)),
+    );
     if (isGood) good = middle;
     else bad = middle;
   }
@@ -114,14 +145,26 @@ function lastProblems(options: ReadFormat, split: Split, expected: number | null
   const found: SourceProblem[] = [];
   const { settings, input } = options;
   if (expected !== null && expected !== split.rows) {
-    found.push({ message: `the file says it has ${expected} rows but has ${split.rows}; it was probably cut`, position: split.line, raw: null });
+    found.push({
+      message: `the file says it has ${expected} rows but has ${split.rows}; it was probably cut`,
+      position: split.line,
+      raw: null,
+    });
   }
   if (split.bytes.length % split.unit !== 0) {
-    found.push({ message: `line ${split.line}: the file ends in the middle of a character; it was probably cut`, position: split.line, raw: null });
+    found.push({
+      message: `line ${split.line}: the file ends in the middle of a character; it was probably cut`,
+      position: split.line,
+      raw: null,
+    });
   }
   const lastByte = split.end > 0 ? split.scan[split.end - 1] : 10;
   if (settings.finalNewline === 'required' && settings.footer === undefined && input.size > 0 && lastByte !== 10) {
-    found.push({ message: `line ${split.line - 1}: the last row has no line end; the file was probably cut`, position: split.line, raw: null });
+    found.push({
+      message: `line ${split.line - 1}: the last row has no line end; the file was probably cut`,
+      position: split.line,
+      raw: null,
+    });
   }
   return found;
 }
@@ -132,19 +175,28 @@ async function readHead(options: ReadFormat, source: RowSource, encoding: Encodi
   const { split } = source;
   await source.more();
   const mark = markedEncoding(split.bytes.subarray(0, 3));
-  if (mark !== null && mark !== encoding.name) return `the file starts with the mark of ${mark} but encoding ${encoding.name} is set; set encoding: ${mark}`;
+  if (mark !== null && mark !== encoding.name)
+    return `the file starts with the mark of ${mark} but encoding ${encoding.name} is set; set encoding: ${mark}`;
   if (mark !== null) split.at = encoding.mark.length / encoding.unit;
   // Any row will do here: how many cells there must be is what the header tells.
   const dialect = makeDialect(settings.delimiter, settings.quote, 0);
   const plain = makeDialect(settings.delimiter, 'none', 0);
   for (let line = 0; line < settings.skipLines; line++) {
-    if ((await nextRow(source, plain)) === null) return `the file ends within its first ${settings.skipLines} lines (skipLines)`;
+    if ((await nextRow(source, plain)) === null)
+      return `the file ends within its first ${settings.skipLines} lines (skipLines)`;
   }
-  const about = { format: 'csv', delimiter: settings.delimiter, quote: settings.quote, encoding: encoding.name, ...options.about };
+  const about = {
+    format: 'csv',
+    delimiter: settings.delimiter,
+    quote: settings.quote,
+    encoding: encoding.name,
+    ...options.about,
+  };
   if (settings.header !== true) return { ...about, header: settings.header };
   const raw = await nextRow(source, dialect);
   if (raw === null) return split.problems[0]?.message ?? 'the file has no header line';
-  if (!encoding.isValid(raw)) return `line ${split.line - 1}: the header is not valid ${encoding.name}; set the file's real encoding, such as encoding: win1252`;
+  if (!encoding.isValid(raw))
+    return `line ${split.line - 1}: the header is not valid ${encoding.name}; set the file's real encoding, such as encoding: win1252`;
   const header = parseCells(encoding.decode(raw), settings.delimiter, settings.quote);
   const problem = headerProblem(header, settings.delimiter, split.line - 1);
   return problem ?? { ...about, header };
@@ -166,13 +218,17 @@ async function nextRow(source: RowSource, dialect: Dialect): Promise<Uint8Array 
 
 function headerProblem(header: readonly string[], delimiter: string, line: number): string | null {
   const [only = ''] = header;
-  const other = header.length === 1 ? [',', ';', '\t', '|'].find((mark) => mark !== delimiter && only.includes(mark)) : undefined;
-  if (other !== undefined) return `line ${line}: the header is one column only; the file seems to use ${JSON.stringify(other)} where the delimiter set is ${JSON.stringify(delimiter)}`;
+  const other =
+    header.length === 1 ? [',', ';', '\t', '|'].find((mark) => mark !== delimiter && only.includes(mark)) : undefined;
+  if (other !== undefined)
+    return `line ${line}: the header is one column only; the file seems to use ${JSON.stringify(other)} where the delimiter set is ${JSON.stringify(delimiter)}`;
   if (/\r/.test(header.join(''))) return `line ${line}: lines end with CR alone; CR LF and LF can be read`;
   const blank = header.indexOf('');
-  if (blank >= 0) return `line ${line}: column ${blank + 1} of the header has no name; name the columns with header: [..] and skipLines: ${line}`;
+  if (blank >= 0)
+    return `line ${line}: column ${blank + 1} of the header has no name; name the columns with header: [..] and skipLines: ${line}`;
   const twice = header.find((name, at) => header.indexOf(name) !== at);
-  if (twice !== undefined) return `line ${line}: the header has the column ${JSON.stringify(twice)} twice; name the columns with header: [..] and skipLines: ${line}`;
+  if (twice !== undefined)
+    return `line ${line}: the header has the column ${JSON.stringify(twice)} twice; name the columns with header: [..] and skipLines: ${line}`;
   return null;
 }
 
@@ -197,10 +253,22 @@ function openSplit(options: ReadFormat, encoding: Encoding, end: number): RowSou
     split.end = split.scan.length;
     return true;
   };
-  return { split, encoding, offset: () => base + split.at * unit, more, close: async () => void (await pieces.return?.()) };
+  return {
+    split,
+    encoding,
+    offset: () => base + split.at * unit,
+    more,
+    close: async () => void (await pieces.return?.()),
+  };
 }
 
 function broken(options: ReadFormat, message: string): Batch {
   const place = { ...options.from, problems: options.from.problems + 1 };
-  return { records: [], problems: [{ message, position: options.from.line, raw: null }], place, end: true, expected: null };
+  return {
+    records: [],
+    problems: [{ message, position: options.from.line, raw: null }],
+    place,
+    end: true,
+    expected: null,
+  };
 }

@@ -41,12 +41,19 @@ function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
 
 function makeEncoding(name: string): Encoding | null {
   if (name === 'utf-8' || name === 'utf8') {
-    return { name: 'utf-8', unit: 1, mark: MARKS[0].bytes, isValid: isUtf8, decode: (bytes) => view(bytes).toString('utf8') };
+    return {
+      name: 'utf-8',
+      unit: 1,
+      mark: MARKS[0].bytes,
+      isValid: isUtf8,
+      decode: (bytes) => view(bytes).toString('utf8'),
+    };
   }
   if (name === 'ascii' || name === 'us-ascii') {
     return { name: 'ascii', unit: 1, mark: NONE, isValid: isAscii, decode: (bytes) => view(bytes).toString('latin1') };
   }
-  if (name === 'utf-16' || name === 'utf16' || name === 'utf-16le' || name === 'utf16le') return utf16('utf-16le', MARKS[1].bytes);
+  if (name === 'utf-16' || name === 'utf16' || name === 'utf-16le' || name === 'utf16le')
+    return utf16('utf-16le', MARKS[1].bytes);
   if (name === 'utf-16be' || name === 'utf16be') return utf16('utf-16be', MARKS[2].bytes);
   return codePage(name);
 }
@@ -69,7 +76,8 @@ function codePage(name: string): Encoding | null {
   if (/^(utf|ucs|iso-?2022|hz)/.test(name) || !iconv.encodingExists(name)) return null;
   const ascii = Buffer.from(Array.from({ length: 127 }, (_, at) => at));
   if (iconv.decode(ascii, name) !== ascii.toString('latin1')) return null;
-  const decode = (bytes: Uint8Array) => (isAscii(bytes) ? view(bytes).toString('latin1') : iconv.decode(view(bytes), name));
+  const decode = (bytes: Uint8Array) =>
+    isAscii(bytes) ? view(bytes).toString('latin1') : iconv.decode(view(bytes), name);
   const isValid = (bytes: Uint8Array) => isAscii(bytes) || !iconv.decode(view(bytes), name).includes('\ufffd');
   return { name, unit: 1, mark: NONE, isValid, decode };
 }
