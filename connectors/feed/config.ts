@@ -41,6 +41,11 @@ const footer = z.strictObject({
     .meta({ description: 'Column (from 1) of the first footer row that holds the number of data rows' }),
 });
 
+const columnNames = z
+  .array(z.string().min(1))
+  .min(1)
+  .refine((names) => new Set(names).size === names.length, 'names a column twice');
+
 const doneMarker = z.union([
   z.string().min(1),
   z.strictObject({ name: z.string().min(1), count: z.boolean().default(false) }),
@@ -64,7 +69,7 @@ export const streamSettings = z
         'is not known, or cannot be used for CSV; known are utf-8, utf-16le, utf-16be, win1252, latin1, shift_jis and others',
       )
       .default('utf-8'),
-    header: z.union([z.literal(true), z.array(z.string().min(1)).min(1)]).default(true),
+    header: z.union([z.literal(true), columnNames]).default(true),
     skipLines: z.int().min(0).max(100).default(0),
     footer: footer.optional(),
     finalNewline: z.enum(['optional', 'required']).default('optional'),

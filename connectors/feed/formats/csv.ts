@@ -3,7 +3,7 @@ import type { JsonObject, SourceProblem, SourceRecord } from '../../../src/conne
 import { decodeCsv, parseCells } from './csv-decode.ts';
 import { readFooter } from './csv-footer.ts';
 import { type Dialect, makeDialect, type Split, splitRows } from './csv-splitter.ts';
-import { asUnits, type Encoding, encodingOf, markedEncoding, view } from './encoding.ts';
+import { asUnits, type Encoding, encodingOf, markedEncoding } from './encoding.ts';
 import type { Batch, Format, Place, ReadFormat } from './format.ts';
 
 /** A file with this many bad rows is not read further: it is not in the format set. */
@@ -13,7 +13,7 @@ export const csv: Format = { name: 'csv', read: readCsv, decode: decodeCsv };
 
 async function* readCsv(options: ReadFormat): AsyncGenerator<Batch> {
   const { settings, input, from } = options;
-  const encoding = encodingOf(settings.encoding);
+  const encoding = encodingOf(String(from.context?.['encoding'] ?? settings.encoding));
   if (encoding === null)
     return yield broken(options, `encoding ${settings.encoding} is not known, or cannot be used for CSV`);
   if (input.size === 0)
@@ -50,10 +50,10 @@ async function* readRows(
   footer: { expected: number | null; fault: string | null },
 ): AsyncGenerator<Batch> {
   const { split, encoding } = source;
-  const { settings, pageSize } = options;
+  const { pageSize } = options;
   const { expected } = footer;
   const context = start.context ?? {};
-  const dialect = makeDialect(settings.delimiter, settings.quote, (context['header'] as string[]).length);
+  const dialect = makeDialect(String(context['delimiter']), String(context['quote']), columnsOf(context).length);
   let problems = start.problems;
   split.rows = start.rows;
   for (;;) {
@@ -73,6 +73,12 @@ async function* readRows(
     yield { records: page.records, problems: page.found, place, end: isEnd || isHopeless, expected };
     if (isEnd || isHopeless) return;
   }
+}
+
+// What the file began to be read with holds to its end, also when the settings change meanwhile.
+function columnsOf(context: JsonObject): readonly string[] {
+  const { header } = context;
+  return Array.isArray(header) ? header.map(String) : [];
 }
 
 type Filling = {
@@ -137,7 +143,7 @@ function whereInvalid(raw: Uint8Array, page: Filling): string {
   while (good > 0 && !encoding.isValid(raw.subarray(0, good))) good -= unit;
   const before = encoding.decode(raw.subarray(0, good));
   const column = before.split(String(context['delimiter'])).length - 1;
-  const name = (context['header'] as string[])[column] ?? `number ${column + 1}`;
+  const name = columnsOf(context)[column] ?? `number ${column + 1}`;
   return `column "${name}" (character ${before.length + 1} of the row) is not valid ${encoding.name}; set the file's real encoding, such as encoding: win1252`;
 }
 
