@@ -54,8 +54,8 @@ CREATE TABLE "campaign" (
 	"cost" numeric,
 	"currency" text,
 	"metadata" jsonb,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -86,8 +86,7 @@ CREATE TABLE "contribution" (
 	"since" bigint NOT NULL,
 	"page_id" bigint NOT NULL,
 	"slot" integer NOT NULL,
-	"mapping_set" integer NOT NULL,
-	CONSTRAINT "contribution_stream_id_no_mapping_id_output_pk" PRIMARY KEY("stream_id","no","mapping_id","output")
+	"mapping_set" integer NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "credential" (
@@ -118,9 +117,9 @@ CREATE TABLE "customer" (
 	"last_order_at" timestamp with time zone,
 	"consent" jsonb,
 	"metadata" jsonb,
-	"email_key" text,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"email_key" text collate "C",
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -198,9 +197,9 @@ CREATE TABLE "lead" (
 	"follow_up_at" timestamp with time zone,
 	"consent" jsonb,
 	"metadata" jsonb,
-	"email_key" text,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"email_key" text collate "C",
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -211,9 +210,9 @@ CREATE TABLE "location" (
 	"code" text,
 	"name" text,
 	"address" jsonb,
-	"code_key" text,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"code_key" text collate "C",
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -255,8 +254,8 @@ CREATE TABLE "opportunity" (
 	"customer_id" bigint,
 	"campaign_id" bigint,
 	"metadata" jsonb,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -282,9 +281,9 @@ CREATE TABLE "orders" (
 	"attribution" jsonb,
 	"notes" text,
 	"metadata" jsonb,
-	"number_key" text,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"number_key" text collate "C",
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -332,10 +331,10 @@ CREATE TABLE "product" (
 	"tags" jsonb,
 	"images" jsonb,
 	"metadata" jsonb,
-	"sku_key" text,
-	"handle_key" text,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"sku_key" text collate "C",
+	"handle_key" text collate "C",
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -344,7 +343,7 @@ CREATE TABLE "record" (
 	"stream_id" integer NOT NULL,
 	"no" bigint NOT NULL,
 	"tenant" integer NOT NULL,
-	"external_id" text NOT NULL,
+	"external_id" text collate "C" NOT NULL,
 	"hash" "bytea" NOT NULL,
 	"page_id" bigint NOT NULL,
 	"slot" integer NOT NULL,
@@ -384,7 +383,7 @@ CREATE TABLE "reservation" (
 	"id" bigint PRIMARY KEY NOT NULL,
 	"tenant" integer NOT NULL,
 	"variant_id" bigint NOT NULL,
-	"location" text NOT NULL,
+	"location" text collate "C" NOT NULL,
 	"quantity" bigint NOT NULL,
 	"order_ref" text NOT NULL,
 	"state" text NOT NULL,
@@ -439,7 +438,7 @@ CREATE TABLE "run_log" (
 --> statement-breakpoint
 CREATE TABLE "stock_level" (
 	"variant_id" bigint NOT NULL,
-	"location" text NOT NULL,
+	"location" text collate "C" NOT NULL,
 	"tenant" integer NOT NULL,
 	"quantity" bigint NOT NULL,
 	"reserved" bigint DEFAULT 0 NOT NULL,
@@ -454,7 +453,7 @@ CREATE TABLE "stock_movement" (
 	"id" bigint NOT NULL,
 	"tenant" integer NOT NULL,
 	"variant_id" bigint NOT NULL,
-	"location" text NOT NULL,
+	"location" text collate "C" NOT NULL,
 	"delta" bigint NOT NULL,
 	"reason" text NOT NULL,
 	"page_id" bigint,
@@ -465,7 +464,7 @@ CREATE TABLE "stock_movement" (
 --> statement-breakpoint
 CREATE TABLE "stock_observation" (
 	"variant_id" bigint NOT NULL,
-	"location" text NOT NULL,
+	"location" text collate "C" NOT NULL,
 	"stream_id" integer NOT NULL,
 	"tenant" integer NOT NULL,
 	"quantity" bigint NOT NULL,
@@ -481,7 +480,7 @@ CREATE TABLE "stock_waiting" (
 	"output" text NOT NULL,
 	"key" text NOT NULL,
 	"value" text NOT NULL,
-	"location" text NOT NULL,
+	"location" text collate "C" NOT NULL,
 	"quantity" bigint NOT NULL,
 	"as_of" timestamp with time zone NOT NULL,
 	"page_id" bigint NOT NULL,
@@ -535,10 +534,10 @@ CREATE TABLE "variant" (
 	"position" bigint,
 	"image" text,
 	"metadata" jsonb,
-	"sku_key" text,
-	"gtin_key" text,
-	"created_at" timestamp with time zone NOT NULL,
-	"updated_at" timestamp with time zone NOT NULL,
+	"sku_key" text collate "C",
+	"gtin_key" text collate "C",
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"archived_at" timestamp with time zone,
 	"merged_into" bigint
 );
@@ -556,6 +555,7 @@ CREATE TABLE "webhook_subscription" (
 --> statement-breakpoint
 CREATE INDEX "audit_at" ON "audit" USING btree ("tenant","at");--> statement-breakpoint
 CREATE UNIQUE INDEX "connection_name" ON "connection" USING btree ("tenant","name");--> statement-breakpoint
+CREATE INDEX "contribution_record" ON "contribution" USING btree ("stream_id","no");--> statement-breakpoint
 CREATE INDEX "contribution_entity" ON "contribution" USING btree ("entity_id");--> statement-breakpoint
 CREATE INDEX "customer_email_key" ON "customer" USING btree ("tenant","email_key") WHERE "customer"."email_key" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("stream_id","external_id") WHERE state = 'open' and external_id is not null;--> statement-breakpoint
@@ -581,7 +581,7 @@ CREATE UNIQUE INDEX "run_due" ON "run" USING btree ("stream_id","due_at");--> st
 CREATE INDEX "run_open" ON "run" USING btree ("state","next_attempt_at") WHERE state in ('queued', 'running');--> statement-breakpoint
 CREATE INDEX "run_log_run" ON "run_log" USING btree ("run_id","at");--> statement-breakpoint
 CREATE INDEX "stock_movement_id" ON "stock_movement" USING brin ("id");--> statement-breakpoint
-CREATE INDEX "stock_movement_level" ON "stock_movement" USING btree ("variant_id","location");--> statement-breakpoint
+CREATE INDEX "stock_movement_variant" ON "stock_movement" USING brin ("variant_id");--> statement-breakpoint
 CREATE INDEX "stock_waiting_value" ON "stock_waiting" USING btree ("tenant","value");--> statement-breakpoint
 CREATE UNIQUE INDEX "stream_name" ON "stream" USING btree ("connection_id","name");--> statement-breakpoint
 CREATE INDEX "variant_sku_key" ON "variant" USING btree ("tenant","sku_key") WHERE "variant"."sku_key" is not null;--> statement-breakpoint

@@ -4,11 +4,12 @@
  */
 import { RECORD_STATE } from '../store/schema.ts';
 import { json, numbers, sql, type Store, type Tx } from '../store/store.ts';
-import { passFence, withdrawRecords } from './commit.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
+import { passFence } from './fence.ts';
 import type { RecordRow } from './plan.ts';
 import type { Fence, LoadStream } from './types.ts';
+import { withdrawRecords } from './withdraw.ts';
 
 export type WindowEnd = {
   readonly id: string;
@@ -66,11 +67,13 @@ async function missing(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<s
 /** Live records of the scope that no page of the window saw. */
 async function absentRecords(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<RecordRow[]> {
   return tx.rows<RecordRow>(sql`
-    with seen as (select coalesce(range_agg(span), '{}'::int8multirange) as nos
-      from page p, unnest(p.seen) as span where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope})
-    select ${ROWS} from record r, seen
-    where r.stream_id = ${stream.id} and r.scope = ${window.scope} and r.state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered}) and not (seen.nos @> r.no)
-      and not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and later.seen @> r.no)`);
+    with r as materialized (
+      select * from record
+      where stream_id = ${stream.id} and scope = ${window.scope} and state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered})
+        and not no <@ (select coalesce(range_agg(span), '{}'::int8multirange) from page p, unnest(p.seen) as span
+          where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope}))
+    select ${ROWS} from r
+    where not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and later.seen @> r.no)`);
 }
 
 /** Commits deletes as a page of their own. */

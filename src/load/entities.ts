@@ -1,12 +1,13 @@
 /** Folds the entities a page touches and writes their rows; everything is set-based. */
 import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
 import type { Json } from '../connector/contract.ts';
+import { CopyLines } from '../store/copy.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { contributionsOfEntities, contributionsOfRecords, evaluate, type rawPages } from './evaluate.ts';
 import { fold, same, type Decision, type Statement } from './fold.ts';
 import { remember, resolve, settle, type KeyReference, type Pending, type Target } from './references.ts';
-import { insertLine, insertRows, keyFields, keyOf, readRows, updateRows, type StoredRow } from './rows.ts';
+import { type InsertShape, insertShape, keyFields, keyOf, readRows, referenceFields, updateRows, type StoredRow } from './rows.ts';
 import type { LoadStream } from './types.ts';
 
 /** An entity a page says something about, or no longer says something about. */
@@ -19,7 +20,7 @@ export type Touch = {
 
 export type Change = 'created' | 'updated' | 'archived' | 'restored';
 export type EntityChanges = {
-  readonly byEntity: ReadonlyMap<EntityName, ReadonlyMap<Change, readonly number[]>>;
+  readonly byEntity: Map<EntityName, Map<Change, number[]>>;
   /** Keys that new or re-keyed entities carry, for figures and references that wait for them. */
   readonly targets: readonly Target[];
 };
@@ -37,7 +38,7 @@ export async function applyEntities(
   stream: LoadStream,
   touches: ReadonlyMap<number, Touch>,
   spoken: ReadonlySet<number>,
-  external: (entity: EntityName, id: number) => string | null,
+  external: (id: number) => string | null,
   at: string,
 ): Promise<EntityChanges> {
   const rows: Row[] = [];
@@ -110,7 +111,7 @@ async function decisionsOf(tx: Tx, ids: readonly number[]): Promise<Map<number, 
 }
 
 /** Keys under which others may be waiting for these entities. */
-function targetsOf(stream: LoadStream, rows: readonly Row[], external: (entity: EntityName, id: number) => string | null): Target[] {
+function targetsOf(stream: LoadStream, rows: readonly Row[], external: (id: number) => string | null): Target[] {
   const targets: Target[] = [];
   for (const row of rows) {
     for (const field of keyFields(row.entity)) {
@@ -119,7 +120,7 @@ function targetsOf(stream: LoadStream, rows: readonly Row[], external: (entity: 
         targets.push({ entity: row.entity, id: row.id, key: `match:${field}`, value });
       }
     }
-    const id = row.stored ? null : external(row.entity, row.id);
+    const id = row.stored ? null : external(row.id);
     if (id !== null) targets.push({ entity: row.entity, id: row.id, key: `external:${stream.connectionId}:*`, value: id });
   }
   return targets;
@@ -148,23 +149,15 @@ async function fillReferences(tx: Tx, stream: LoadStream, rows: readonly Row[], 
   }
 }
 
-const referenceNames = new Map<EntityName, readonly string[]>();
-function referenceFields(entity: EntityName): readonly string[] {
-  let names = referenceNames.get(entity);
-  if (!names) {
-    names = Object.entries(ENTITIES[entity].fields).flatMap(([name, field]) => (field.type === 'reference' ? [name] : []));
-    referenceNames.set(entity, names);
-  }
-  return names;
-}
-
 async function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): Promise<Map<EntityName, Map<Change, number[]>>> {
   const changes = new Map<EntityName, Map<Change, number[]>>();
-  const inserts = new Map<EntityName, string[]>();
+  const inserts = new Map<EntityName, { shape: InsertShape; lines: CopyLines }>();
   const updates = new Map<EntityName, Row[]>();
   for (const row of rows) {
     if (!row.stored) {
-      listOf(inserts, row.entity).push(insertLine(row.entity, row.id, tenant, row.values, at));
+      let insert = inserts.get(row.entity);
+      if (!insert) inserts.set(row.entity, (insert = { shape: insertShape(row.entity, Object.keys(ENTITIES[row.entity].fields)), lines: new CopyLines() }));
+      insert.lines.push(insert.shape.line(row.id, tenant, row.values));
       note(changes, row.entity, 'created', row.id);
       continue;
     }
@@ -173,7 +166,7 @@ async function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): 
     listOf(updates, row.entity).push(row);
     note(changes, row.entity, change, row.id);
   }
-  for (const [entity, lines] of inserts) await insertRows(tx, entity, lines);
+  for (const { shape, lines } of inserts.values()) await tx.copy(shape.table, shape.columns, lines);
   for (const [entity, changed] of updates) await updateRows(tx, entity, changed, at);
   return changes;
 }
@@ -201,8 +194,15 @@ function listOf<K, T>(map: Map<K, T[]>, key: K): T[] {
   return list;
 }
 
-function note(changes: Map<EntityName, Map<Change, number[]>>, entity: EntityName, change: Change, id: number): void {
+/** Notes a change of an entity. */
+export function note(changes: Map<EntityName, Map<Change, number[]>>, entity: EntityName, change: Change, id: number): void {
   const of = changes.get(entity) ?? new Map<Change, number[]>();
   changes.set(entity, of);
   listOf(of, change).push(id);
+}
+
+export function touch(touches: Map<number, Touch>, id: number, entity: EntityName, isNew: boolean): Touch {
+  let known = touches.get(id);
+  if (!known) touches.set(id, (known = { entity, isNew, statements: [] }));
+  return known;
 }

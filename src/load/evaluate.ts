@@ -88,7 +88,8 @@ export async function evaluate(
       changed: row.changed,
       since: row.since,
       platform: deps.isPlatform(row.stream_id),
-      conflict: (field) => set.conflict(row.mapping_id, row.entity, field),
+      entity: row.entity,
+      conflict: set.conflict,
     });
   }
   return statements;

@@ -18,7 +18,9 @@ export type Statement = {
   readonly since: number;
   /** Spoken through our own API. */
   readonly platform: boolean;
-  readonly conflict: (field: string) => Conflict;
+  /** The conflict policy it was mapped under. */
+  readonly conflict: (mappingId: number, entity: EntityName, field: string) => Conflict;
+  readonly entity: EntityName;
 };
 
 export type Decision = { readonly field: string; readonly value: Json };
@@ -75,7 +77,7 @@ function compare(field: string, a: Statement, b: Statement): number {
 
 function rank(field: string, statement: Statement): number {
   if (isBlank(field, statement)) return -1;
-  const policy = statement.conflict(field);
+  const policy = statement.conflict(statement.mappingId, statement.entity, field);
   if (statement.platform) return policy === 'platform_wins' ? 2 : 0;
   return policy === 'source_wins' ? 1 : 0;
 }

@@ -7,9 +7,10 @@ import type { EntityName } from '../canonical/entities.ts';
 import type { Clock, Connector, JsonObject } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { checkMapping } from '../mapping/check.ts';
-import type { Conflict, MapResult, Mapping } from '../mapping/types.ts';
+import type { Conflict, EntityOutput, MapResult, Mapping } from '../mapping/types.ts';
 import { json, sql, type Store } from '../store/store.ts';
-import type { MappedRecord, MappingSet, RecordOutcome, Tagged } from './types.ts';
+import { referenceFields } from './rows.ts';
+import type { MappedRecord, MappingSet, RecordOutcome, Tagged, TaggedEntity } from './types.ts';
 
 type Member = { readonly id: number; readonly version: string };
 /** Conflict policy of the connection, for fields whose mapping names none. */
@@ -49,10 +50,12 @@ export async function registerSet(store: Store, clock: Clock, tenant: number, ma
 /** Makes the function of a set. `complete`: a field a mapping fills and the record lacks is gone, not unspoken. */
 export function buildSet(id: number, members: readonly { readonly id: number; readonly mapping: Mapping }[], policy: Policy, decode: Decode, complete: boolean): MappingSet {
   const compiled = members.map((member) => ({ ...member, fills: complete ? fillsOf(member.mapping) : new Map<string, readonly string[]>() }));
+  const fills = new Map(members.map((member) => [member.id, fillsOf(member.mapping)]));
   const conflicts = new Map(members.map((member) => [member.id, member.mapping.conflicts]));
   return {
     id,
     groupBy: members[0]?.mapping.groupBy ?? null,
+    fills: (mappingId, output) => fills.get(mappingId)?.get(nameOf(output)) ?? [],
     conflict: (mappingId, entity: EntityName, field) => conflicts.get(mappingId)?.[`${entity}.${field}`] ?? policy.default,
     map(parts, context, position): MappedRecord {
       const record = decode(parts, context);
@@ -79,7 +82,7 @@ function outcomeOf(results: readonly Member1[]): RecordOutcome {
   const problems = results.flatMap(({ result }) => (result.kind === 'rejected' ? result.problems : []));
   if (problems.length > 0) return { kind: 'rejected', problems };
   if (results.some(({ result }) => result.kind === 'deleted')) return { kind: 'deleted' };
-  const entities: Tagged<Extract<MapResult, { kind: 'mapped' }>['entities'][number]>[] = [];
+  const entities: TaggedEntity[] = [];
   const stock: Tagged<Extract<MapResult, { kind: 'mapped' }>['stock'][number]>[] = [];
   let mapped = false;
   let reason = 'filtered';
@@ -90,11 +93,19 @@ function outcomeOf(results: readonly Member1[]): RecordOutcome {
     for (const output of result.entities) {
       const fields = fills.get(nameOf(output.key));
       if (fields) for (const field of fields) if (output.values[field] === undefined) output.values[field] = null;
-      entities.push(Object.assign(output, { mappingId: id }));
+      entities.push(Object.assign(output, { mappingId: id, refersByKey: refersByKey(output) }));
     }
     for (const output of result.stock) stock.push(Object.assign(output, { mappingId: id }));
   }
   return mapped ? { kind: 'mapped', entities, stock } : { kind: 'filtered', reason };
+}
+
+function refersByKey({ entity, values }: EntityOutput): boolean {
+  for (const field of referenceFields(entity)) {
+    const value = values[field];
+    if (typeof value === 'object' && value !== null && 'kind' in value && value.kind !== 'output') return true;
+  }
+  return false;
 }
 
 const nameOf = (key: string): string => {

@@ -16,42 +16,44 @@ export type Matches = {
 
 const NONE: readonly number[] = [];
 
+/** Ids that carry a key: mostly none or one. */
+type Hits = Map<string, readonly number[]>;
+
 export function matches(tx: Tx, tenant: number): Matches {
-  const wanted = new Map<string, { entity: EntityName; field: string; hits: Map<string, number[]> }>();
-  const bucket = (entity: EntityName, field: string) => {
-    const name = `${entity}.${field}`;
-    let found = wanted.get(name);
-    if (!found) {
-      found = { entity, field, hits: new Map() };
-      wanted.set(name, found);
-    }
-    return found.hits;
+  const wanted = new Map<EntityName, Map<string, Hits>>();
+  const bucket = (entity: EntityName, field: string): Hits => {
+    let fields = wanted.get(entity);
+    if (!fields) wanted.set(entity, (fields = new Map()));
+    let hits = fields.get(field);
+    if (!hits) fields.set(field, (hits = new Map()));
+    return hits;
   };
   return {
     want(entity, field, value) {
       const hits = bucket(entity, field);
-      if (!hits.has(value)) hits.set(value, []);
+      if (!hits.has(value)) hits.set(value, NONE);
     },
     async find() {
-      const buckets = [...wanted.values()].sort((a, b) => (`${a.entity}.${a.field}` < `${b.entity}.${b.field}` ? -1 : 1));
-      for (const entity of new Set(buckets.map((one) => one.entity))) {
+      // Always in the same order, so that two pages never wait for each other.
+      for (const entity of [...wanted.keys()].sort()) {
         await tx.rows(sql`select pg_advisory_xact_lock(hashtext(${entity}), ${tenant}::integer)`);
       }
-      for (const { entity, field, hits } of buckets) {
-        const key = sql.identifier(`${field}_key`);
-        const found = await tx.rows<{ id: number; key: string }>(
-          sql`select id, ${key} as key from ${sql.identifier(tableOf(entity))}
-              where tenant = ${tenant} and ${key} = any(${texts([...hits.keys()])}) and merged_into is null`,
-        );
-        for (const { id, key: value } of found) hits.get(value)?.push(id);
+      for (const [entity, fields] of wanted) {
+        for (const [field, hits] of fields) {
+          const key = sql.identifier(`${field}_key`);
+          const found = await tx.rows<{ id: number; key: string }>(
+            sql`select id, ${key} as key from ${sql.identifier(tableOf(entity))}
+                where tenant = ${tenant} and ${key} = any(${texts([...hits.keys()])}) and merged_into is null`,
+          );
+          for (const { id, key: value } of found) hits.set(value, [...(hits.get(value) ?? NONE), id]);
+        }
       }
     },
-    hits: (entity, field, value) => wanted.get(`${entity}.${field}`)?.hits.get(value) ?? NONE,
+    hits: (entity, field, value) => wanted.get(entity)?.get(field)?.get(value) ?? NONE,
     created(entity, field, value, id) {
       const hits = bucket(entity, field);
-      const known = hits.get(value);
-      if (!known) hits.set(value, [id]);
-      else if (!known.includes(id)) known.push(id);
+      const known = hits.get(value) ?? NONE;
+      if (!known.includes(id)) hits.set(value, known.length === 0 ? [id] : [...known, id]);
     },
   };
 }

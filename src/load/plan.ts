@@ -3,12 +3,12 @@
  * stale or dead letters, and which entity each output is about.
  */
 import type { EntityName } from '../canonical/entities.ts';
-import type { EntityOutput, RecordProblem, StockOutput } from '../mapping/types.ts';
+import type { RecordProblem, StockOutput } from '../mapping/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import type { IdBlocks } from '../store/store.ts';
 import type { ContributionRow } from './evaluate.ts';
 import type { Matches } from './match.ts';
-import type { Candidate, Tagged } from './types.ts';
+import type { Candidate, Tagged, TaggedEntity } from './types.ts';
 
 /** The stored state of a record. */
 export type RecordRow = {
@@ -26,7 +26,7 @@ export type RecordRow = {
 };
 
 export type PlannedOutput = {
-  readonly output: Tagged<EntityOutput>;
+  readonly output: TaggedEntity;
   readonly entityId: number;
   readonly isNew: boolean;
   readonly prior: ContributionRow | null;
@@ -65,39 +65,56 @@ export function wantKeys(matches: Matches, candidate: Candidate, prior: readonly
   }
 }
 
-export const priorOf = (prior: readonly ContributionRow[], output: Tagged<EntityOutput>): ContributionRow | null =>
-  prior.find((row) => row.mapping_id === output.mappingId && row.output === output.key && row.entity === output.entity) ?? null;
+export const priorOf = (prior: readonly ContributionRow[], output: TaggedEntity): ContributionRow | null =>
+  prior.length === 0
+    ? null
+    : (prior.find((row) => row.mapping_id === output.mappingId && row.output === output.key && row.entity === output.entity) ?? null);
+
+/** Entities of this page. */
+export type PageEntities = {
+  /** Created by it. */
+  readonly created: Set<number>;
+  /** Created by it, and spoken about by more than one output. */
+  readonly shared: Set<number>;
+};
 
 /** Decides the entities of a mapped record; all or nothing. */
 export function planOutputs(
   matches: Matches,
   ids: IdBlocks,
-  outputs: readonly Tagged<EntityOutput>[],
+  page: PageEntities,
+  outputs: readonly TaggedEntity[],
   stock: readonly Tagged<StockOutput>[],
   prior: readonly ContributionRow[],
 ): { readonly planned: readonly PlannedOutput[] } | { readonly problems: readonly RecordProblem[] } {
-  const found = outputs.map((output) => ({ output, prior: priorOf(prior, output), hits: hitsOf(matches, output) }));
-  const problems = [
-    ...found.flatMap((one) => (one.prior || one.hits.length < 2 ? [] : [ambiguous(one.output.key, one.output.entity, one.output.match.map((key) => `${key.field} ${key.value}`).join(', '), one.hits)])),
-    ...stock.flatMap((one) => {
-      const { variant } = one;
-      if (variant.kind !== 'match') return [];
-      const hits = matches.hits(variant.entity, variant.field, variant.value);
-      return hits.length < 2 ? [] : [ambiguous(one.key, variant.entity, `${variant.field} ${variant.value}`, hits)];
-    }),
-  ];
+  const problems: RecordProblem[] = [];
+  const found: { output: TaggedEntity; prior: ContributionRow | null; hits: readonly number[] }[] = [];
+  for (const output of outputs) {
+    const known = priorOf(prior, output);
+    const hits = known ? [] : hitsOf(matches, output);
+    if (hits.length > 1) problems.push(ambiguous(output.key, output.entity, output.match.map((key) => `${key.field} ${key.value}`).join(', '), hits));
+    found.push({ output, prior: known, hits });
+  }
+  for (const { key, variant } of stock) {
+    if (variant.kind !== 'match') continue;
+    const hits = matches.hits(variant.entity, variant.field, variant.value);
+    if (hits.length > 1) problems.push(ambiguous(key, variant.entity, `${variant.field} ${variant.value}`, hits));
+  }
   if (problems.length > 0) return { problems };
   const planned = found.map(({ output, prior, hits }): PlannedOutput => {
-    const entityId = prior?.entity_id ?? hits[0] ?? ids.next();
-    const isNew = !prior && hits.length === 0;
-    if (isNew) for (const key of output.match) matches.created(output.entity, key.field, key.value, entityId);
-    return { output, entityId, isNew, prior };
+    const known = prior?.entity_id ?? hits[0];
+    const entityId = known ?? ids.next();
+    if (known === undefined) {
+      page.created.add(entityId);
+      for (const key of output.match) matches.created(output.entity, key.field, key.value, entityId);
+    } else if (page.created.has(known)) page.shared.add(known);
+    return { output, entityId, isNew: known === undefined, prior };
   });
   return { planned };
 }
 
 /** All entities that any of an output's keys finds. */
-function hitsOf(matches: Matches, output: Tagged<EntityOutput>): readonly number[] {
+function hitsOf(matches: Matches, output: TaggedEntity): readonly number[] {
   if (output.match.length === 1) {
     const [key] = output.match;
     return key ? matches.hits(output.entity, key.field, key.value) : [];
@@ -115,3 +132,13 @@ const ambiguous = (key: string, entity: EntityName, by: string, hits: readonly n
 /** State a record is in after its outcome. */
 export const stateOf = (candidate: Candidate): number =>
   candidate.outcome.kind === 'filtered' ? RECORD_STATE.filtered : candidate.outcome.kind === 'deleted' ? RECORD_STATE.deleted : RECORD_STATE.live;
+
+/** A page, planned. */
+export type Work = {
+  readonly plans: readonly RecordPlan[];
+  readonly dead: readonly DeadRecord[];
+  /** What the store says of the page's records, by number. */
+  readonly prior: ReadonlyMap<number, readonly ContributionRow[]>;
+  readonly entities: PageEntities;
+  readonly nextNo: number;
+};

@@ -12,7 +12,6 @@ type Shape = {
   readonly table: string;
   readonly fields: readonly { readonly name: string; readonly column: string; readonly field: Field; readonly encode: (value: never) => string }[];
   readonly keys: readonly { readonly field: string; readonly column: string; readonly normalise: (value: string) => string }[];
-  readonly columns: readonly string[];
 };
 
 const shapes = new Map<EntityName, Shape>();
@@ -30,7 +29,6 @@ function shapeOf(entity: EntityName): Shape {
     table: tableOf(entity),
     fields,
     keys,
-    columns: ['id', 'tenant', ...fields.map((one) => one.column), ...keys.map((one) => one.column), 'created_at', 'updated_at', 'archived_at'],
   };
   shapes.set(entity, shape);
   return shape;
@@ -51,20 +49,33 @@ export function keyOf(entity: EntityName, field: string, value: unknown): string
 
 export const keyFields = (entity: EntityName): readonly string[] => shapeOf(entity).keys.map((one) => one.field);
 
-/** One COPY line of a new row. */
-export function insertLine(entity: EntityName, id: number, tenant: number, values: RowValues, at: string): string {
-  const shape = shapeOf(entity);
-  let line = `${id}\t${tenant}`;
-  for (const { name, encode } of shape.fields) line += `\t${encode(values[name] as never)}`;
-  for (const { field, normalise } of shape.keys) {
-    const value = values[field];
-    line += `\t${copyText(typeof value === 'string' ? normalise(value) || null : null)}`;
-  }
-  return `${line}\t${at}\t${at}\t\\N\n`;
-}
+/** How new rows go in: only the columns that may hold something, because each empty one costs time as well. */
+export type InsertShape = {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** One COPY line. */
+  readonly line: (id: number, tenant: number, values: RowValues) => string;
+};
 
-export const insertRows = (tx: Tx, entity: EntityName, lines: readonly string[]): Promise<void> =>
-  tx.copy(shapeOf(entity).table, shapeOf(entity).columns, lines.join(''));
+/** @param fields the fields that rows of this shape may fill */
+export function insertShape(entity: EntityName, fields: readonly string[]): InsertShape {
+  const shape = shapeOf(entity);
+  const filled = shape.fields.filter((one) => fields.includes(one.name));
+  const keys = shape.keys.filter((one) => fields.includes(one.field));
+  return {
+    table: shape.table,
+    columns: ['id', 'tenant', ...filled.map((one) => one.column), ...keys.map((one) => one.column)],
+    line(id, tenant, values) {
+      let line = `${id}\t${tenant}`;
+      for (const { name, encode } of filled) line += `\t${encode(values[name] as never)}`;
+      for (const { field, normalise } of keys) {
+        const value = values[field];
+        line += `\t${typeof value === 'string' ? copyText(normalise(value) || null) : '\\N'}`;
+      }
+      return `${line}\n`;
+    },
+  };
+}
 
 /** A stored row, with its values by field as mappings give them. */
 export type StoredRow = { readonly id: number; readonly values: Record<string, unknown>; readonly archived: boolean };
@@ -142,4 +153,15 @@ function sqlType(field: Field): string {
     case 'list':
       return 'jsonb';
   }
+}
+
+const referenceNames = new Map<EntityName, readonly string[]>();
+/** Fields of an entity that refer to others. */
+export function referenceFields(entity: EntityName): readonly string[] {
+  let names = referenceNames.get(entity);
+  if (!names) {
+    names = Object.entries(ENTITIES[entity].fields).flatMap(([name, field]) => (field.type === 'reference' ? [name] : []));
+    referenceNames.set(entity, names);
+  }
+  return names;
 }

@@ -3,6 +3,7 @@
  * connection that first set it (and may speak for stock); what others report is an observation, shown as drift.
  * A figure is true as of its time T; an older T never applies.
  */
+import { CopyLines, copyText } from '../store/copy.ts';
 import { numbers, sql, texts, type IdBlocks, type Tx } from '../store/store.ts';
 import type { LoadStream } from './types.ts';
 
@@ -83,13 +84,13 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 async function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, figures: readonly Figure[]): Promise<void> {
   if (figures.length === 0) return;
-  let levels = '';
-  let movements = '';
+  const levels = new CopyLines();
+  const movements = new CopyLines();
   for (const { variantId, location, quantity, asOf, no } of figures) {
     const at = iso(asOf);
-    const code = location.replace(/[\\\n\r\t]/g, (character) => `\\${character === '\n' ? 'n' : character === '\r' ? 'r' : character === '\t' ? 't' : '\\'}`);
-    levels += `${variantId}\t${code}\t${stream.tenant}\t${quantity}\t${at}\t${stream.id}\t${no}\n`;
-    movements += `${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`;
+    const code = copyText(location);
+    levels.push(`${variantId}\t${code}\t${stream.tenant}\t${quantity}\t${at}\t${stream.id}\t${no}\n`);
+    movements.push(`${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`);
   }
   await tx.copy('stock_level', ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'], levels);
   await tx.copy('stock_movement', ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'], movements);

@@ -17,9 +17,12 @@ export type LoadStream = {
 /** An output of one of the stream's mappings. */
 export type Tagged<Output> = Output & { readonly mappingId: number };
 
+/** An entity output. `refersByKey`: a reference of it names its target by a key, not by an output of the same record. */
+export type TaggedEntity = Tagged<EntityOutput> & { readonly refersByKey: boolean };
+
 /** What all mappings of a stream together say about one record. */
 export type RecordOutcome =
-  | { readonly kind: 'mapped'; readonly entities: readonly Tagged<EntityOutput>[]; readonly stock: readonly Tagged<StockOutput>[] }
+  | { readonly kind: 'mapped'; readonly entities: readonly TaggedEntity[]; readonly stock: readonly Tagged<StockOutput>[] }
   | Exclude<Simplified<MapResult>, { kind: 'mapped' }>;
 
 type Simplified<Result> = Result extends { kind: infer Kind }
@@ -33,6 +36,8 @@ export type MappingSet = {
   /** Maps a decoded record. `id` and `version` as the first mapping that gives them says. */
   readonly map: (parts: readonly Uint8Array[], context: JsonObject, position: number) => MappedRecord;
   readonly conflict: (mappingId: number, entity: EntityName, field: string) => Conflict;
+  /** Fields of the entity that an output of a mapping can fill. */
+  readonly fills: (mappingId: number, output: string) => readonly string[];
 };
 
 export type MappedRecord = { readonly id: string | null; readonly version: number | null; readonly outcome: RecordOutcome };
@@ -115,3 +120,22 @@ export type PageOutcome = {
   /** Why nothing may be deleted by absence in this window; `null`: nothing speaks against it. */
   readonly tainted: string | null;
 };
+
+export type CommitRequest = {
+  readonly stream: LoadStream;
+  readonly set: MappingSet;
+  readonly fence: Fence;
+  readonly page: PreparedPage;
+  /** Whether a record of this id may be stored; false spares the look-up. */
+  readonly mayExist: (id: string) => boolean;
+  /** Where the cursor is kept: the stream's checkpoint moves only in incremental runs, others keep it with the run. */
+  readonly moveCheckpoint: boolean;
+  /** The page holds stored versions, mapped anew: nothing in it can be stale, and no version is replaced. */
+  readonly again: boolean;
+};
+
+/** Leaves a record out, with its reason. */
+export function skip(counts: Counts, reason: string): void {
+  counts.skipped += 1;
+  count(counts.skippedBy, reason);
+}

@@ -1,5 +1,6 @@
 /** What a stream's records were last loaded as, so that unchanged ones are recognised before they are parsed. */
 import { HASH_BYTES } from '../extract/hash.ts';
+import { KnownRecords } from '../extract/known.ts';
 import type { PageOutcome } from '../load/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { sql, type Store } from '../store/store.ts';
@@ -19,9 +20,9 @@ const FILTERED = 1;
 
 /** Records with an open dead letter are left out: they have to be looked at again, and end the dead letter when they load. */
 export async function loadKnown(store: Store, streamId: number, setId: number): Promise<Known> {
-  const known = new KnownRecords();
   const [stream] = await store.rows<{ next_no: number }>(sql`select next_no from stream where id = ${streamId}`);
   const isNew = (stream?.next_no ?? 1) === 1;
+  const known = new KnownRecords(stream?.next_no ?? 0);
   for (let from = 0; !isNew && from < (stream?.next_no ?? 0); from += BATCH) {
     const [batch] = await store.rows<{ hashes: Uint8Array | null; nos: Uint8Array | null; states: Uint8Array | null }>(sql`
       select string_agg(hash, ''::bytea order by no) as hashes, string_agg(int8send(no), ''::bytea order by no) as nos, string_agg(int2send(state), ''::bytea order by no) as states
@@ -50,18 +51,4 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
       }
     },
   };
-}
-
-class KnownRecords {
-  readonly map = new Map<string, { no: number; flags: number }>();
-  add(hash: Uint8Array, no: number, flags: number): void {
-    this.map.set(Buffer.from(hash).toString('latin1'), { no, flags });
-  }
-  find(hash: Uint8Array) {
-    return this.map.get(Buffer.from(hash).toString('latin1')) ?? null;
-  }
-  forget(hash: Uint8Array, no: number): void {
-    const key = Buffer.from(hash).toString('latin1');
-    if (this.map.get(key)?.no === no) this.map.delete(key);
-  }
 }

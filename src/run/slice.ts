@@ -6,6 +6,7 @@ import { publicId } from '../canonical/ids.ts';
 import type { TrafficClass } from '../connector/contract.ts';
 import { asTributaryError, TributaryError } from '../errors.ts';
 import { readPages } from '../extract/pages.ts';
+import { DEFAULT_RETRY, delayFor } from '../extract/retry.ts';
 import { commitPage } from '../load/commit.ts';
 import { deleteAbsent } from '../load/deletes.ts';
 import type { MappingSet, PageOutcome } from '../load/types.ts';
@@ -199,6 +200,3 @@ async function onFailure(deps: RunDeps, run: RunRow, stream: RunStream, thrown: 
   await logRun(deps.store, run, deps.clock.now(), 'warn', `${error.message} Tried again in ${Math.round(waitMs / 1000)} s.`, { code: error.code });
   return { againInMs: waitMs };
 }
-
-const DEFAULT_RETRY = { maxAttempts: 3, baseMs: 1000, maxMs: 60_000, multiplier: 2 };
-const delayFor = (policy: typeof DEFAULT_RETRY, attempt: number): number => Math.min(policy.maxMs, policy.baseMs * policy.multiplier ** (attempt - 1));

@@ -60,8 +60,9 @@ function txOn(inner: Transaction): Tx {
       const { sql, params } = compile(query);
       return (await inner.query<Row>(sql, params)).rows;
     },
-    async copy(table, columns, text) {
-      const blob = new Blob([text]);
+    async copy(table, columns, lines) {
+      if (lines.count === 0) return;
+      const blob = new Blob([lines.bytes.slice()]);
       await inner.query(`copy "${table}" (${columns.map((c) => `"${c}"`).join(', ')}) from '/dev/blob'`, [], { blob });
     },
   };

@@ -82,16 +82,16 @@ function txOn(client: pg.PoolClient): Tx {
       const { sql, params } = compile(query);
       return (await client.query(sql, params)).rows as Row[];
     },
-    async copy(table, columns, text) {
+    async copy(table, columns, lines) {
+      if (lines.count === 0) return;
       const into = client.query(copyFrom(`copy "${table}" (${columns.map((c) => `"${c}"`).join(', ')}) from stdin`));
-      await pipeline(Readable.from(slices(text)), into);
+      await pipeline(Readable.from(slices(lines.bytes)), into);
     },
   };
 }
 
 const SLICE = 1 << 18;
 
-function* slices(text: string): Generator<Buffer> {
-  const bytes = Buffer.from(text);
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
 }

@@ -4,6 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { PgDialect } from 'drizzle-orm/pg-core';
+import type { CopyLines } from './copy.ts';
 import { ID_BLOCK } from './schema.ts';
 
 export { type SQL, sql };
@@ -12,7 +13,7 @@ export { type SQL, sql };
 export type Tx = {
   rows<Row>(query: SQL): Promise<Row[]>;
   /** COPY in text format (see `copy.ts`); returns when the rows are in. */
-  copy(table: string, columns: readonly string[], text: string): Promise<void>;
+  copy(table: string, columns: readonly string[], lines: CopyLines): Promise<void>;
 };
 
 export type Store = {

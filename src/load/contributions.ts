@@ -1,0 +1,56 @@
+/** Contributions on their way into the store: new ones by COPY, changed ones in one statement. */
+import type { EntityName } from '../canonical/entities.ts';
+import { CopyLines, copyText } from '../store/copy.ts';
+import { sql, type Tx } from '../store/store.ts';
+import type { ContributionRow } from './evaluate.ts';
+import type { CommitRequest, LoadStream } from './types.ts';
+
+export type ContributionWrite = {
+  readonly no: number;
+  readonly slot: number;
+  readonly entityId: number;
+  readonly entity: EntityName;
+  readonly mappingId: number;
+  readonly output: string;
+  readonly changed: Record<string, number> | null;
+  readonly since: number;
+};
+
+const COLUMNS = ['stream_id', 'no', 'tenant', 'entity_id', 'mapping_id', 'output', 'entity', 'state', 'since', 'page_id', 'slot', 'mapping_set'];
+
+export type ContributionWriter = {
+  create(write: Omit<ContributionWrite, 'changed'>): void;
+  update(write: ContributionWrite): void;
+  flush(tx: Tx): Promise<void>;
+};
+
+export function contributionWriter({ stream, set }: CommitRequest, pageId: number): ContributionWriter {
+  const lines = new CopyLines();
+  const updates: Record<string, unknown>[] = [];
+  return {
+    create(one) {
+      lines.push(
+        `${stream.id}\t${one.no}\t${stream.tenant}\t${one.entityId}\t${one.mappingId}\t${copyText(one.output)}\t${one.entity}\tlive\t${one.since}\t${pageId}\t${one.slot}\t${set.id}\n`,
+      );
+    },
+    update({ no, mappingId, output, changed, since, slot }) {
+      updates.push({ no, mapping_id: mappingId, output, changed, since, slot });
+    },
+    async flush(tx) {
+      await tx.copy('contribution', COLUMNS, lines);
+      if (updates.length === 0) return;
+      await tx.rows(sql`
+        update contribution c set state = 'live', changed = n.changed, since = n.since, page_id = ${pageId}, slot = n.slot, mapping_set = ${set.id}
+        from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, mapping_id integer, output text, changed jsonb, since bigint, slot integer)
+        where c.stream_id = ${stream.id} and c.no = n.no and c.mapping_id = n.mapping_id and c.output = n.output`);
+    },
+  };
+}
+
+export async function withdrawContributions(tx: Tx, stream: LoadStream, rows: readonly ContributionRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    update contribution c set state = 'withdrawn' from jsonb_to_recordset(${JSON.stringify(rows.map((row) => ({ no: row.no, mapping_id: row.mapping_id, output: row.output })))}::jsonb)
+      as n(no bigint, mapping_id integer, output text)
+    where c.stream_id = ${stream.id} and c.no = n.no and c.mapping_id = n.mapping_id and c.output = n.output`);
+}

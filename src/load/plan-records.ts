@@ -1,0 +1,57 @@
+import { type IdBlocks, type Tx } from '../store/store.ts';
+import { contributionsOfRecords, type ContributionRow } from './evaluate.ts';
+import { matches } from './match.ts';
+import { planOutputs, priorOf, stateOf, wantKeys, type DeadRecord, type PageEntities, type RecordPlan, type Work } from './plan.ts';
+import type { Sorted } from './sort-out.ts';
+import type { Candidate, CommitRequest, Counts } from './types.ts';
+
+/** Finds the entities of every record of the page; a record whose entities cannot be told becomes a dead letter whole. */
+export async function planRecords(tx: Tx, ids: IdBlocks, request: CommitRequest, sorted: Sorted, counts: Counts): Promise<Work> {
+  const { stream } = request;
+  const prior = new Map<number, ContributionRow[]>();
+  const existing = sorted.apply.flatMap((one) => (one.existing ? [one.existing.no] : []));
+  for (const row of await contributionsOfRecords(tx, stream.id, existing)) prior.set(row.no, [...(prior.get(row.no) ?? []), row]);
+  const keys = matches(tx, stream.tenant);
+  for (const { candidate, existing } of sorted.apply) wantKeys(keys, candidate, (existing && prior.get(existing.no)) ?? []);
+  await keys.find();
+
+  const entities: PageEntities = { created: new Set(), shared: new Set() };
+  const plans: RecordPlan[] = [];
+  const dead: DeadRecord[] = sorted.keyless.map(({ candidate, slot }) => ({ candidate, slot, existing: null, problems: problemsOf(candidate) }));
+  let nextNo = sorted.nextNo;
+  for (const { candidate, slot, existing } of sorted.apply) {
+    const { outcome } = candidate;
+    const before = (existing && prior.get(existing.no)) ?? [];
+    if (outcome.kind === 'rejected') {
+      dead.push({ candidate, slot, existing, problems: outcome.problems });
+      continue;
+    }
+    const outputs = outcome.kind === 'mapped' ? outcome.entities : [];
+    const stock = outcome.kind === 'mapped' ? outcome.stock : [];
+    const planned = planOutputs(keys, ids, entities, outputs, stock, before);
+    if ('problems' in planned) {
+      dead.push({ candidate, slot, existing, problems: planned.problems });
+      continue;
+    }
+    const kept = before.length === 0 ? null : new Set(outputs.map((output) => priorOf(before, output)));
+    const no = existing?.no ?? nextNo;
+    if (!existing) nextNo += 1;
+    plans.push({
+      candidate,
+      slot,
+      no,
+      existing,
+      state: stateOf(candidate),
+      entities: planned.planned,
+      stock,
+      withdrawn: kept ? before.filter((row) => row.state === 'live' && !kept.has(row)) : [],
+    });
+  }
+  counts.deadLettered += dead.length;
+  return { plans, dead, prior, entities, nextNo };
+}
+
+const problemsOf = (candidate: Candidate): DeadRecord['problems'] =>
+  candidate.outcome.kind === 'rejected'
+    ? candidate.outcome.problems
+    : [{ field: 'record', pointer: '', code: 'ERR_LOAD_KEY_MISSING', message: 'the record has no external id' }];

@@ -1,0 +1,38 @@
+/** Records that are gone: what they said is withdrawn, never erased. */
+import { RECORD_STATE } from '../store/schema.ts';
+import { numbers, sql, type IdBlocks, type Tx } from '../store/store.ts';
+import { withdrawContributions } from './contributions.ts';
+import type { LoadDeps } from './deps.ts';
+import { applyEntities, touch, type Touch } from './entities.ts';
+import { contributionsOfRecords, type rawPages } from './evaluate.ts';
+import { writeOutbox } from './outbox.ts';
+import type { RecordRow } from './plan.ts';
+import { keepHistory } from './records.ts';
+import { withdrawFigures } from './stock.ts';
+import type { LoadStream, PreparedPage } from './types.ts';
+
+/** Withdraws everything these records say; their entities are folded anew, or archived when nobody speaks for them. */
+export async function withdrawRecords(
+  deps: LoadDeps,
+  tx: Tx,
+  ids: IdBlocks,
+  pages: ReturnType<typeof rawPages>,
+  request: { readonly stream: LoadStream; readonly page: Pick<PreparedPage, 'observedAt'> },
+  pageId: number,
+  at: string,
+  gone: readonly RecordRow[],
+): Promise<readonly RecordRow[]> {
+  if (gone.length === 0) return gone;
+  const { stream, page } = request;
+  const nos = gone.map((row) => row.no);
+  const rows = (await contributionsOfRecords(tx, stream.id, nos)).filter((row) => row.state === 'live');
+  const touches = new Map<number, Touch>();
+  for (const row of rows) touch(touches, row.entity_id, row.entity, false);
+  const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), () => null, at);
+  await withdrawContributions(tx, stream, rows);
+  await withdrawFigures(tx, ids, stream, pageId, nos, page.observedAt.getTime());
+  await keepHistory(tx, stream, pageId, nos);
+  await tx.rows(sql`update record set state = ${RECORD_STATE.deleted} where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+  await writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
+  return gone;
+}
