@@ -7,7 +7,7 @@ export function parseDuration(text: string): number | null {
   return parts === null || unit === undefined ? null : Number(parts[1]) * unit;
 }
 
-const WORDS = new Set(['real_time', 'hourly', 'daily', 'manual']);
+const WORDS = new Set(['real_time', '15m', '30m', 'hourly', 'daily', 'manual']);
 /** Lowest and highest value of minute, hour, day of month, month, day of week. */
 const RANGES: readonly (readonly [number, number])[] = [
   [0, 59],
@@ -18,14 +18,12 @@ const RANGES: readonly (readonly [number, number])[] = [
 ];
 const NAMES = /^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)$/i;
 
-/** True for what `every` may say: a word, minutes or hours or days (`15m`), or a cron expression of five or six fields. */
+/** True for what `every` may say: a word, or a cron expression of five fields. */
 export function isSchedule(text: string): boolean {
   if (WORDS.has(text)) return true;
-  if (/^\d+[mhd]$/.test(text)) return (parseDuration(text) ?? 0) > 0;
   const fields = text.trim().split(/\s+/);
-  const ranges = fields.length === 6 ? [[0, 59] as const, ...RANGES] : RANGES;
   return (
-    fields.length === ranges.length && fields.every((field, index) => isCronField(field, ranges[index] ?? [0, 59]))
+    fields.length === RANGES.length && fields.every((field, index) => isCronField(field, RANGES[index] ?? [0, 59]))
   );
 }
 

@@ -29,10 +29,7 @@ const stream = z.looseObject({
     .describe('name of a file in mappings/, or a list of them'),
   every: z
     .string()
-    .refine(
-      isSchedule,
-      'must be real_time, a time such as 15m or 2h, hourly, daily, manual or a cron expression in quotes',
-    )
+    .refine(isSchedule, 'must be real_time, 15m, 30m, hourly, daily, manual, or a cron expression in quotes')
     .default('15m')
     .describe('how often the stream is read'),
   timezone: z
