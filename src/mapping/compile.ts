@@ -36,7 +36,7 @@ export function compileMapping(file: MappingFile, traced: boolean): CompiledMap 
   line(code, 'if (entities.length === 0 && stock.length === 0) return { kind: "filtered", id, version, reason: "no output applies" };');
   line(code, 'return { kind: "mapped", id, version, entities, stock };');
   const names = code.constants.map((_, index) => `k${index}`);
-  const shared = [...code.shared.values()].map((keeper) => `let ${keeper.name} = rt.NONE;`).join('\n');
+  const shared = [...code.shared.values()].map((keeper) => `let ${keeper.name} = rt.NONE, ${keeper.name}p = "";`).join('\n');
   const body = `"use strict"; return function map(record, page, t) {\n${shared}\n${code.lines.join('\n')}\n};`;
   // The body consists of our own statements; texts of the file are in it as JSON string literals only.
   const make = new Function('rt', 'Fault', ...names, body);
@@ -88,7 +88,7 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const label = fresh(code);
     const inside = { ...scope, fail: leave('"record.key"', `break ${label};`, false) };
     line(code, `${label}: {`);
-    const parts = file.key.map((part) => emitShared(code, keyOf(part), inside, firstPointer(part, inside), (at) => emitNode(code, part, at, file.tables)).name);
+    const parts = file.key.map((part) => emitShared(code, keyOf(part), inside, (at) => emitNode(code, part, at, file.tables)).name);
     line(code, `id = rt.joinKey([${parts.join(', ')}]);`);
     const pointer = file.key[0] === undefined ? quote('') : firstPointer(file.key[0], scope);
     line(code, `if (id === null) { let missing = rt.KEY_MISSING; ${inside.fail('missing', pointer)} }`);
@@ -100,7 +100,7 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     line(code, `${label}: {`);
     const { version } = file;
     const pointer = firstPointer(version, scope);
-    const made = assignable(code, emitShared(code, keyOf(version), inside, pointer, (at) => emitNode(code, version, at, file.tables)));
+    const made = assignable(code, emitShared(code, keyOf(version), inside, (at) => emitNode(code, version, at, file.tables)));
     const read = made.type === 'timestamp' ? 'Date.parse' : 'rt.asVersion';
     line(code, `if (${made.name} != null) { ${made.name} = ${read}(${made.name}); if (${made.name} instanceof Fault) ${inside.fail(made.name, pointer)} version = ${made.name}; }`);
     line(code, '}');
@@ -246,8 +246,8 @@ function emitField(code: Code, file: MappingFile, output: OutputRule, field: Fie
   line(code, `${label}: {`);
   if (code.traced) line(code, `t.begin(${into.key}, ${quote(field.name)}, ${field.at.start});`);
   const pointer = firstPointer(field.value, scope);
-  const value = emitShared(code, keepKey(field.value, spec), scope, pointer, (outside) => {
-    const made = assignable(code, emitShared(code, keyOf(field.value), outside, pointer, (inside) => emitNode(code, field.value, inside, file.tables)));
+  const value = emitShared(code, keepKey(field.value, spec), scope, (outside) => {
+    const made = assignable(code, emitShared(code, keyOf(field.value), outside, (inside) => emitNode(code, field.value, inside, file.tables)));
     emitKeep(code, made, spec, outside, pointer);
     return made;
   });

@@ -35,7 +35,7 @@ export function countUses(code: Code, file: MappingFile, fieldsOf: (entity: Mapp
  * Writes code that computes a value on its first use in a record and finds it again after that; also when it is a
  * fault, which each rule reports for itself.
  */
-export function emitShared(code: Code, key: string, scope: Scope, pointer: string, emit: (inside: Scope) => Emitted): Emitted {
+export function emitShared(code: Code, key: string, scope: Scope, emit: (inside: Scope) => Emitted): Emitted {
   // Watching wants to see every rule at work.
   if (code.traced || !scope.isTop || (code.uses.get(key) ?? 0) < 2) return emit(scope);
   const known = code.shared.get(key);
@@ -43,9 +43,9 @@ export function emitShared(code: Code, key: string, scope: Scope, pointer: strin
   const keeper = known?.name ?? fresh(code);
   const label = fresh(code);
   line(code, `if (${keeper} === rt.NONE) { ${label}: {`);
-  const value = emit({ ...scope, fail: (fault) => `{ ${keeper} = ${fault}; break ${label}; }` });
+  const value = emit({ ...scope, fail: (fault, pointer) => `{ ${keeper} = ${fault}; ${keeper}p = ${pointer}; break ${label}; }` });
   line(code, `${keeper} = ${value.name}; } }`);
-  line(code, `let ${name} = ${keeper}; if (${name} instanceof Fault) ${scope.fail(name, pointer)}`);
+  line(code, `let ${name} = ${keeper}; if (${name} instanceof Fault) ${scope.fail(name, `${keeper}p`)}`);
   code.shared.set(key, { name: keeper, type: value.type });
   return { name, type: value.type };
 }
