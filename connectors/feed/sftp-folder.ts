@@ -83,6 +83,8 @@ async function* readRemote(
   const path = posix.join(await session.root(), name);
   const client = await session.client();
   const stream = client.createReadStream(path, { start, end: end - 1, highWaterMark: READ_AHEAD_BYTES });
+  // Closing the file is answered behind the last byte; a session that ends before it makes the stream fail with nobody reading.
+  stream.on('error', () => {});
   const pieces = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   const giveUp = () => session.drop();
   signal.addEventListener('abort', giveUp, { once: true });
@@ -104,7 +106,7 @@ async function* readRemote(
     throw error;
   } finally {
     signal.removeEventListener('abort', giveUp);
-    if (isOpen) stream.on('error', () => {}).destroy(); // Given up; its own error has been told or is of no interest.
+    if (isOpen) stream.destroy();
   }
 }
 

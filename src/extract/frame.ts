@@ -17,6 +17,9 @@ const framedCursor = z.object({
   isSpilled: z.boolean(),
 });
 
+/** Parts a page may have for each record it may have. */
+const MOST_PARTS = 4;
+
 type Place = {
   readonly inner: Cursor | null;
   /** Id of the window the number below speaks of: another one (a file replaced meanwhile) is emitted from its start. */
@@ -148,19 +151,23 @@ async function* emit(window: Collected, pageSize: number): AsyncGenerator<Framed
   try {
     let emitted = 0;
     let held: LogicalRecord[] = [];
+    let heldParts = 0;
     let isFirst = start.emitted === 0;
     const page = (records: LogicalRecord[], isLast: boolean) => pageOf(window, { records, isLast, isFirst, emitted });
     for await (const record of store.records()) {
       emitted++;
       if (emitted <= start.emitted) continue;
-      if (held.length === pageSize) {
+      // Parts count as well: some groups have thousands.
+      if (held.length === pageSize || (held.length > 0 && heldParts + record.parts.length > pageSize * MOST_PARTS)) {
         emitted--;
         yield page(held, false);
         emitted++;
         isFirst = false;
         held = [];
+        heldParts = 0;
       }
       held.push(record);
+      heldParts += record.parts.length;
     }
     yield page(held, true);
   } finally {
