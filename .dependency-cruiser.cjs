@@ -7,6 +7,8 @@ const rooms = {
   api: ['canonical', 'run', subjects, 'load', 'extract', 'mapping', 'publish', 'store', 'queue'],
   cli: [
     'app.ts',
+    'service.ts',
+    'api/keys.ts',
     'canonical',
     'config',
     'sandbox',

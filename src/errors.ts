@@ -39,6 +39,20 @@ export const ERRORS = facts({
     cause: 'The command line has an unknown command, option or argument.',
     remedy: 'Run the command with --help.',
   },
+  ERR_CLI_CANCELLED: {
+    retry: 'transient',
+    status: 499,
+    exit: 1,
+    cause: 'The command was stopped before its end.',
+    remedy: 'Nothing half-done was kept; run it again when you want to.',
+  },
+  ERR_CLI_PROGRAM: {
+    retry: 'transient',
+    status: 503,
+    exit: 1,
+    cause: 'The running program ended, or speaks another version of the control protocol.',
+    remedy: 'Start the program again (tributary start), then the command.',
+  },
   ERR_CONNECTOR_UNKNOWN: {
     retry: 'terminal',
     status: 404,

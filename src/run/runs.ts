@@ -112,6 +112,6 @@ export function dueRuns(store: Store, now: Date): Promise<{ id: number; tenant: 
 }
 
 /** A line of a run's log, kept in the store for `runs logs`. */
-export async function logRun(store: Store, run: { id: number; tenant: number }, at: Date, level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown> = {}): Promise<void> {
+export async function logRun(store: Pick<Store, 'rows'>, run: { id: number; tenant: number }, at: Date, level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown> = {}): Promise<void> {
   await store.rows(sql`insert into run_log (tenant, run_id, at, level, message, fields) values (${run.tenant}, ${run.id}, ${at.toISOString()}::timestamptz, ${level}, ${message}, ${JSON.stringify(fields)}::jsonb)`);
 }

@@ -1,0 +1,110 @@
+/** What the process does: reads the command line, and runs the command through the running program or alone. */
+import { resolve } from 'node:path';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/types.ts';
+import { TributaryError } from '../errors.ts';
+import { aloneContext } from './alone.ts';
+import type { Command } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { callControl } from './control-client.ts';
+import { invoke, reportError } from './invoke.ts';
+import { type Invocation, parseArguments } from './program.ts';
+import { type OwnTerminal, ownTerminal } from './terminal.ts';
+
+/** How long to wait for a store that another command, or a program that is just starting, has open. */
+const LOCKED_MS = 10_000;
+const LOOK_AGAIN_MS = 100;
+
+/** @param more commands that only a process of its own can run */
+export async function mainCommand(argv: readonly string[], more: readonly Command[]): Promise<number> {
+  const stop = new AbortController();
+  const terminal = ownTerminal(() =>
+    stop.abort(new TributaryError('ERR_CLI_CANCELLED', 'Nobody reads the output any more.')),
+  );
+  const json = argv.includes('--json');
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(1); // The second time: at once.
+    stop.abort(new TributaryError('ERR_CLI_CANCELLED', 'The command was cancelled.'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  try {
+    const parsed = parseArguments(argv, [...more, ...COMMANDS], terminal.columns);
+    if (parsed.kind === 'command') return await runCommand(parsed, argv, terminal, stop.signal);
+    await (parsed.exit === 0 ? terminal.out(parsed.text) : terminal.err(parsed.text));
+    return parsed.exit;
+  } catch (thrown) {
+    return reportError(thrown, { ...terminal, json });
+  }
+}
+
+async function runCommand(
+  invocation: Invocation,
+  argv: readonly string[],
+  terminal: OwnTerminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const { globals, command } = invocation;
+  const config = once(() => configOf(globals.dir, terminal.cwd));
+  if (command.where === 'here') return runAlone(invocation, terminal, config, signal);
+  const until = Date.now() + LOCKED_MS;
+  for (;;) {
+    const code = await callControl(config(), argv, { terminal, canAnswer: terminal.canAnswer, signal });
+    if (code !== null) return code;
+    const isLast = Date.now() > until || signal.aborted;
+    try {
+      return await runAlone(invocation, terminal, config, signal, isLast);
+    } catch (thrown) {
+      if (!(thrown instanceof Busy)) throw thrown;
+      // Another command is at work, or the program has its store but not yet its socket.
+      await new Promise((wake) => setTimeout(wake, LOOK_AGAIN_MS));
+    }
+  }
+}
+
+/** The store is open elsewhere; nothing was done yet. */
+class Busy extends Error {}
+
+async function runAlone(
+  invocation: Invocation,
+  terminal: OwnTerminal,
+  config: () => Config,
+  signal: AbortSignal,
+  isLast = true,
+): Promise<number> {
+  const context = aloneContext({ terminal, json: invocation.globals.json, signal, config });
+  let busy = false;
+  const opening =
+    <T>(open: () => Promise<T>) =>
+    () =>
+      open().catch((thrown: unknown) => {
+        if (thrown instanceof TributaryError && thrown.code === 'ERR_STORE_LOCKED') busy = !isLast;
+        throw thrown;
+      });
+  const waiting = { ...context, app: opening(context.app), store: opening(context.store) };
+  // Words are held back until it is clear that they are not about a store that is only busy for a moment.
+  const quiet = {
+    ...waiting,
+    out: (text: string) => (busy ? nothing() : context.out(text)),
+    err: (text: string) => (busy ? nothing() : context.err(text)),
+  };
+  try {
+    const code = await invoke(invocation, quiet);
+    if (busy) throw new Busy();
+    return code;
+  } finally {
+    await context.close();
+  }
+}
+
+const nothing = () => Promise.resolve();
+
+/** `--dir` is nearer to the person than TRIBUTARY_DIR. */
+function configOf(dir: string | null, cwd: string): Config {
+  const env = dir === null ? process.env : { ...process.env, TRIBUTARY_DIR: undefined };
+  return loadConfig({ dir: dir === null ? cwd : resolve(cwd, dir), env });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}

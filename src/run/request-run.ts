@@ -1,0 +1,49 @@
+/** Runs that somebody asked for. */
+import type { Cursor } from '../connector/contract.ts';
+import { TributaryError } from '../errors.ts';
+import { sql } from '../store/store.ts';
+import type { RunDeps, RunStream } from './deps.ts';
+import type { RunMode, RunTrigger } from './states.ts';
+
+export type RunRequest = {
+  readonly mode: RunMode;
+  readonly trigger: RunTrigger;
+  /** What a replay is to look at. @defaultValue null */
+  readonly cursor?: Cursor;
+};
+
+/** Two requests in one millisecond are two runs. */
+const TRIES = 100;
+
+/**
+ * Makes a run that is due now.
+ * @throws ERR_RUN_STATE when its connection is paused: it would wait without an end
+ */
+export async function requestRun(
+  deps: Pick<RunDeps, 'store' | 'clock'>,
+  stream: RunStream,
+  { mode, trigger, cursor }: RunRequest,
+): Promise<number> {
+  const [paused] = await deps.store.rows(
+    sql`select 1 from connection where id = ${stream.connectionId} and paused_at is not null`,
+  );
+  if (paused) {
+    throw new TributaryError('ERR_RUN_STATE', `Connection ${stream.connection} is paused.`, {
+      remedy: `Let it go on: tributary connections resume ${stream.connection}`,
+      evidence: { connection: stream.connection },
+    });
+  }
+  const id = (await deps.store.newIds(1)).next();
+  const now = deps.clock.now().getTime();
+  for (let later = 0; later < TRIES; later += 1) {
+    const made = await deps.store.rows(sql`
+      insert into run (id, tenant, stream_id, state, mode, trigger, due_at, cursor)
+      values (${id}, ${stream.tenant}, ${stream.id}, 'queued', ${mode}, ${trigger}, ${new Date(now + later).toISOString()}::timestamptz, ${cursor ? JSON.stringify(cursor) : null}::jsonb)
+      on conflict (stream_id, due_at) do nothing returning id`);
+    if (made.length > 0) return id;
+  }
+  throw new TributaryError(
+    'ERR_RUN_STATE',
+    `${TRIES} runs of ${stream.connection}/${stream.name} are due at this moment already.`,
+  );
+}
