@@ -82,10 +82,13 @@ export function newMapping(records: readonly Json[], entity: EntityName | 'stock
   lines.push('record:', `  key: ${scalar(key)}`);
   if (version !== undefined) lines.push(`  version: ${scalar(`${version} | timestamp("UTC")`)}`);
   lines.push('', 'outputs:', `  ${entity}:`);
-  const taken = new Map(Object.entries(fields).flatMap(([name, field]) => {
+  const taken = new Map<string, string>(Object.entries(fields).flatMap(([name, field]) => {
     const column = field.type === 'reference' || field.type === 'json' ? undefined : sourceOf(name, columns);
     return column === undefined ? [] : [[name, ruleFor(name, field, column)] as const];
   }));
+  // An output without any field would say nothing: one is filled for the operator to correct.
+  const [guess] = Object.keys(fields);
+  if (taken.size === 0 && guess !== undefined && entity !== 'stock') taken.set(guess, `${scalar(`${columns[0] ?? 'id'} | trim`)}  # choose the right column`);
   const matchable = [...taken.keys()].filter((name) => fields[name]?.match !== undefined);
   if (matchable.length > 0) lines.push(`    match: [${matchable.join(', ')}]`);
   lines.push('    fields:');

@@ -38,7 +38,7 @@ export function parseMapping(text: string, file: string, problems: Problems): Ma
 
 /** Entries of a map whose keys must be among `allowed`; unknown ones are reported and left out. */
 function readMap(node: YamlNode | null, reading: NodeReading, allowed: readonly string[] | null): readonly MapEntry[] | null {
-  if (node === null) return [];
+  if (node === null || asScalar(node)?.value === null) return [];
   const map = asMap(node);
   if (map === null) return report(reading, spanOf(node), 'A map belongs here.', `Write one \`name: value\` a line${allowed ? `; there is ${allowed.join(', ')}` : ''}.`);
   return entriesOf(map).filter((entry) => {

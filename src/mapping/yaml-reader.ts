@@ -18,7 +18,8 @@ export function readYaml(text: string, problems: Problems): YamlNode | null {
     return null;
   }
   const document: Document.Parsed = parseDocument(text, { lineCounter: new LineCounter(), prettyErrors: false, uniqueKeys: true, version: '1.2' });
-  for (const error of [...document.errors, ...document.warnings]) {
+  // What follows the first errors mostly follows from them.
+  for (const error of [...document.errors.slice(0, 3), ...document.warnings]) {
     problems.report({ start: error.pos[0], end: error.pos[1] }, { code: 'yaml', message: error.message, remedy: yamlRemedy(error.code) });
   }
   if (document.errors.length > 0) return null;

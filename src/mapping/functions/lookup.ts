@@ -20,8 +20,8 @@ export const lookup = defineFunction({
     { name: 'table', kind: 'table', about: 'name of the table' },
     { name: 'column', kind: 'text', about: 'which value of an entry that has several', optional: true },
   ],
-  examples: [
-  ],
+  // Needs a table; docs/mapping.md has one.
+  examples: [],
   run: (value, table, column) => {
     const entry = table.entries.get(table.ignoreCase ? value.toLowerCase() : value);
     if (entry !== undefined) return pick(entry.value, column, value);
