@@ -44,8 +44,7 @@ export async function applyPlans(
     for (const { output, entityId, isNew, prior } of plan.entities) {
       const { mappingId, entity } = output;
       const values = resolveOutputs(output.values, (key) => siblingOf(plan, mappingId, key));
-      const where = { no: plan.no, slot: plan.slot, entityId, entity, mappingId, output: output.key };
-      if (prior === null) contributions.create({ ...where, since: when });
+      if (prior === null) contributions.create(plan, output, entityId, when);
       // Nobody else speaks about it and nobody waits for it: its row is what this record says.
       if (isPlain && isNew && !work.entities.shared.has(entityId)) {
         created.add(entity, mappingId, output.key, entityId, values);
@@ -55,7 +54,7 @@ export async function applyPlans(
       const changes = said ? changesOf({ values: said, changed: prior?.changed ?? null }, values, when) : null;
       const since = said && prior ? prior.since : when;
       differs ||= !said || stable(changes) !== stable(prior?.changed ?? null);
-      if (prior !== null) contributions.update({ ...where, changed: changes, since });
+      if (prior !== null) contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: output.key, changed: changes, since });
       const statement: Statement = {
         ...{ streamId: stream.id, no: plan.no, mappingId, output: output.key, entity, values, changed: changes, since },
         platform: deps.isPlatform(stream.id),
@@ -106,7 +105,7 @@ function newRows(stream: LoadStream, set: MappingSet) {
       else made.set(entity, [id]);
     },
     async flush(tx: Tx): Promise<void> {
-      for (const { shape, lines } of shapes.values()) await tx.copy(shape.table, shape.columns, lines);
+      for (const { shape, lines } of shapes.values()) tx.copy(shape.table, shape.columns, lines);
     },
   };
 }

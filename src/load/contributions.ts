@@ -1,15 +1,12 @@
 /** Contributions on their way into the store: new ones by COPY, changed ones in one statement. */
-import type { EntityName } from '../canonical/entities.ts';
 import { CopyLines, copyText } from '../store/copy.ts';
 import { sql, type Tx } from '../store/store.ts';
 import type { ContributionRow } from './evaluate.ts';
-import type { CommitRequest, LoadStream } from './types.ts';
+import type { CommitRequest, LoadStream, TaggedEntity } from './types.ts';
 
 export type ContributionWrite = {
   readonly no: number;
   readonly slot: number;
-  readonly entityId: number;
-  readonly entity: EntityName;
   readonly mappingId: number;
   readonly output: string;
   readonly changed: Record<string, number> | null;
@@ -19,7 +16,7 @@ export type ContributionWrite = {
 const COLUMNS = ['stream_id', 'no', 'tenant', 'entity_id', 'mapping_id', 'output', 'entity', 'state', 'since', 'page_id', 'slot', 'mapping_set'];
 
 export type ContributionWriter = {
-  create(write: Omit<ContributionWrite, 'changed'>): void;
+  create(plan: { readonly no: number; readonly slot: number }, output: TaggedEntity, entityId: number, since: number): void;
   update(write: ContributionWrite): void;
   flush(tx: Tx): Promise<void>;
 };
@@ -28,16 +25,14 @@ export function contributionWriter({ stream, set }: CommitRequest, pageId: numbe
   const lines = new CopyLines();
   const updates: Record<string, unknown>[] = [];
   return {
-    create(one) {
-      lines.push(
-        `${stream.id}\t${one.no}\t${stream.tenant}\t${one.entityId}\t${one.mappingId}\t${copyText(one.output)}\t${one.entity}\tlive\t${one.since}\t${pageId}\t${one.slot}\t${set.id}\n`,
-      );
+    create({ no, slot }, { mappingId, key, entity }, entityId, since) {
+      lines.push(`${stream.id}\t${no}\t${stream.tenant}\t${entityId}\t${mappingId}\t${copyText(key)}\t${entity}\tlive\t${since}\t${pageId}\t${slot}\t${set.id}\n`);
     },
     update({ no, mappingId, output, changed, since, slot }) {
       updates.push({ no, mapping_id: mappingId, output, changed, since, slot });
     },
     async flush(tx) {
-      await tx.copy('contribution', COLUMNS, lines);
+      tx.copy('contribution', COLUMNS, lines);
       if (updates.length === 0) return;
       await tx.rows(sql`
         update contribution c set state = 'live', changed = n.changed, since = n.since, page_id = ${pageId}, slot = n.slot, mapping_set = ${set.id}

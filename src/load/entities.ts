@@ -166,7 +166,7 @@ async function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): 
     listOf(updates, row.entity).push(row);
     note(changes, row.entity, change, row.id);
   }
-  for (const { shape, lines } of inserts.values()) await tx.copy(shape.table, shape.columns, lines);
+  for (const { shape, lines } of inserts.values()) tx.copy(shape.table, shape.columns, lines);
   for (const [entity, changed] of updates) await updateRows(tx, entity, changed, at);
   return changes;
 }

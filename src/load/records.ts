@@ -14,7 +14,7 @@ export async function writeRecords(tx: Tx, request: CommitRequest, pageId: numbe
     else
       lines.push(`${stream.id}\t${no}\t${stream.tenant}\t${copyText(candidate.id)}\t${copyBytes(candidate.hash)}\t${pageId}\t${slot}\t${copyPlain(candidate.version)}\t${set.id}\t${state}\t${scope}\n`);
   }
-  await tx.copy('record', ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'], lines);
+  tx.copy('record', ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'], lines);
   if (updates.length === 0) return;
   if (!request.again) await keepHistory(tx, stream, pageId, updates.map((row) => Number(row['no'])));
   await tx.rows(sql`

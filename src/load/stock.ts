@@ -92,8 +92,8 @@ async function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: n
     levels.push(`${variantId}\t${code}\t${stream.tenant}\t${quantity}\t${at}\t${stream.id}\t${no}\n`);
     movements.push(`${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`);
   }
-  await tx.copy('stock_level', ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'], levels);
-  await tx.copy('stock_movement', ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'], movements);
+  tx.copy('stock_level', ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'], levels);
+  tx.copy('stock_movement', ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'], movements);
 }
 
 /** Sets levels; sales the authority has counted by then are no longer taken off beside its figure. */

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { storeError } from './errors.ts';
+import { type Lane, openLane } from './lane.ts';
 import { lockFolder } from './lock.ts';
 import { becomeReader, compile, type Store, takeIds, type Tx } from './store.ts';
 
@@ -31,7 +32,16 @@ export async function openPglite(folder: string | null): Promise<Store> {
   };
   const transaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
     try {
-      return await db.transaction((inner) => work(txOn(inner)));
+      return await db.transaction(async (inner) => {
+        const lane = openLane();
+        try {
+          const result = await work(txOn(inner, lane));
+          await lane.end();
+          return result;
+        } finally {
+          await lane.end().catch(() => undefined);
+        }
+      });
     } catch (thrown) {
       throw storeError(thrown);
     }
@@ -54,16 +64,17 @@ export async function openPglite(folder: string | null): Promise<Store> {
   };
 }
 
-function txOn(inner: Transaction): Tx {
+function txOn(inner: Transaction, lane: Lane): Tx {
   return {
-    async rows<Row>(query: Parameters<Tx['rows']>[0]) {
+    rows<Row>(query: Parameters<Tx['rows']>[0]) {
       const { sql, params } = compile(query);
-      return (await inner.query<Row>(sql, params)).rows;
+      return lane.run(async () => (await inner.query<Row>(sql, params)).rows);
     },
-    async copy(table, columns, lines) {
+    copy(table, columns, lines) {
       if (lines.count === 0) return;
-      const blob = new Blob([lines.bytes.slice()]);
-      await inner.query(`copy "${table}" (${columns.map((c) => `"${c}"`).join(', ')}) from '/dev/blob'`, [], { blob });
+      const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from '/dev/blob'`;
+      // Told when the transaction ends, or by the next statement.
+      lane.run(() => inner.query(statement, [], { blob: new Blob([lines.bytes.slice()]) })).catch(() => undefined);
     },
   };
 }

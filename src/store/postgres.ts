@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { storeError } from './errors.ts';
+import { type Lane, openLane } from './lane.ts';
 import { becomeReader, compile, type Store, takeIds, type Tx } from './store.ts';
 
 const INT8 = 20;
@@ -33,6 +34,7 @@ export async function openPostgres(url: string, options: { connections: number }
     } catch (thrown) {
       throw storeError(thrown);
     }
+    const lane = openLane();
     let broken: Error | undefined;
     const onError = (error: Error) => {
       broken = error;
@@ -40,10 +42,12 @@ export async function openPostgres(url: string, options: { connections: number }
     client.on('error', onError);
     try {
       await client.query('begin');
-      const result = await work(txOn(client));
+      const result = await work(txOn(client, lane));
+      await lane.end();
       await client.query('commit');
       return result;
     } catch (thrown) {
+      await lane.end().catch(() => undefined);
       await client.query('rollback').catch((error: Error) => {
         broken = error;
       });
@@ -76,16 +80,17 @@ export async function openPostgres(url: string, options: { connections: number }
   return store;
 }
 
-function txOn(client: pg.PoolClient): Tx {
+function txOn(client: pg.PoolClient, lane: Lane): Tx {
   return {
-    async rows<Row>(query: Parameters<Tx['rows']>[0]) {
+    rows<Row>(query: Parameters<Tx['rows']>[0]) {
       const { sql, params } = compile(query);
-      return (await client.query(sql, params)).rows as Row[];
+      return lane.run(async () => (await client.query(sql, params)).rows as Row[]);
     },
-    async copy(table, columns, lines) {
+    copy(table, columns, lines) {
       if (lines.count === 0) return;
-      const into = client.query(copyFrom(`copy "${table}" (${columns.map((c) => `"${c}"`).join(', ')}) from stdin`));
-      await pipeline(Readable.from(slices(lines.bytes)), into);
+      const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from stdin`;
+      // Told when the transaction ends, or by the next statement.
+      lane.run(() => pipeline(Readable.from(slices(lines.bytes)), client.query(copyFrom(statement)))).catch(() => undefined);
     },
   };
 }

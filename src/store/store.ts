@@ -12,8 +12,11 @@ export { type SQL, sql };
 /** What a transaction can do. */
 export type Tx = {
   rows<Row>(query: SQL): Promise<Row[]>;
-  /** COPY in text format (see `copy.ts`); returns when the rows are in. */
-  copy(table: string, columns: readonly string[], lines: CopyLines): Promise<void>;
+  /**
+   * COPY in text format (see `copy.ts`). Queued, so that the next lines can be made while these go in: statements after it
+   * see the rows, and the transaction does not end before they are in.
+   */
+  copy(table: string, columns: readonly string[], lines: CopyLines): void;
 };
 
 export type Store = {
