@@ -10,6 +10,7 @@ import type { Config, ConnectionConfig } from './config/types.ts';
 import type { Clock, ConnectionContext, Connector, Source } from './connector/contract.ts';
 import { TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
+import { type Governor, makeGovernor } from './extract/governor.ts';
 import { mappingSets } from './load/mapping-sets.ts';
 import type { RootLog } from './observe/log.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
@@ -111,14 +112,28 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
   const scratch = join(stateDir(config), 'scratch');
   await rm(scratch, { recursive: true, force: true });
 
+  const life = new AbortController();
+  const governors = new Map<string, Governor>();
+  /** One budget per connection, shared by all its streams in this process. */
+  const governorOf = (connection: ConnectionConfig): Governor => {
+    const known = governors.get(connection.name);
+    if (known) return known;
+    const made = makeGovernor(connectors.get(connection.connector)?.budgets?.(settings.get(connection.name)) ?? [], clock, life.signal);
+    governors.set(connection.name, made);
+    return made;
+  };
+
   const contextOf = (connection: ConnectionConfig, signal: AbortSignal): ConnectionContext => ({
     tenant: config.tenant,
     connection: connection.name,
     clock,
     log: log.child({ connection: connection.name }),
     signal,
-    permit: async () => signal.throwIfAborted(),
-    observeLimits: () => undefined,
+    permit: (cost, trafficClass, budget) => {
+      signal.throwIfAborted();
+      return governorOf(connection).permit(cost, trafficClass, budget);
+    },
+    observeLimits: (observation) => governorOf(connection).observeLimits(observation),
     token: async () => {
       throw new TributaryError('ERR_CONNECTOR_UNSUPPORTED', `Connection ${connection.name} has no tokens to refresh.`);
     },
@@ -162,7 +177,11 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
     },
     onProgress: options.onProgress ?? (() => undefined),
   };
-  return { config, store, clock, log, connectors, streams, runs, mappingFolders, openSource, contextOf, settingsOf: (connection) => settings.get(connection.name), close: () => store.close() };
+  const close = async () => {
+    life.abort();
+    await store.close();
+  };
+  return { config, store, clock, log, connectors, streams, runs, mappingFolders, openSource, contextOf, settingsOf: (connection) => settings.get(connection.name), close };
 }
 
 /** The queue on the backend the configuration asks for. */

@@ -2,6 +2,7 @@
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { storeGauges } from './alerts/gauges.ts';
 import { buildApi } from './api/app.ts';
 import { createKey, keyFinder, SCOPES } from './api/keys.ts';
 import { openApp, openAppQueue, stateDir, type App } from './app.ts';
@@ -9,7 +10,9 @@ import { parseId, publicId } from './canonical/ids.ts';
 import { serveControl } from './cli/control.ts';
 import type { Config } from './config/types.ts';
 import { TributaryError } from './errors.ts';
+import { keepHouse } from './housekeeping.ts';
 import type { RootLog } from './observe/log.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
 import type { WakeQueue } from './queue/types.ts';
 import type { RunDeps } from './run/deps.ts';
 import { createRun } from './run/runs.ts';
@@ -51,11 +54,15 @@ export async function startService(config: Config, options: ServiceOptions): Pro
   };
   try {
     if (!config.file) await writeSampleFeeds(feedsFolder(config) ?? join(stateDir(config), 'feeds'));
-    const app = await openApp(config, options);
+    const metrics = createMetrics({ withProcess: true });
+    const app = await openApp(config, { ...options, onProgress: both(measure(metrics), options.onProgress) });
     closing.push(() => app.close());
     const queue = await openAppQueue(app);
     closing.push(() => queue.close());
-    const api = await buildApi({ store: app.store, config, clock: app.clock, log: app.log });
+    metrics.beforeScrape(storeGauges(app.store, app.streams.tenant));
+    metrics.beforeScrape(async (gauges) => gauges.queueWakes(await queue.counts()));
+    const checks = { queue: () => queue.ping().then(() => null) };
+    const api = await buildApi({ store: app.store, config, clock: app.clock, log: app.log, metrics, checks });
     closing.push(() => api.close());
     const { url, otherPort } = await listen(api, config);
     const sandbox = await writeSandbox(app, url);
@@ -63,9 +70,10 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), { concurrency: CONCURRENCY });
     const scheduler = startScheduler(app.runs, queue, app.streams.all, life.signal);
     const watches = watchSources(app, queue, life.signal);
+    const house = keepHouse(app, metrics, life.signal);
     closing.push(async () => {
       life.abort();
-      await Promise.all([scheduler.done, watches]);
+      await Promise.all([scheduler.done, watches, house]);
     });
     const service: Service = { app, queue, url, sandbox, otherPort, stop };
     const control = await serveControl(service, config);
@@ -76,6 +84,29 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     throw thrown;
   }
 }
+
+/** Counts what runs do; nobody else has to. */
+function measure(metrics: Metrics): RunDeps['onProgress'] {
+  const startedAt = new Map<number, number>();
+  return (run, stream, event) => {
+    const of = { connection: stream.connection, stream: stream.name };
+    if (!startedAt.has(run.id)) startedAt.set(run.id, performance.now());
+    if (event.kind === 'page') {
+      metrics.extracted(of, event.read);
+      metrics.pageLoaded(of, event.seconds, event.counts);
+      return;
+    }
+    metrics.runEnded(of, event.state, (performance.now() - (startedAt.get(run.id) ?? performance.now())) / 1000);
+    startedAt.delete(run.id);
+  };
+}
+
+const both =
+  (first: RunDeps['onProgress'], second: RunDeps['onProgress'] | undefined): RunDeps['onProgress'] =>
+  (run, stream, event) => {
+    first(run, stream, event);
+    second?.(run, stream, event);
+  };
 
 function slice(app: App, run: string, signal: AbortSignal): ReturnType<typeof runSlice> {
   const id = parseId('run', run);

@@ -32,6 +32,8 @@ export type ReadPagesOptions = {
   readonly request: ReadRequest;
   /** The connector's `decode`; absent: raw bytes are JSON. */
   readonly decode?: ((parts: readonly Uint8Array[], context: JsonObject) => Json) | undefined;
+  /** The raw bytes are JSON although the connector decodes them: they are compared as JSON. */
+  readonly isRawJson?: boolean | undefined;
   /** For spill files while records are joined. */
   readonly scratchDir: string;
 };
@@ -51,11 +53,11 @@ async function* plainPages({ source, request }: ReadPagesOptions): AsyncGenerato
   }
 }
 
-function withHashes(page: FramedPage, { decode, stream }: ReadPagesOptions): ExtractedPage {
+function withHashes(page: FramedPage, { decode, isRawJson, stream }: ReadPagesOptions): ExtractedPage {
   const hashes = new Uint8Array(page.records.length * HASH_BYTES);
   const hasher = makeHasher({
     context: page.context,
-    isJson: decode === undefined,
+    isJson: decode === undefined || isRawJson === true,
     volatilePaths: stream.volatilePaths,
   });
   for (const [at, record] of page.records.entries()) hasher.write(record.parts, hashes, at * HASH_BYTES);

@@ -112,7 +112,7 @@ async function* pagesOf(deps: RunDeps, run: RunRow, stream: RunStream, set: Mapp
     const [row] = await deps.store.rows<{ cursor: RunRow['cursor'] }>(sql`select cursor from stream where id = ${stream.id}`);
     const cursor = run.mode === 'incremental' ? (row?.cursor ?? null) : run.cursor;
     const request = { stream: stream.name, cursor, mode: run.mode, pageSize: deps.pageSize, groupBy: set.groupBy, trafficClass };
-    for await (const page of readPages({ source, stream: declaration, request, decode: stream.connector.decode, scratchDir })) {
+    for await (const page of readPages({ source, stream: declaration, request, decode: stream.connector.decode, isRawJson: stream.connector.isRawJson, scratchDir })) {
       yield { prepared: preparePage(page, set, known), afterCommit: page.afterCommit, waitUntil: page.notBefore };
     }
   } finally {
