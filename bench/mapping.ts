@@ -43,8 +43,15 @@ function mapByHand(row: Row): MapResult {
   const text = (field: string, column: string, max: number): string | null => {
     const value = row[column]?.trim() ?? '';
     if (value === '') return null;
-    if (!isStorable(value)) problems.push({ field, pointer: column, code: 'bad-text', message: 'has a NUL character or half a surrogate pair' });
-    if (value.length > max) problems.push({ field, pointer: column, code: 'too-long', message: `is longer than ${max}` });
+    if (!isStorable(value))
+      problems.push({
+        field,
+        pointer: column,
+        code: 'bad-text',
+        message: 'has a NUL character or half a surrogate pair',
+      });
+    if (value.length > max)
+      problems.push({ field, pointer: column, code: 'too-long', message: `is longer than ${max}` });
     return value;
   };
   const decimal = (field: string, column: string): string | null => {
@@ -55,9 +62,19 @@ function mapByHand(row: Row): MapResult {
   };
   const sku = text('product.sku', 'sku', 255);
   const name = text('product.name', 'name', 1000);
-  if (sku === null) problems.push({ field: 'record.key', pointer: 'sku', code: 'key-missing', message: 'the key is empty' });
-  if (name === null) problems.push({ field: 'product.name', pointer: 'name', code: 'required', message: 'a value is required' });
+  if (sku === null)
+    problems.push({ field: 'record.key', pointer: 'sku', code: 'key-missing', message: 'the key is empty' });
+  if (name === null)
+    problems.push({ field: 'product.name', pointer: 'name', code: 'required', message: 'a value is required' });
   const time = parseTimestamp(row['updated_at'] ?? '', 'UTC');
+  const categories = categoriesOf(row['category'] ?? '');
+  if (categories?.some((path) => !isStorable(path)))
+    problems.push({
+      field: 'product.categories',
+      pointer: 'category',
+      code: 'bad-text',
+      message: 'has a NUL character or half a surrogate pair',
+    });
   const asOf = time === 'unreadable' || time === 'impossible' || time === 'zone-missing' ? null : Date.parse(time);
   const price = decimal('product.price', 'price');
   const currencyText = row['currency'] ?? '';
@@ -69,14 +86,29 @@ function mapByHand(row: Row): MapResult {
     brand: text('product.brand', 'brand', 255),
     price,
     currency,
-    categories: categoriesOf(row['category'] ?? ''),
+    categories,
   };
   const gtinText = row['gtin'] ?? '';
   const gtin = gtinText === '' ? null : gtinDigits(gtinText);
-  if (gtinText !== '' && gtin === null) problems.push({ field: 'variant.gtin', pointer: 'gtin', code: 'bad-gtin', message: 'is no GTIN' });
-  const variant: Values = { product: { kind: 'output', key: 'product' }, sku, gtin, title: name, price, currency, weight_grams: decimal('variant.weight_grams', 'weight_g') };
+  if (gtinText !== '' && gtin === null)
+    problems.push({ field: 'variant.gtin', pointer: 'gtin', code: 'bad-gtin', message: 'is no GTIN' });
+  const variant: Values = {
+    product: { kind: 'output', key: 'product' },
+    sku,
+    gtin,
+    title: name,
+    price,
+    currency,
+    weight_grams: decimal('variant.weight_grams', 'weight_g'),
+  };
   const quantity = Number(row['quantity']);
-  if (!Number.isSafeInteger(quantity)) problems.push({ field: 'stock.quantity', pointer: 'quantity', code: 'not-whole', message: 'is not a whole number' });
+  if (!Number.isSafeInteger(quantity))
+    problems.push({
+      field: 'stock.quantity',
+      pointer: 'quantity',
+      code: 'not-whole',
+      message: 'is not a whole number',
+    });
   if (problems.length > 0) return { kind: 'rejected', id: sku, version: asOf, problems };
   const bySku: MatchKey[] = sku === null ? [] : [{ field: 'sku', value: normaliseSku(sku) }];
   const byGtin: MatchKey[] = gtin === null ? [] : [{ field: 'gtin', value: normaliseGtin(gtin) }];
@@ -88,13 +120,28 @@ function mapByHand(row: Row): MapResult {
       { key: 'product', entity: 'product', match: bySku, values: product },
       { key: 'variant', entity: 'variant', match: [...bySku, ...byGtin], values: variant },
     ],
-    stock: [{ key: 'stock', entity: 'stock', variant: { kind: 'output', key: 'variant' }, location: text('stock.location', 'location', 255) ?? 'default', quantity, asOf }],
+    stock: [
+      {
+        key: 'stock',
+        entity: 'stock',
+        variant: { kind: 'output', key: 'variant' },
+        location: text('stock.location', 'location', 255) ?? 'default',
+        quantity,
+        asOf,
+      },
+    ],
   };
 }
 
 function categoriesOf(text: string): string[] | null {
   if (text === '') return null;
-  const paths = text.split(',').map((path) => path.split('>').map((level) => level.trim()).filter((level) => level !== '').join(' > '));
+  const paths = text.split(',').map((path) =>
+    path
+      .split('>')
+      .map((level) => level.trim())
+      .filter((level) => level !== '')
+      .join(' > '),
+  );
   return paths.filter((path) => path !== '');
 }
 
@@ -116,7 +163,8 @@ async function perSecond(count: number, work: () => Promise<void> | void): Promi
   return count / (Number(process.hrtime.bigint() - start) / 1e9);
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** Records per second of each way, medians of five turns, and what the compiled mapping reaches of the others. */
 export async function run(): Promise<{
@@ -141,9 +189,15 @@ export async function run(): Promise<{
   const byJsonata: number[] = [];
   for (let turn = -2; turn < TURNS; turn += 1) {
     const figures = [
-      await perSecond(ROWS * 3, () => { for (let round = 0; round < 3; round += 1) for (const row of rows) count(mapping.map(row, context)); }),
-      await perSecond(ROWS * 3, () => { for (let round = 0; round < 3; round += 1) for (const row of rows) count(mapByHand(row)); }),
-      await perSecond(JSONATA_ROWS, async () => { for (const row of rows.slice(0, JSONATA_ROWS)) await expression.evaluate(row); }),
+      await perSecond(ROWS * 3, () => {
+        for (let round = 0; round < 3; round += 1) for (const row of rows) count(mapping.map(row, context));
+      }),
+      await perSecond(ROWS * 3, () => {
+        for (let round = 0; round < 3; round += 1) for (const row of rows) count(mapByHand(row));
+      }),
+      await perSecond(JSONATA_ROWS, async () => {
+        for (const row of rows.slice(0, JSONATA_ROWS)) await expression.evaluate(row);
+      }),
     ] as const;
     // The first two turns warm the code up.
     if (turn < 0) continue;

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Json } from '../connector/contract.ts';
 import type { MappingFile } from './ast.ts';
-import { type CompiledMap, compileMapping, fieldsOf } from './compile.ts';
+import { type CompiledMap, compileMapping } from './compile.ts';
+import { fieldsOf } from './fields.ts';
 import { lineFinder } from './position.ts';
 import { newTracer, type Tracer } from './tracer.ts';
 import type { Conflict, FieldTrace, MapContext, Mapping, MapResult } from './types.ts';

@@ -5,7 +5,7 @@ import type { FieldRule, MappingFile, Node, OutputRule, Span } from './ast.ts';
 import { type BuiltMapping, buildMapping } from './build.ts';
 import { checkFit } from './check-call.ts';
 import { checkCondition, checkLoop, checkNode, type Judge, mayBeEmpty } from './check-value.ts';
-import { fieldsOf } from './compile.ts';
+import { fieldsOf } from './fields.ts';
 import { Fault } from './fault.ts';
 import { knownRecord } from './known-paths.ts';
 import { parseMapping } from './parse.ts';

@@ -75,7 +75,7 @@ const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
 /** Expression that reads one name of an object. */
 export function readName(object: string, name: string): string {
-  return INHERITED.has(name) ? `rt.own(${object}, ${quote(name)})` : `${object}[${quote(name)}]`;
+  return INHERITED.has(name) ? `r$own(${object}, ${quote(name)})` : `${object}[${quote(name)}]`;
 }
 
 /** Expression for a path's place in messages. */

@@ -1,5 +1,5 @@
 /** Turns a parsed and checked mapping into one JavaScript function. */
-import { ENTITIES, type Field, STOCK_FIELDS } from '../canonical/entities.ts';
+import type { Field } from '../canonical/entities.ts';
 import { NORMALISERS } from '../canonical/normalise.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
 import type { FieldRule, MappingFile, OutputRule } from './ast.ts';
@@ -7,8 +7,9 @@ import { type Code, constant, fresh, hit, line, newCode, quote, type Scope } fro
 import { assignable, type Emitted, emitConvert } from './emit-call.ts';
 import { emitCondition, emitNode, firstPointer, openLoop } from './emit-value.ts';
 import { Fault } from './fault.ts';
+import { fieldsOf } from './fields.ts';
 import * as runtime from './runtime.ts';
-import { countUses, emitShared, keepKey, keyOf } from './share.ts';
+import { countUses, emitShared, keepKey, keyOf, matchKey } from './share.ts';
 import type { Tracer } from './tracer.ts';
 import type { MapResult } from './types.ts';
 
@@ -16,15 +17,10 @@ export type CompiledMap = (record: Json, page: JsonObject, tracer: Tracer | null
 
 const MAX_TEXT = 10_000_000;
 
-/** The fields an output may fill. */
-export function fieldsOf(entity: OutputRule['entity']): Readonly<Record<string, Field>> {
-  return entity === 'stock' ? STOCK_FIELDS : ENTITIES[entity].fields;
-}
-
 /** `traced`: the same evaluation, telling a tracer what it does. */
 export function compileMapping(file: MappingFile, traced: boolean): CompiledMap {
   const code = newCode(traced, file.ignoreCase);
-  countUses(code, file, fieldsOf);
+  countUses(code, file);
   const scope = emitStart(code, file);
   emitRecord(code, file, scope);
   const isSingle = file.outputs.every((output) => output.each === null);
@@ -36,8 +32,10 @@ export function compileMapping(file: MappingFile, traced: boolean): CompiledMap 
   line(code, 'if (entities.length === 0 && stock.length === 0) return { kind: "filtered", id, version, reason: "no output applies" };');
   line(code, 'return { kind: "mapped", id, version, entities, stock };');
   const names = code.constants.map((_, index) => `k${index}`);
-  const shared = [...code.shared.values()].map((keeper) => `let ${keeper.name} = rt.NONE, ${keeper.name}p = "";`).join('\n');
-  const body = `"use strict"; return function map(record, page, t) {\n${shared}\n${code.lines.join('\n')}\n};`;
+  const shared = [...code.shared.values()].map((keeper) => `let ${keeper.name} = r$NONE, ${keeper.name}p = "";`).join('\n');
+  // Constants of the closure are folded by the engine, names read from a module object are not.
+  const header = Object.keys(runtime).map((name) => `const r$${name} = rt.${name};`).join(' ');
+  const body = `"use strict"; ${header} return function map(record, page, t) {\n${shared}\n${code.lines.join('\n')}\n};`;
   // The body consists of our own statements; texts of the file are in it as JSON string literals only.
   const make = new Function('rt', 'Fault', ...names, body);
   return make(runtime, Fault, ...code.constants);
@@ -58,11 +56,11 @@ function emitStart(code: Code, file: MappingFile): Scope {
   line(code, `if (typeof record !== "object" || record === null || Array.isArray(record)) ${reject('not-an-object', 'the record is not an object')}`);
   line(code, `let budget = ${runtime.LIMITS.rounds};`);
   if (isGrouped) {
-    line(code, 'let rows = rt.own(record, "rows");');
+    line(code, 'let rows = r$own(record, "rows");');
     line(code, `if (!Array.isArray(rows) || rows.length === 0) ${reject('not-grouped', 'the record has no rows, though the mapping groups them')}`);
-    if (file.ignoreCase) line(code, 'rows = rows.map((row) => rt.foldCase(rt.object(row)));');
-    line(code, 'const whole = { rows }, first = rt.object(rows[0]);');
-  } else line(code, `const whole = record, first = ${file.ignoreCase ? 'rt.foldCase(record)' : 'record'};`);
+    if (file.ignoreCase) line(code, 'rows = rows.map((row) => r$foldCase(r$object(row)));');
+    line(code, 'const whole = { rows }, first = r$object(rows[0]);');
+  } else line(code, `const whole = record, first = ${file.ignoreCase ? 'r$foldCase(record)' : 'record'};`);
   return {
     element: 'first',
     object: 'first',
@@ -80,7 +78,7 @@ function emitStart(code: Code, file: MappingFile): Scope {
 
 /** Statement that reports a fault and leaves to where it does no further harm. */
 function leave(field: string, exit: string, isPersonal: boolean): Scope['fail'] {
-  return (fault, pointer) => `{ problems = rt.report(problems, ${field}, ${pointer}, ${fault}, ${isPersonal}); if (t) t.reject(${field}, problems); ${exit} }`;
+  return (fault, pointer) => `{ problems = r$report(problems, ${field}, ${pointer}, ${fault}, ${isPersonal}); if (t) t.reject(${field}, problems); ${exit} }`;
 }
 
 function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
@@ -89,9 +87,9 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const inside = { ...scope, fail: leave('"record.key"', `break ${label};`, false) };
     line(code, `${label}: {`);
     const parts = file.key.map((part) => emitShared(code, keyOf(part), inside, (at) => emitNode(code, part, at, file.tables)).name);
-    line(code, `id = rt.joinKey([${parts.join(', ')}]);`);
+    line(code, parts.length === 1 ? `id = r$singleKey(${parts[0]});` : `id = r$joinKey([${parts.join(', ')}]);`);
     const pointer = file.key[0] === undefined ? quote('') : firstPointer(file.key[0], scope);
-    line(code, `if (id === null) { let missing = rt.KEY_MISSING; ${inside.fail('missing', pointer)} }`);
+    line(code, `if (id === null) { let missing = r$KEY_MISSING; ${inside.fail('missing', pointer)} }`);
     line(code, '}');
   }
   if (file.version !== null) {
@@ -101,7 +99,7 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const { version } = file;
     const pointer = firstPointer(version, scope);
     const made = assignable(code, emitShared(code, keyOf(version), inside, (at) => emitNode(code, version, at, file.tables)));
-    const read = made.type === 'timestamp' ? 'Date.parse' : 'rt.asVersion';
+    const read = made.type === 'timestamp' ? 'r$epochOf' : 'r$asVersion';
     line(code, `if (${made.name} != null) { ${made.name} = ${read}(${made.name}); if (${made.name} instanceof Fault) ${inside.fail(made.name, pointer)} version = ${made.name}; }`);
     line(code, '}');
   }
@@ -163,9 +161,9 @@ function emitRepeated(code: Code, file: MappingFile, output: OutputRule, over: N
   if (output.key === null) line(code, `const ${key} = ${quote(`${output.name}:`)} + ${loop.index};`);
   else {
     const value = assignable(code, emitNode(code, output.key, inside, file.tables)).name;
-    line(code, `${value} = rt.joinKey([${value}]); if (${value} === null) { ${value} = rt.KEY_MISSING; ${inside.fail(value, firstPointer(output.key, inside))} }`);
+    line(code, `${value} = r$joinKey([${value}]); if (${value} === null) { ${value} = r$KEY_MISSING; ${inside.fail(value, firstPointer(output.key, inside))} }`);
     line(code, `const ${key} = ${quote(`${output.name}:`)} + ${value};`);
-    line(code, `if (${variable}.includes(${key})) { let twice = rt.twice(${value}); ${inside.fail('twice', firstPointer(output.key, inside))} }`);
+    line(code, `if (${variable}.includes(${key})) { let twice = r$twice(${value}); ${inside.fail('twice', firstPointer(output.key, inside))} }`);
   }
   emitFields(code, file, output, inside, key, made);
   line(code, `${variable}[${at}] = ${key};`);
@@ -179,7 +177,7 @@ function emitFields(code: Code, file: MappingFile, output: OutputRule, scope: Sc
   if (code.traced) line(code, `t.open(${key}, ${quote(output.name)});`);
   for (const field of output.fields) emitField(code, file, output, field, scope, { variable: values.get(field.name) ?? '', key });
   line(code, 'if (problems === null) {');
-  const literal = output.entity === 'stock' ? stockLiteral(values, key) : emitEntity(code, output, values, key);
+  const literal = output.entity === 'stock' ? stockLiteral(values, key) : emitEntity(code, output, scope, values, key);
   if (made.singles === null) line(code, `${output.entity === 'stock' ? 'stock' : 'entities'}.push(${literal});`);
   else {
     const name = `o${made.singles.length}`;
@@ -204,16 +202,19 @@ function emitCollect(code: Code, singles: Made['singles']): void {
 function stockLiteral(values: ReadonlyMap<string, string>, key: string): string {
   const asOf = values.get('as_of');
   const location = values.get('location');
-  return `{ key: ${key}, entity: "stock", variant: ${values.get('variant')}, location: ${location === undefined ? '"default"' : `${location} ?? "default"`}, quantity: ${values.get('quantity')}, asOf: ${asOf === undefined ? 'null' : `${asOf} == null ? null : Date.parse(${asOf})`} }`;
+  return `{ key: ${key}, entity: "stock", variant: ${values.get('variant')}, location: ${location === undefined ? '"default"' : `${location} ?? "default"`}, quantity: ${values.get('quantity')}, asOf: ${asOf === undefined ? 'null' : `${asOf} == null ? null : r$epochOf(${asOf})`} }`;
 }
 
-function emitEntity(code: Code, output: OutputRule, values: ReadonlyMap<string, string>, key: string): string {
+function emitEntity(code: Code, output: OutputRule, scope: Scope, values: ReadonlyMap<string, string>, key: string): string {
   const match = fresh(code);
   const found = output.match.map(({ field }) => {
-    const normalise = NORMALISERS[fieldsOf(output.entity)[field]?.match ?? 'exact'];
-    const name = fresh(code);
+    const kind = fieldsOf(output.entity)[field]?.match ?? 'exact';
     const value = values.get(field) ?? 'null';
-    line(code, `const ${name} = typeof ${value} === "string" ? ${constant(code, normalise)}(${value}) : "";`);
+    const { name } = emitShared(code, matchKey(output, field) ?? '', scope, () => {
+      const made = fresh(code);
+      line(code, `const ${made} = typeof ${value} === "string" ? ${constant(code, NORMALISERS[kind])}(${value}) : "";`);
+      return { name: made, type: 'text' };
+    });
     return { name, literal: `{ field: ${quote(field)}, value: ${name} }` };
   });
   line(code, `let ${match};`);
@@ -247,13 +248,16 @@ function emitField(code: Code, file: MappingFile, output: OutputRule, field: Fie
   if (code.traced) line(code, `t.begin(${into.key}, ${quote(field.name)}, ${field.at.start});`);
   const pointer = firstPointer(field.value, scope);
   const value = emitShared(code, keepKey(field.value, spec), scope, (outside) => {
-    const made = assignable(code, emitShared(code, keyOf(field.value), outside, (inside) => emitNode(code, field.value, inside, file.tables)));
+    const compute = (inside: Scope): Emitted => emitNode(code, field.value, inside, file.tables);
+    // Where only like fields use the value, keeping what they keep is enough.
+    const isOnlyKept = code.uses.get(keepKey(field.value, spec)) === code.uses.get(keyOf(field.value));
+    const made = assignable(code, isOnlyKept ? compute(outside) : emitShared(code, keyOf(field.value), outside, compute));
     emitKeep(code, made, spec, outside, pointer);
     return made;
   });
   const { name } = value;
   if (field.onNull === 'clear') line(code, `if (${name} === undefined) ${name} = null;`);
-  if (spec.required) line(code, `if (${name} == null) { ${name} = rt.REQUIRED; ${scope.fail(name, pointer)} }`);
+  if (spec.required) line(code, `if (${name} == null) { ${name} = r$REQUIRED; ${scope.fail(name, pointer)} }`);
   if (code.traced) line(code, `t.end(${name}, ${field.onNull === 'omit'});`);
   line(code, `${into.variable} = ${field.onNull === 'omit' ? `${name} ?? undefined` : name};`);
   line(code, '}');
@@ -265,12 +269,12 @@ function emitKeep(code: Code, value: Emitted, spec: Field, scope: Scope, pointer
   emitConvert(code, value, spec.type, scope, pointer);
   const { name } = value;
   if (spec.type === 'text') {
-    line(code, `if (${name} != null) { ${name} = rt.keepText(${name}, ${spec.max ?? MAX_TEXT}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
+    line(code, `if (${name} != null) { ${name} = r$keepText(${name}, ${spec.max ?? MAX_TEXT}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
     if (spec.values !== undefined) {
       const allowed = constant(code, new Set(spec.values));
-      line(code, `if (${name} != null && !${allowed}.has(${name})) { ${name} = rt.notAllowed(${name}, ${allowed}); ${scope.fail(name, pointer)} }`);
+      line(code, `if (${name} != null && !${allowed}.has(${name})) { ${name} = r$notAllowed(${name}, ${allowed}); ${scope.fail(name, pointer)} }`);
     }
   } else if (spec.type === 'json' || spec.type === 'list') {
-    line(code, `if (${name} != null) { ${name} = rt.keepStructure(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
+    line(code, `if (${name} != null) { ${name} = r$keepStructure(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
   }
 }

@@ -40,7 +40,7 @@ function emitLiteral(code: Code, node: Literal): Emitted {
 
 function emitContext(code: Code, node: Context, scope: Scope): Emitted {
   const name = fresh(code);
-  const source = node.name === 'index' ? scope.index : `rt.own(page, ${quote(node.name)})`;
+  const source = node.name === 'index' ? scope.index : `r$own(page, ${quote(node.name)})`;
   line(code, `let ${name} = ${source};`);
   if (node.name !== 'index') line(code, `if (${name} === "") ${name} = null;`);
   if (code.traced) line(code, `t.read(${quote(`@${node.name}`)}, ${name});`);
@@ -71,7 +71,7 @@ function pathExpression(code: Code, path: Path, scope: Scope): string {
   if (first.kind === 'name' && path.segments.length === 1) return readName(start, folded(code, first.name));
   const segments = path.segments.map((segment) => (segment.kind === 'name' ? { ...segment, name: folded(code, segment.name) } : segment));
   const root = isRows(first, path, scope) ? scope.whole : first.kind === 'name' ? start : fromRecord ? scope.record : scope.element;
-  return `rt.readPath(${root}, ${constant(code, segments)})`;
+  return `r$readPath(${root}, ${constant(code, segments)})`;
 }
 
 const folded = (code: Code, name: string): string => (code.ignoreCase ? name.toLowerCase() : name);
@@ -82,7 +82,7 @@ export function emitConvert(code: Code, value: Emitted, to: ValueType, scope: Sc
   if (convert === null || value.type === to || (to === 'text' && WRITTEN.has(value.type))) return;
   const { name } = value;
   const isNeeded = to === 'text' ? `typeof ${name} !== "string" && ${name} != null` : `${name} != null`;
-  line(code, `if (${isNeeded}) { ${name} = rt.${convert}(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
+  line(code, `if (${isNeeded}) { ${name} = r$${convert}(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
 }
 
 /** A copy that may be assigned to; literals are no variables. */
@@ -116,7 +116,7 @@ function emitCall(code: Code, value: Emitted, call: Call, declared: MappingFunct
   line(code, `${name} = ${constant(code, declared.run)}(${[input, ...args].join(', ')});`);
   line(code, `if (${name} instanceof Fault) ${scope.fail(name, pointer)}`);
   if (declared.output === 'text') line(code, `if (${name} === "") ${name} = null;`);
-  if (declared.grows) line(code, `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = rt.TOO_LONG; ${scope.fail(name, pointer)} }`);
+  if (declared.grows) line(code, `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = r$TOO_LONG; ${scope.fail(name, pointer)} }`);
   if (!declared.takesEmpty) line(code, '}');
 }
 
@@ -138,7 +138,7 @@ function emitCallArgument(code: Code, node: Argument, spec: ArgumentSpec | undef
   if (spec.kind === 'any') return `(${value.name} === undefined ? null : ${value.name})`;
   emitConvert(code, value, spec.kind === 'text' || spec.kind === 'integer' ? spec.kind : 'decimal', scope, '');
   const fault = constant(code, `${call.name}:${spec.name}`);
-  line(code, `if (${value.name} == null) { ${value.name} = rt.emptyArgument(${fault}); ${scope.fail(value.name, '')} }`);
+  line(code, `if (${value.name} == null) { ${value.name} = r$emptyArgument(${fault}); ${scope.fail(value.name, '')} }`);
   return value.name;
 }
 

@@ -80,7 +80,7 @@ function emitTemplate(code: Code, parts: readonly (string | Node)[], scope: Scop
   const empty = holes.map((hole) => `${hole} == null`).join(' || ');
   const whole = pieces.map((piece) => piece.expression).join(' + ') || '""';
   line(code, `let ${name} = ${empty === '' ? '' : `${empty} ? null : `}${whole};`);
-  if (holes.length > 0) line(code, `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = rt.TOO_LONG; ${scope.fail(name, quote(''))} }`);
+  if (holes.length > 0) line(code, `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = r$TOO_LONG; ${scope.fail(name, quote(''))} }`);
   return { name, type: 'text' };
 }
 
@@ -125,7 +125,7 @@ function emitObject(code: Code, entries: readonly { readonly name: string; reado
   line(code, `let ${name} = {}, ${filled} = false;`);
   for (const entry of entries) {
     const value = emitNode(code, entry.value, scope, tables);
-    const put = entry.name === '__proto__' ? `rt.put(${name}, "__proto__", ${value.name})` : `${name}[${quote(entry.name)}] = ${value.name}`;
+    const put = entry.name === '__proto__' ? `r$put(${name}, "__proto__", ${value.name})` : `${name}[${quote(entry.name)}] = ${value.name}`;
     line(code, `if (${value.name} !== undefined) { ${put}; if (${value.name} !== null) ${filled} = true; }`);
   }
   line(code, `if (!${filled}) ${name} = null;`);
@@ -148,7 +148,7 @@ export function openLoop(code: Code, over: Node, scope: Scope, tables: Tables, o
   const list = assignable(code, emitNode(code, over, scope, tables)).name;
   const pointer = firstPointer(over, scope);
   line(code, `if (${list} != null) {`);
-  line(code, `${list} = rt.asList(${list}); if (${list} instanceof Fault) ${scope.fail(list, pointer)}`);
+  line(code, `${list} = r$asList(${list}); if (${list} instanceof Fault) ${scope.fail(list, pointer)}`);
   onList(list);
   const at = fresh(code);
   const element = fresh(code);
@@ -156,8 +156,8 @@ export function openLoop(code: Code, over: Node, scope: Scope, tables: Tables, o
   const index = fresh(code);
   line(code, `let ${index} = 0;`);
   line(code, `for (let ${at} = 0; ${at} < ${list}.length; ${at} += 1) {`);
-  line(code, `if ((budget -= 1) < 0) { let over = rt.TOO_MUCH; ${scope.fail('over', pointer)} }`);
-  line(code, `const ${element} = ${list}[${at}]; const ${object} = rt.object(${element});`);
+  line(code, `if ((budget -= 1) < 0) { let over = r$TOO_MUCH; ${scope.fail('over', pointer)} }`);
+  line(code, `const ${element} = ${list}[${at}]; const ${object} = r$object(${element});`);
   return { ...scope, element, object, index, isTop: false, pointer: `${pointer} + "[" + ${at} + "]"` };
 }
 
@@ -166,7 +166,7 @@ function emitEach(code: Code, node: { readonly over: Node; readonly when: Condit
   line(code, `let ${name};`);
   const inside = openLoop(code, node.over, scope, tables, () => line(code, `${name} = ${node.body.kind === 'entries' ? '{}' : '[]'};`));
   emitRound(code, node, name, inside, tables, `${inside.index} += 1;`);
-  line(code, `} if (rt.isHollow(${name})) ${name} = null; }`);
+  line(code, `} if (r$isHollow(${name})) ${name} = null; }`);
   return { name, type: node.body.kind === 'entries' ? 'json' : 'list' };
 }
 
@@ -176,7 +176,7 @@ function emitNumbered(code: Code, rounds: readonly { readonly when: Condition | 
   const isObject = rounds[0]?.body.kind === 'entries';
   line(code, `let ${name} = ${isObject ? '{}' : '[]'}, ${index} = 0;`);
   for (const round of rounds) emitRound(code, round, name, { ...scope, index }, tables, `${index} += 1;`);
-  line(code, `if (rt.isHollow(${name})) ${name} = null;`);
+  line(code, `if (r$isHollow(${name})) ${name} = null;`);
   return { name, type: isObject ? 'json' : 'list' };
 }
 
@@ -193,8 +193,8 @@ function emitRound(code: Code, round: { readonly when: Condition | null; readonl
     emitConvert(code, key, 'text', scope, pointer);
     const value = emitNode(code, round.body.value, scope, tables);
     line(code, `if (${key.name} != null && ${value.name} != null) {`);
-    line(code, `if (Object.hasOwn(${into}, ${key.name})) { let twice = rt.twice(${key.name}); ${scope.fail('twice', pointer)} }`);
-    line(code, `rt.put(${into}, ${key.name}, ${value.name}); }`);
+    line(code, `if (Object.hasOwn(${into}, ${key.name})) { let twice = r$twice(${key.name}); ${scope.fail('twice', pointer)} }`);
+    line(code, `r$put(${into}, ${key.name}, ${value.name}); }`);
   }
   line(code, '}');
 }
@@ -223,7 +223,7 @@ function emitReference(code: Code, node: Extract<Node, { kind: 'output' | 'match
     line(code, `let ${name} = ${value.name} == null ? ${value.name} : ${constant(code, normalise)}(${value.name});`);
     line(code, `${name} = ${name} === "" ? null : ${name} == null ? ${name} : { kind: "match", entity: ${quote(entity)}, field: ${quote(node.field)}, value: ${name} };`);
   } else {
-    line(code, `let ${name} = ${value.name} == null ? ${value.name} : rt.joinKey([${value.name}]);`);
+    line(code, `let ${name} = ${value.name} == null ? ${value.name} : r$joinKey([${value.name}]);`);
     line(code, `if (${name} != null) ${name} = { kind: "external", entity: ${quote(entity)}, stream: ${JSON.stringify(node.stream)}, id: ${name} };`);
   }
   if (code.traced) line(code, `t.step(${quote(node.kind)}, ${name});`);
@@ -244,10 +244,10 @@ export function emitCondition(code: Code, condition: Condition, scope: Scope, ta
     }
     case 'empty': {
       const left = emitNode(code, condition.left, scope, tables).name;
-      return `${condition.negated ? '!' : ''}rt.isEmpty(${left})`;
+      return `${condition.negated ? '!' : ''}r$isEmpty(${left})`;
     }
     case 'true':
-      return `rt.isTrue(${emitNode(code, condition.left, scope, tables).name})`;
+      return `r$isTrue(${emitNode(code, condition.left, scope, tables).name})`;
     case 'not':
       return `!(${emitCondition(code, condition.condition, scope, tables)})`;
     default: {
@@ -266,8 +266,8 @@ export function emitCondition(code: Code, condition: Condition, scope: Scope, ta
 function comparison(left: string, operator: string, right: string, isText: boolean): string {
   if (operator === '=' || operator === '!=') {
     // Against a text most values are texts; only others need the slow way.
-    const fast = isText ? `(typeof ${left} === "string" ? ${left} === ${right} : rt.equal(${left}, ${right}))` : `rt.equal(${left}, ${right})`;
+    const fast = isText ? `(typeof ${left} === "string" ? ${left} === ${right} : r$equal(${left}, ${right}))` : `r$equal(${left}, ${right})`;
     return operator === '=' ? fast : `!${fast}`;
   }
-  return `(rt.order(${left}, ${right}) ${operator} 0)`;
+  return `(r$order(${left}, ${right}) ${operator} 0)`;
 }

@@ -1,5 +1,5 @@
 /** What compiled mappings call: reading, converting and judging values. Every function here is total: it never throws. */
-import { compareDecimals, normaliseDecimal } from '../canonical/decimal.ts';
+import { compareDecimals, isDecimal, normaliseDecimal } from '../canonical/decimal.ts';
 import { normaliseExact } from '../canonical/normalise.ts';
 import { isStorable, isWithin } from '../canonical/text.ts';
 import { parseDate, parseTimestamp } from '../canonical/time.ts';
@@ -78,6 +78,7 @@ export function asText(value: Json): Json | Fault {
 }
 
 export function asDecimal(value: Json): Json | Fault {
+  if (typeof value === 'string' && isDecimal(value)) return value;
   if (typeof value !== 'string' && typeof value !== 'number') return new Fault('not-a-number', 'is not a number', value);
   if (typeof value === 'string' && value.trim() === '') return null;
   return normaliseDecimal(String(value)) ?? new Fault('not-a-number', 'is not a number', value);
@@ -180,6 +181,25 @@ export function order(left: Value, right: Value): number {
   if (a !== null && b !== null) return compareDecimals(a, b);
   if (typeof left !== 'string' || typeof right !== 'string') return Number.NaN;
   return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** External id of one part: text without space around it. `null` when it is empty. */
+export function singleKey(part: Value): string | null {
+  if (typeof part !== 'string') return joinKey([part]);
+  const text = normaliseExact(part);
+  return text === '' ? null : text;
+}
+
+let lastTime = '';
+let lastEpochMs = 0;
+
+/** Milliseconds of a timestamp. Fields of one record, and often whole files, carry the same one: the last is remembered. */
+export function epochOf(timestamp: string): number {
+  if (timestamp !== lastTime) {
+    lastEpochMs = Date.parse(timestamp);
+    lastTime = timestamp;
+  }
+  return lastEpochMs;
 }
 
 /** External id of several parts: joined by |, a | or \ inside a part is escaped. `null` when a part is empty. */

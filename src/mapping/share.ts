@@ -1,8 +1,9 @@
 /** Several rules often read the same value through the same functions; it is computed once a record. */
 import type { Field } from '../canonical/entities.ts';
-import type { MappingFile, Node } from './ast.ts';
+import type { MappingFile, Node, OutputRule } from './ast.ts';
 import { type Code, fresh, line, type Scope } from './code.ts';
 import type { Emitted } from './emit-call.ts';
+import { fieldsOf } from './fields.ts';
 
 const POSITIONS = new Set(['at', 'nameAt', 'text']);
 
@@ -16,8 +17,15 @@ export function keepKey(node: Node, spec: Field): string {
   return `${keyOf(node)}>${spec.type}:${spec.max ?? ''}:${spec.values?.join(',') ?? ''}`;
 }
 
+/** What an output is found by: the normalised value of a field. */
+export function matchKey(output: OutputRule, field: string): string | null {
+  const rule = output.fields.find((candidate) => candidate.name === field);
+  const spec = fieldsOf(output.entity)[field];
+  return rule === undefined || spec === undefined ? null : `${keepKey(rule.value, spec)}~${spec.match ?? ''}`;
+}
+
 /** Counts what is computed more than once outside loops. */
-export function countUses(code: Code, file: MappingFile, fieldsOf: (entity: MappingFile['outputs'][number]['entity']) => Readonly<Record<string, Field>>): void {
+export function countUses(code: Code, file: MappingFile): void {
   const count = (key: string): void => void code.uses.set(key, (code.uses.get(key) ?? 0) + 1);
   const nodes = [...file.key, ...(file.version === null ? [] : [file.version])];
   for (const node of nodes) count(keyOf(node));
@@ -28,6 +36,7 @@ export function countUses(code: Code, file: MappingFile, fieldsOf: (entity: Mapp
       count(keyOf(field.value));
       if (spec !== undefined) count(keepKey(field.value, spec));
     }
+    for (const { field } of output.match) count(matchKey(output, field) ?? '');
   }
 }
 
@@ -42,7 +51,7 @@ export function emitShared(code: Code, key: string, scope: Scope, emit: (inside:
   const name = fresh(code);
   const keeper = known?.name ?? fresh(code);
   const label = fresh(code);
-  line(code, `if (${keeper} === rt.NONE) { ${label}: {`);
+  line(code, `if (${keeper} === r$NONE) { ${label}: {`);
   const value = emit({ ...scope, fail: (fault, pointer) => `{ ${keeper} = ${fault}; ${keeper}p = ${pointer}; break ${label}; }` });
   line(code, `${keeper} = ${value.name}; } }`);
   line(code, `let ${name} = ${keeper}; if (${name} instanceof Fault) ${scope.fail(name, `${keeper}p`)}`);

@@ -7,7 +7,7 @@ import { NORMALISERS } from '../../src/canonical/normalise.ts';
 import { parseFormat } from '../../src/canonical/time-format.ts';
 import type { Json, JsonObject } from '../../src/connector/contract.ts';
 import type { Argument, Call, Condition, FieldRule, LoopBody, MappingFile, Node, OutputRule, Path, Segment } from '../../src/mapping/ast.ts';
-import { fieldsOf } from '../../src/mapping/compile.ts';
+import { fieldsOf } from '../../src/mapping/fields.ts';
 import { Fault } from '../../src/mapping/fault.ts';
 import { FUNCTIONS } from '../../src/mapping/functions.ts';
 import { runJsonata } from '../../src/mapping/jsonata.ts';

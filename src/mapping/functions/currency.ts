@@ -14,5 +14,8 @@ export const currency = defineFunction({
     { input: '€', call: 'currency', output: 'EUR' },
     { input: '$', call: 'currency', fault: 'unknown-currency' },
   ],
-  run: (value) => (value.trim() === '' ? null : (currencyCode(value) ?? new Fault('unknown-currency', 'is no ISO 4217 currency', value))),
+  run: (value) => {
+    const code = currencyCode(value);
+    return code !== null || value.trim() === '' ? code : new Fault('unknown-currency', 'is no ISO 4217 currency', value);
+  },
 });

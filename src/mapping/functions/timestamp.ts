@@ -25,11 +25,11 @@ export const timestamp = defineFunction({
     { input: '2026-11-20 10:00', call: 'timestamp', fault: 'zone-missing' },
   ],
   run: (value, zone, format) => {
-    if (value.trim() === '') return null;
     const wall = format === undefined ? null : readFormatted(value, format);
-    if (format !== undefined && wall === null) return new Fault('bad-time', `is not written as ${format.source}`, value);
+    if (format !== undefined && wall === null) return value.trim() === '' ? null : new Fault('bad-time', `is not written as ${format.source}`, value);
     const found = wall === null ? parseTimestamp(value, zone ?? null) : wallToUtc(wall, zone ?? 'UTC');
     if (found !== 'unreadable' && found !== 'impossible' && found !== 'zone-missing') return found;
+    if (value.trim() === '') return null;
     const [code, message] = REASONS[found];
     return new Fault(code, message, value);
   },
