@@ -2,15 +2,16 @@
  * Loading a CSV feed with everything kept, beside the limit: COPY csv + map in SQL + upsert into one table, no program at
  * all. Same file, same server, in turn within one run; medians. The counts of every table are asserted.
  */
+
+import { createReadStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { openApp, type App } from '../src/app.ts';
+import { type App, openApp } from '../src/app.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { silentLog } from '../src/observe/log.ts';
 import { createRun } from '../src/run/runs.ts';
@@ -40,7 +41,9 @@ function feed(rows: number, version: number, changedShare: number): string {
 }
 
 const ONE_TABLE = `create table flat (sku text primary key, name text, description text, brand text, price numeric, currency text, categories jsonb, gtin text, weight numeric, quantity bigint, location text, updated_at timestamptz)`;
-const RAW = `create table raw_rows (${HEADER.split(',').map((column) => `${column} text`).join(', ')})`;
+const RAW = `create table raw_rows (${HEADER.split(',')
+  .map((column) => `${column} text`)
+  .join(', ')})`;
 const UPSERT = `insert into flat select trim(sku), trim(name), description, trim(brand), price::numeric, upper(currency), jsonb_build_array(category), nullif(gtin, ''), weight_g::numeric, quantity::bigint, location, updated_at::timestamptz from raw_rows
   on conflict (sku) do update set name = excluded.name, description = excluded.description, brand = excluded.brand, price = excluded.price, currency = excluded.currency, categories = excluded.categories, gtin = excluded.gtin, weight = excluded.weight, quantity = excluded.quantity, location = excluded.location, updated_at = excluded.updated_at`;
 
@@ -53,7 +56,10 @@ async function sqlOnly(url: string, file: string): Promise<number> {
     const started = performance.now();
     await client.query('begin');
     await client.query(RAW.replace('create table', 'create temp table'));
-    await pipeline(createReadStream(file, { highWaterMark: 1 << 18 }), client.query(copyFrom('copy raw_rows from stdin (format csv, header true)')));
+    await pipeline(
+      createReadStream(file, { highWaterMark: 1 << 18 }),
+      client.query(copyFrom('copy raw_rows from stdin (format csv, header true)')),
+    );
     await client.query(UPSERT);
     await client.query('commit');
     const seconds = (performance.now() - started) / 1000;
@@ -74,7 +80,9 @@ async function sqlOnlyPglite(file: string): Promise<number> {
     const started = performance.now();
     await db.transaction(async (tx) => {
       await tx.exec(RAW.replace('create table', 'create temp table'));
-      await tx.query(`copy raw_rows from '/dev/blob' (format csv, header true)`, [], { blob: new Blob([await readFile(file)]) });
+      await tx.query(`copy raw_rows from '/dev/blob' (format csv, header true)`, [], {
+        blob: new Blob([await readFile(file)]),
+      });
       await tx.exec(UPSERT);
     });
     return ROWS / ((performance.now() - started) / 1000);
@@ -101,7 +109,13 @@ async function load(app: App, expected: Readonly<Record<string, number>>): Promi
   const [stream] = app.streams.all;
   if (!stream) throw new Error('no stream');
   const started = performance.now();
-  const id = await createRun(app.store, { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'command', dueAt: new Date() });
+  const id = await createRun(app.store, {
+    tenant: stream.tenant,
+    streamId: stream.id,
+    mode: 'incremental',
+    trigger: 'command',
+    dueAt: new Date(),
+  });
   for (let again = 0; ; ) {
     const result = await runSlice(app.runs, id ?? 0, new AbortController().signal);
     if (result === null) break;
@@ -109,8 +123,21 @@ async function load(app: App, expected: Readonly<Record<string, number>>): Promi
     if (again > 0) await new Promise((resolve) => setTimeout(resolve, again));
   }
   const seconds = (performance.now() - started) / 1000;
-  const [run] = await app.store.rows<Record<string, unknown>>(sql`select state, read, created, updated, unchanged, skipped, dead_lettered, deleted from run where id = ${id}`);
-  for (const [name, value] of Object.entries({ state: 'succeeded', read: ROWS, created: 0, updated: 0, unchanged: 0, skipped: 0, dead_lettered: 0, deleted: 0, ...expected })) expectEqual(`run ${name}`, run?.[name], value);
+  const [run] = await app.store.rows<Record<string, unknown>>(
+    sql`select state, read, created, updated, unchanged, skipped, dead_lettered, deleted from run where id = ${id}`,
+  );
+  for (const [name, value] of Object.entries({
+    state: 'succeeded',
+    read: ROWS,
+    created: 0,
+    updated: 0,
+    unchanged: 0,
+    skipped: 0,
+    dead_lettered: 0,
+    deleted: 0,
+    ...expected,
+  }))
+    expectEqual(`run ${name}`, run?.[name], value);
   return ROWS / seconds;
 }
 
@@ -120,7 +147,18 @@ async function counts(app: App, changedRecords: number): Promise<void> {
       (select count(*) from variant) as variant, (select count(*) from stock_level) as stock_level, (select count(*) from stock_movement) as stock_movement,
       (select count(*) from record_history) as record_history, (select coalesce(sum(cardinality(ids)), 0)::bigint from outbox where change = 'created') as events,
       (select coalesce(sum(read), 0)::bigint from page) % ${ROWS}::bigint as pages, (select count(*) from dead_letter) as dead_letter`);
-  const expected = { record: ROWS, contribution: 2 * ROWS, product: ROWS, variant: ROWS, stock_level: ROWS, stock_movement: ROWS, record_history: changedRecords, events: 2 * ROWS, pages: 0, dead_letter: 0 };
+  const expected = {
+    record: ROWS,
+    contribution: 2 * ROWS,
+    product: ROWS,
+    variant: ROWS,
+    stock_level: ROWS,
+    stock_movement: ROWS,
+    record_history: changedRecords,
+    events: 2 * ROWS,
+    pages: 0,
+    dead_letter: 0,
+  };
   for (const [name, value] of Object.entries(expected)) expectEqual(`rows of ${name}`, row?.[name], value);
 }
 
@@ -182,13 +220,16 @@ export async function run(rounds = ROUNDS): Promise<Readonly<Record<string, numb
         pgliteLimits.push(await sqlOnlyPglite(file));
         pglite.push((await everythingKept(null)).first);
       }
-      process.stderr.write(`round ${round + 1}: SQL only ${Math.round(limits.at(-1) ?? 0)}, ${JSON.stringify(figures.at(-1))}, PGlite ${Math.round(pgliteLimits.at(-1) ?? 0)} ${Math.round(pglite.at(-1) ?? 0)}\n`);
+      process.stderr.write(
+        `round ${round + 1}: SQL only ${Math.round(limits.at(-1) ?? 0)}, ${JSON.stringify(figures.at(-1))}, PGlite ${Math.round(pgliteLimits.at(-1) ?? 0)} ${Math.round(pglite.at(-1) ?? 0)}\n`,
+      );
     }
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
   const limit = medianOf(limits);
-  const share = (of: (one: Figures) => number) => round3(medianOf(figures.map((one, at) => of(one) / (limits[at] ?? 1))));
+  const share = (of: (one: Figures) => number) =>
+    round3(medianOf(figures.map((one, at) => of(one) / (limits[at] ?? 1))));
   return {
     rows: ROWS,
     sqlOnlyRowsPerSecond: Math.round(limit),

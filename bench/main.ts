@@ -6,7 +6,10 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<object> }>
   feed: () => import('./feed.ts'),
 };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' }, help: { type: 'boolean' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, help: { type: 'boolean' } },
+});
 const [name] = positionals;
 const bench = name === undefined ? undefined : BENCHES[name];
 if (values.help || !bench) {

@@ -562,10 +562,15 @@ CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("stream_i
 CREATE INDEX "dead_letter_open" ON "dead_letter" USING btree ("tenant","stream_id") WHERE state = 'open';--> statement-breakpoint
 CREATE INDEX "delivery_due" ON "delivery" USING btree ("next_attempt_at") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "lead_email_key" ON "lead" USING btree ("tenant","email_key") WHERE "lead"."email_key" is not null;--> statement-breakpoint
+CREATE INDEX "lead_campaign" ON "lead" USING btree ("campaign_id");--> statement-breakpoint
 CREATE INDEX "location_code_key" ON "location" USING btree ("tenant","code_key") WHERE "location"."code_key" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "mapping_name" ON "mapping" USING btree ("tenant","name");--> statement-breakpoint
 CREATE UNIQUE INDEX "mapping_set_hash" ON "mapping_set" USING btree ("tenant","hash");--> statement-breakpoint
+CREATE INDEX "opportunity_lead" ON "opportunity" USING btree ("lead_id");--> statement-breakpoint
+CREATE INDEX "opportunity_customer" ON "opportunity" USING btree ("customer_id");--> statement-breakpoint
+CREATE INDEX "opportunity_campaign" ON "opportunity" USING btree ("campaign_id");--> statement-breakpoint
 CREATE INDEX "order_number_key" ON "orders" USING btree ("tenant","number_key") WHERE "orders"."number_key" is not null;--> statement-breakpoint
+CREATE INDEX "order_customer" ON "orders" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "outbox_open" ON "outbox" USING btree ("id") WHERE published_at is null;--> statement-breakpoint
 CREATE INDEX "page_window" ON "page" USING btree ("stream_id","window_id");--> statement-breakpoint
 CREATE INDEX "page_observed" ON "page" USING btree ("stream_id","observed_at");--> statement-breakpoint
@@ -585,4 +590,5 @@ CREATE INDEX "stock_movement_variant" ON "stock_movement" USING brin ("variant_i
 CREATE INDEX "stock_waiting_value" ON "stock_waiting" USING btree ("tenant","value");--> statement-breakpoint
 CREATE UNIQUE INDEX "stream_name" ON "stream" USING btree ("connection_id","name");--> statement-breakpoint
 CREATE INDEX "variant_sku_key" ON "variant" USING btree ("tenant","sku_key") WHERE "variant"."sku_key" is not null;--> statement-breakpoint
-CREATE INDEX "variant_gtin_key" ON "variant" USING btree ("tenant","gtin_key") WHERE "variant"."gtin_key" is not null;
+CREATE INDEX "variant_gtin_key" ON "variant" USING btree ("tenant","gtin_key") WHERE "variant"."gtin_key" is not null;--> statement-breakpoint
+CREATE INDEX "variant_product" ON "variant" USING btree ("product_id");

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findConnectors } from '../connectors/index.ts';
-import { configError, problemLine } from './config/load.ts';
+import { configError, type problemLine } from './config/load.ts';
 import { maskSecrets, secretValues } from './config/secrets.ts';
 import { checkSettings } from './config/settings.ts';
 import type { Config, ConnectionConfig } from './config/types.ts';
@@ -16,11 +16,11 @@ import type { RootLog } from './observe/log.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
 import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
 import type { RunRow } from './run/runs.ts';
-import { currentSet, decodeOf, PLATFORM, settleStreams, type Streams } from './run/streams.ts';
+import { currentSet, decodeOf, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
 import { migrate } from './store/migrate.ts';
 import { openPglite } from './store/pglite.ts';
 import { openPostgres } from './store/postgres.ts';
-import { sql, type Store } from './store/store.ts';
+import { type Store, sql } from './store/store.ts';
 
 /** Mappings that come with the program. */
 export const SHIPPED_MAPPINGS = fileURLToPath(new URL('../mappings', import.meta.url));
@@ -58,7 +58,9 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const { connectors, problems } = await findConnectors();
   for (const problem of problems) options.log.warn({ connector: problem.folder }, problem.message);
   const settings = checkConnections(config, connectors);
-  const store = config.databaseUrl ? await openPostgres(config.databaseUrl, { connections: CONNECTIONS }) : await openPglite(join(stateDir(config), 'store'));
+  const store = config.databaseUrl
+    ? await openPostgres(config.databaseUrl, { connections: CONNECTIONS })
+    : await openPglite(join(stateDir(config), 'store'));
   try {
     await migrate(store);
     return await compose(config, options, store, connectors, settings);
@@ -69,7 +71,10 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
 }
 
 /** Every connection's settings as its connector's schema gives them back; all problems at once. */
-export function checkConnections(config: Config, connectors: ReadonlyMap<string, Connector>): ReadonlyMap<string, unknown> {
+export function checkConnections(
+  config: Config,
+  connectors: ReadonlyMap<string, Connector>,
+): ReadonlyMap<string, unknown> {
   const settings = new Map<string, unknown>();
   const problems: Parameters<typeof problemLine>[0][] = [];
   for (const connection of config.connections) {
@@ -94,7 +99,13 @@ export function checkConnections(config: Config, connectors: ReadonlyMap<string,
   return settings;
 }
 
-async function compose(config: Config, options: AppOptions, store: Store, connectors: ReadonlyMap<string, Connector>, settings: ReadonlyMap<string, unknown>): Promise<App> {
+async function compose(
+  config: Config,
+  options: AppOptions,
+  store: Store,
+  connectors: ReadonlyMap<string, Connector>,
+  settings: ReadonlyMap<string, unknown>,
+): Promise<App> {
   const clock = options.clock ?? systemClock;
   const { log } = options;
   const mask = (connection: ConnectionConfig) => {
@@ -103,11 +114,19 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
   };
   const streams = await settleStreams(store, config, connectors, clock, mask);
   const mappingFolders = [...new Set([config.mappingsDir, SHIPPED_MAPPINGS])];
-  const platform = new Set((await store.rows<{ id: number }>(sql`select s.id from stream s join connection c on c.id = s.connection_id where c.name = ${PLATFORM}`)).map((row) => row.id));
+  const platform = new Set(
+    (
+      await store.rows<{ id: number }>(
+        sql`select s.id from stream s join connection c on c.id = s.connection_id where c.name = ${PLATFORM}`,
+      )
+    ).map((row) => row.id),
+  );
   const streamOf = (id: number): RunStream => {
     const stream = streams.byId(id);
     if (stream) return stream;
-    throw new TributaryError('ERR_NOT_FOUND', `Stream ${id} is no longer configured.`, { remedy: 'Bring its connection back into tributary.yaml.' });
+    throw new TributaryError('ERR_NOT_FOUND', `Stream ${id} is no longer configured.`, {
+      remedy: 'Bring its connection back into tributary.yaml.',
+    });
   };
   const scratch = join(stateDir(config), 'scratch');
   await rm(scratch, { recursive: true, force: true });
@@ -118,7 +137,11 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
   const governorOf = (connection: ConnectionConfig): Governor => {
     const known = governors.get(connection.name);
     if (known) return known;
-    const made = makeGovernor(connectors.get(connection.connector)?.budgets?.(settings.get(connection.name)) ?? [], clock, life.signal);
+    const made = makeGovernor(
+      connectors.get(connection.connector)?.budgets?.(settings.get(connection.name)) ?? [],
+      clock,
+      life.signal,
+    );
     governors.set(connection.name, made);
     return made;
   };
@@ -144,7 +167,11 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
   const openSource: App['openSource'] = async (name, signal) => {
     const connection = config.connections.find((one) => one.name === name);
     const connector = connection && connectors.get(connection.connector);
-    if (!connection || !connector) throw new TributaryError('ERR_NOT_FOUND', `There is no connection ${name}; there is: ${config.connections.map((one) => one.name).join(', ') || 'none'}.`);
+    if (!connection || !connector)
+      throw new TributaryError(
+        'ERR_NOT_FOUND',
+        `There is no connection ${name}; there is: ${config.connections.map((one) => one.name).join(', ') || 'none'}.`,
+      );
     await mkdir(join(scratch, name), { recursive: true });
     return connector.open(settings.get(name), contextOf(connection, signal));
   };
@@ -173,7 +200,10 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
       const declaration = source.streams().find((one) => one.name === stream.name);
       if (declaration) return { source, declaration, scratchDir: join(scratch, stream.connection) };
       await source.close();
-      throw new TributaryError('ERR_CONFIG_INVALID', `Connector ${stream.connector.name} has no stream ${stream.name}.`);
+      throw new TributaryError(
+        'ERR_CONFIG_INVALID',
+        `Connector ${stream.connector.name} has no stream ${stream.name}.`,
+      );
     },
     onProgress: options.onProgress ?? (() => undefined),
   };
@@ -181,7 +211,20 @@ async function compose(config: Config, options: AppOptions, store: Store, connec
     life.abort();
     await store.close();
   };
-  return { config, store, clock, log, connectors, streams, runs, mappingFolders, openSource, contextOf, settingsOf: (connection) => settings.get(connection.name), close };
+  return {
+    config,
+    store,
+    clock,
+    log,
+    connectors,
+    streams,
+    runs,
+    mappingFolders,
+    openSource,
+    contextOf,
+    settingsOf: (connection) => settings.get(connection.name),
+    close,
+  };
 }
 
 /** The queue on the backend the configuration asks for. */

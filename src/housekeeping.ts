@@ -31,7 +31,9 @@ export async function keepHouse(app: App, metrics: Metrics, signal: AbortSignal)
     await clock.sleep(EVERY_MS, signal).catch(() => undefined);
     for (const [what, turn] of turns) {
       if (signal.aborted) return;
-      await turn().catch((thrown: unknown) => log.error({ err: thrown }, `housekeeping (${what}) failed; it is tried again`));
+      await turn().catch((thrown: unknown) =>
+        log.error({ err: thrown }, `housekeeping (${what}) failed; it is tried again`),
+      );
     }
   }
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { storeGauges } from './alerts/gauges.ts';
 import { buildApi } from './api/app.ts';
 import { createKey, keyFinder, SCOPES } from './api/keys.ts';
-import { openApp, openAppQueue, stateDir, type App } from './app.ts';
+import { type App, openApp, openAppQueue, stateDir } from './app.ts';
 import { parseId, publicId } from './canonical/ids.ts';
 import { serveControl } from './cli/control.ts';
 import type { Config } from './config/types.ts';
@@ -50,7 +50,8 @@ export async function startService(config: Config, options: ServiceOptions): Pro
   const unlock = await lockFolder(join(stateDir(config), 'service'));
   const closing: (() => Promise<unknown>)[] = [unlock];
   const stop = async () => {
-    for (const close of closing.splice(0).reverse()) await close().catch((thrown: unknown) => options.log.error({ err: thrown }, 'something did not close'));
+    for (const close of closing.splice(0).reverse())
+      await close().catch((thrown: unknown) => options.log.error({ err: thrown }, 'something did not close'));
   };
   try {
     if (!config.file) await writeSampleFeeds(feedsFolder(config) ?? join(stateDir(config), 'feeds'));
@@ -67,7 +68,9 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     const { url, otherPort } = await listen(api, config);
     const sandbox = await writeSandbox(app, url);
     const life = new AbortController();
-    await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), { concurrency: CONCURRENCY });
+    await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), {
+      concurrency: CONCURRENCY,
+    });
     const scheduler = startScheduler(app.runs, queue, app.streams.all, life.signal);
     const watches = watchSources(app, queue, life.signal);
     const house = keepHouse(app, metrics, life.signal);
@@ -138,7 +141,17 @@ async function writeSandbox(app: App, url: string): Promise<SandboxFile> {
   const file = sandboxFile(app.config);
   const earlier = await readSandbox(app.config);
   const known = earlier && (await keyFinder(app.store)(earlier.apiKey));
-  const apiKey = earlier && known ? earlier.apiKey : (await createKey(app.store, app.clock, { tenant: app.config.tenant, name: 'local', scopes: SCOPES, environment: app.config.file ? 'live' : 'test' })).key;
+  const apiKey =
+    earlier && known
+      ? earlier.apiKey
+      : (
+          await createKey(app.store, app.clock, {
+            tenant: app.config.tenant,
+            name: 'local',
+            scopes: SCOPES,
+            environment: app.config.file ? 'live' : 'test',
+          })
+        ).key;
   const sandbox: SandboxFile = { url, apiKey, feeds: feedsFolder(app.config) };
   await writeFile(`${file}.new`, `${JSON.stringify(sandbox, null, 2)}\n`, { mode: 0o600 });
   await chmod(`${file}.new`, 0o600);
@@ -150,8 +163,20 @@ async function writeSandbox(app: App, url: string): Promise<SandboxFile> {
 export async function readSandbox(config: Pick<Config, 'dir'>): Promise<SandboxFile | null> {
   try {
     const parsed: unknown = JSON.parse(await readFile(sandboxFile(config), 'utf8'));
-    const isOurs = typeof parsed === 'object' && parsed !== null && 'url' in parsed && typeof parsed.url === 'string' && 'apiKey' in parsed && typeof parsed.apiKey === 'string';
-    return isOurs ? { url: String(parsed.url), apiKey: String(parsed.apiKey), feeds: 'feeds' in parsed && typeof parsed.feeds === 'string' ? parsed.feeds : null } : null;
+    const isOurs =
+      typeof parsed === 'object' &&
+      parsed !== null &&
+      'url' in parsed &&
+      typeof parsed.url === 'string' &&
+      'apiKey' in parsed &&
+      typeof parsed.apiKey === 'string';
+    return isOurs
+      ? {
+          url: String(parsed.url),
+          apiKey: String(parsed.apiKey),
+          feeds: 'feeds' in parsed && typeof parsed.feeds === 'string' ? parsed.feeds : null,
+        }
+      : null;
   } catch {
     return null; // Not there, or half-written by something else: it is written anew.
   }
@@ -167,13 +192,29 @@ async function watchSources(app: App, queue: WakeQueue, signal: AbortSignal): Pr
       const onChange = (name: string) => {
         if (!watched.has(name)) return;
         const stream = app.streams.find(connection.name, name);
-        void createRun(app.store, { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'watch', dueAt: app.clock.now() })
-          .then((id) => (id === null ? undefined : queue.wake({ run: publicId('run', id), tenant: String(stream.tenant) })))
-          .catch((thrown: unknown) => app.log.error({ err: thrown, connection: connection.name, stream: name }, 'a change was seen but no run could be made; the schedule finds it'));
+        void createRun(app.store, {
+          tenant: stream.tenant,
+          streamId: stream.id,
+          mode: 'incremental',
+          trigger: 'watch',
+          dueAt: app.clock.now(),
+        })
+          .then((id) =>
+            id === null ? undefined : queue.wake({ run: publicId('run', id), tenant: String(stream.tenant) }),
+          )
+          .catch((thrown: unknown) =>
+            app.log.error(
+              { err: thrown, connection: connection.name, stream: name },
+              'a change was seen but no run could be made; the schedule finds it',
+            ),
+          );
       };
-      await connector.watch(app.settingsOf(connection), app.contextOf(connection, signal), onChange).catch((thrown: unknown) => {
-        if (!signal.aborted) app.log.error({ err: thrown, connection: connection.name }, 'the watch ended; the schedule goes on');
-      });
+      await connector
+        .watch(app.settingsOf(connection), app.contextOf(connection, signal), onChange)
+        .catch((thrown: unknown) => {
+          if (!signal.aborted)
+            app.log.error({ err: thrown, connection: connection.name }, 'the watch ended; the schedule goes on');
+        });
     }),
   );
 }

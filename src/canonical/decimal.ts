@@ -114,7 +114,10 @@ export function trimZeros(value: string): string {
 }
 
 /** Grouping is only taken out where it can be nothing else: groups of three digits. */
-const GROUPED = { '.': /^[+-]?\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?$/, ',': /^[+-]?\d{1,3}(?:[.' \u00a0\u202f]\d{3})+(?:,\d+)?$/ };
+const GROUPED = {
+  '.': /^[+-]?\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?$/,
+  ',': /^[+-]?\d{1,3}(?:[.' \u00a0\u202f]\d{3})+(?:,\d+)?$/,
+};
 
 /** Reads a number as people write it; `sign` is the decimal sign, `.` or `,`. `null`: not a number. */
 export function readDecimal(text: string, sign: string | undefined): string | null {

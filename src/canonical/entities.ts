@@ -8,7 +8,16 @@
  * `boolean` · `timestamp` ISO 8601 UTC string with milliseconds ("2026-11-20T23:39:49.000Z") · `date` "2026-11-20" ·
  * `json` object · `list` array · `reference` to another entity.
  */
-export type FieldType = 'text' | 'integer' | 'decimal' | 'boolean' | 'timestamp' | 'date' | 'json' | 'list' | 'reference';
+export type FieldType =
+  | 'text'
+  | 'integer'
+  | 'decimal'
+  | 'boolean'
+  | 'timestamp'
+  | 'date'
+  | 'json'
+  | 'list'
+  | 'reference';
 
 export type Field = {
   readonly type: FieldType;
@@ -94,7 +103,13 @@ export const ENTITIES: Readonly<Record<EntityName, Entity>> = {
     about: 'A place that holds stock.',
     naturalKey: ['code'],
     fields: {
-      code: { type: 'text', about: 'the vendor’s name for it in feeds and APIs', match: 'exact', required: true, max: 255 },
+      code: {
+        type: 'text',
+        about: 'the vendor’s name for it in feeds and APIs',
+        match: 'exact',
+        required: true,
+        max: 255,
+      },
       name: { type: 'text', about: 'name for people', max: 255 },
       address: { type: 'json', about: 'street, city, postal_code, country' },
     },
@@ -158,9 +173,21 @@ export const ENTITIES: Readonly<Record<EntityName, Entity>> = {
       type: {
         type: 'text',
         about: 'kind of campaign',
-        values: ['email_marketing', 'onboarding', 'reengagement', 'promotion', 'newsletter', 'transactional', 'loyalty'],
+        values: [
+          'email_marketing',
+          'onboarding',
+          'reengagement',
+          'promotion',
+          'newsletter',
+          'transactional',
+          'loyalty',
+        ],
       },
-      status: { type: 'text', about: 'where it stands', values: ['draft', 'scheduled', 'active', 'paused', 'completed'] },
+      status: {
+        type: 'text',
+        about: 'where it stands',
+        values: ['draft', 'scheduled', 'active', 'paused', 'completed'],
+      },
       channels: { type: 'list', about: 'email, push, sms' },
       segment_id: { type: 'text', about: 'segment it goes to', max: 255 },
       target_audience: { type: 'json', about: 'segments and criteria' },

@@ -10,7 +10,8 @@ const WIDTH = 11;
 const PREFIXES = { run: 'run', page: 'page', deadLetter: 'dl', key: 'key', reservation: 'res', event: 'evt' } as const;
 type Named = EntityName | keyof typeof PREFIXES;
 
-const prefixOf = (of: Named): string => (of in ENTITIES ? ENTITIES[of as EntityName].prefix : PREFIXES[of as keyof typeof PREFIXES]);
+const prefixOf = (of: Named): string =>
+  of in ENTITIES ? ENTITIES[of as EntityName].prefix : PREFIXES[of as keyof typeof PREFIXES];
 
 /** The public form of an id. */
 export function publicId(of: Named, id: number): string {

@@ -11,7 +11,9 @@ export function parseJson(text: string): JsonValue {
   const revive: (this: unknown, key: string, value: unknown, context?: Source) => unknown = (_key, value, context) =>
     typeof value === 'number' ? exact(value, context?.source ?? '') : value;
   // Only texts with a long run of digits can lose anything; the reviver is slow.
-  return /\d{16}|\d[eE][+-]?\d|\d{8}\.\d{8}/.test(text) || /\d\.\d{15}/.test(text) ? JSON.parse(text, revive) : JSON.parse(text);
+  return /\d{16}|\d[eE][+-]?\d|\d{8}\.\d{8}/.test(text) || /\d\.\d{15}/.test(text)
+    ? JSON.parse(text, revive)
+    : JSON.parse(text);
 }
 
 function exact(value: number, source: string): number | string {

@@ -49,7 +49,14 @@ export function isEmail(address: string): boolean {
   const at = address.indexOf('@');
   const host = address.slice(at + 1);
   const dot = host.lastIndexOf('.');
-  return at > 0 && dot > 0 && dot < host.length - 1 && !host.includes('@') && !/[\s\p{Cc}]/u.test(address) && !host.includes('..');
+  return (
+    at > 0 &&
+    dot > 0 &&
+    dot < host.length - 1 &&
+    !host.includes('@') &&
+    !/[\s\p{Cc}]/u.test(address) &&
+    !host.includes('..')
+  );
 }
 
 /** The normaliser each kind of match key uses. */

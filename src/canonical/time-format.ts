@@ -1,11 +1,27 @@
 /** Dates in the ways vendors write them: `dd.MM.yyyy HH:mm`, `M/d/yyyy h:mm a`, `yyyyMMdd`. */
 import type { WallTime } from './time.ts';
 
-type Part = 'year' | 'year2' | 'month' | 'monthName' | 'day' | 'hour' | 'hour12' | 'minute' | 'second' | 'fraction' | 'half';
+type Part =
+  | 'year'
+  | 'year2'
+  | 'month'
+  | 'monthName'
+  | 'day'
+  | 'hour'
+  | 'hour12'
+  | 'minute'
+  | 'second'
+  | 'fraction'
+  | 'half';
 type Token = { readonly part: Part; readonly pattern: string } | { readonly text: string };
 
 /** A parsed format. The regular expression has only fixed-width or bounded parts, so that it runs in linear time. */
-export type TimeFormat = { readonly source: string; readonly pattern: RegExp; readonly parts: readonly Part[]; readonly hasTime: boolean };
+export type TimeFormat = {
+  readonly source: string;
+  readonly pattern: RegExp;
+  readonly parts: readonly Part[];
+  readonly hasTime: boolean;
+};
 
 const TOKENS: Readonly<Record<string, { readonly part: Part; readonly pattern: string }>> = {
   yyyy: { part: 'year', pattern: '(\\d{4})' },
@@ -45,7 +61,9 @@ export function parseFormat(source: string): TimeFormat | string {
   if (!parts.some((part) => part === 'year' || part === 'year2')) return 'it has no year (yyyy)';
   if (!parts.some((part) => part === 'month' || part === 'monthName')) return 'it has no month (MM)';
   if (!parts.includes('day')) return 'it has no day (dd)';
-  const body = tokens.map((token) => ('part' in token ? token.pattern : token.text.replace(/[^\w\s]/g, '\\$&'))).join('');
+  const body = tokens
+    .map((token) => ('part' in token ? token.pattern : token.text.replace(/[^\w\s]/g, '\\$&')))
+    .join('');
   const hasTime = parts.includes('hour') || parts.includes('hour12');
   return { source, pattern: new RegExp(`^${body}$`), parts, hasTime };
 }

@@ -65,7 +65,8 @@ export function parseTimestamp(text: string, zone: string | null): string | Time
 
 function toIso(epochMs: number): string | TimeFault {
   const date = new Date(epochMs);
-  if (!Number.isFinite(date.getTime()) || date.getUTCFullYear() < 0 || date.getUTCFullYear() > 9999) return 'impossible';
+  if (!Number.isFinite(date.getTime()) || date.getUTCFullYear() < 0 || date.getUTCFullYear() > 9999)
+    return 'impossible';
   return date.toISOString();
 }
 
@@ -108,7 +109,11 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 /** How far clocks in `zone` are ahead of UTC at that moment. */
 function zoneOffsetMs(zone: string, epochMs: number): number {
   if (zone === 'UTC') return 0;
-  const shown = new Map(formatOf(zone).formatToParts(epochMs).map((part) => [part.type, Number(part.value)]));
+  const shown = new Map(
+    formatOf(zone)
+      .formatToParts(epochMs)
+      .map((part) => [part.type, Number(part.value)]),
+  );
   const read = (name: Intl.DateTimeFormatPartTypes): number => shown.get(name) ?? 0;
   const asUtc = Date.UTC(read('year'), read('month') - 1, read('day'), read('hour'), read('minute'), read('second'));
   return asUtc - Math.floor(epochMs / 1000) * 1000;
@@ -135,7 +140,15 @@ export function zoneNames(): readonly string[] {
 export function parseDate(text: string): string | null {
   const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text.trim());
   if (parts === null) return null;
-  const wall = { year: Number(parts[1]), month: Number(parts[2]), day: Number(parts[3]), hour: 0, minute: 0, second: 0, millisecond: 0 };
+  const wall = {
+    year: Number(parts[1]),
+    month: Number(parts[2]),
+    day: Number(parts[3]),
+    hour: 0,
+    minute: 0,
+    second: 0,
+    millisecond: 0,
+  };
   return epochOf(wall) === null ? null : text.trim();
 }
 

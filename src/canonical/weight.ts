@@ -2,8 +2,23 @@
 import { multiplyDecimals, trimZeros } from './decimal.ts';
 
 const GRAMS: Readonly<Record<string, string>> = {
-  mg: '0.001', g: '1', gr: '1', gram: '1', grams: '1', kg: '1000', kgs: '1000', kilogram: '1000', kilograms: '1000', t: '1000000',
-  oz: '28.349523125', ounce: '28.349523125', ounces: '28.349523125', lb: '453.59237', lbs: '453.59237', pound: '453.59237', pounds: '453.59237',
+  mg: '0.001',
+  g: '1',
+  gr: '1',
+  gram: '1',
+  grams: '1',
+  kg: '1000',
+  kgs: '1000',
+  kilogram: '1000',
+  kilograms: '1000',
+  t: '1000000',
+  oz: '28.349523125',
+  ounce: '28.349523125',
+  ounces: '28.349523125',
+  lb: '453.59237',
+  lbs: '453.59237',
+  pound: '453.59237',
+  pounds: '453.59237',
 };
 
 /** Names of units that can be converted. */

@@ -2,14 +2,16 @@
 import type { EntityName } from '../canonical/entities.ts';
 import { CopyLines } from '../store/copy.ts';
 import { RECORD_STATE } from '../store/schema.ts';
-import { sql, type IdBlocks, type Tx } from '../store/store.ts';
+import { type IdBlocks, sql, type Tx } from '../store/store.ts';
 import { applyStock } from './apply-stock.ts';
-import { contributionWriter, withdrawContributions } from './contributions.ts';
+import { type ContributionWriter, contributionWriter, withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
-import { applyEntities, note, touch, type Change, type EntityChanges, type Touch } from './entities.ts';
+import { applyEntities, type Change, type EntityChanges, note, type Touch, touch } from './entities.ts';
+import { entry } from './entry.ts';
 import { type rawPages, resolveOutputs } from './evaluate.ts';
-import { changesOf, same, stable, type Statement } from './fold.ts';
-import { priorOf, type RecordPlan, type Work } from './plan.ts';
+import { changesOf, type Statement, same, stable } from './fold.ts';
+import { outputName } from './mapping-sets.ts';
+import type { priorOf, RecordPlan, Work } from './plan.ts';
 import { writeRecords } from './records.ts';
 import { type InsertShape, insertShape } from './rows.ts';
 import type { CommitRequest, LoadStream, MappedRecord, MappingSet } from './types.ts';
@@ -30,51 +32,98 @@ export async function applyPlans(
   work: Work,
   at: string,
 ): Promise<Applied> {
-  const { stream, page, set } = request;
-  const previous = await previousOutcomes(deps, pages, stream, work.plans);
-  const changed = new Set<number>();
-  const touches = new Map<number, Touch>();
-  const contributions = contributionWriter(request, pageId);
-  const created = newRows(stream, set);
+  const { stream, set } = request;
+  const previous = await previousOutcomes(deps, tx, pages, stream, work.plans);
   const isPlain = !(await somethingWaits(tx, stream.tenant)) && !work.plans.some(refersByKey);
+  const speech: Speech = {
+    ...{ deps, request, work, isPlain, touches: new Map() },
+    contributions: contributionWriter(request, pageId),
+    created: newRows(stream, set),
+  };
+  const { contributions, created, touches } = speech;
+  const changed = new Set<number>();
   for (const plan of work.plans) {
-    const when = changeTime(plan.candidate.version, page.observedAt);
     const before = plan.existing ? previous.get(plan.existing.no) : undefined;
-    let differs = plan.withdrawn.length > 0 || (plan.existing !== null && plan.existing.state !== plan.state);
-    for (const { output, entityId, isNew, prior } of plan.entities) {
-      const { mappingId, entity } = output;
-      const values = resolveOutputs(output.values, (key) => siblingOf(plan, mappingId, key));
-      if (prior === null) contributions.create(plan, output, entityId, when);
-      // Nobody else speaks about it and nobody waits for it: its row is what this record says.
-      if (isPlain && isNew && !work.entities.shared.has(entityId)) {
-        created.add(entity, mappingId, output.key, entityId, values);
-        continue;
-      }
-      const said = prior?.state === 'live' ? valuesBefore(before, output, work.prior.get(plan.no) ?? []) : undefined;
-      const changes = said ? changesOf({ values: said, changed: prior?.changed ?? null }, values, when) : null;
-      const since = said && prior ? prior.since : when;
-      differs ||= !said || stable(changes) !== stable(prior?.changed ?? null);
-      if (prior !== null) contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: output.key, changed: changes, since });
-      const statement: Statement = {
-        ...{ streamId: stream.id, no: plan.no, mappingId, output: output.key, entity, values, changed: changes, since },
-        platform: deps.isPlatform(stream.id),
-        conflict: set.conflict,
-      };
-      touch(touches, entityId, entity, isNew).statements.push(statement);
-    }
-    for (const row of plan.withdrawn) touch(touches, row.entity_id, row.entity, false);
-    differs ||= before?.outcome.kind === 'mapped' && !same(before.outcome.stock, plan.stock);
-    if (differs) changed.add(plan.no);
+    if (applyRecord(speech, plan, before)) changed.add(plan.no);
   }
   await created.flush(tx);
   const externalIds = isPlain ? new Map<number, string>() : externalIdsOf(work.plans);
-  const { byEntity, targets } = await applyEntities(deps, tx, pages, stream, touches, new Set(work.plans.map((plan) => plan.no)), (id) => externalIds.get(id) ?? null, at);
+  const { byEntity, targets } = await applyEntities(
+    deps,
+    tx,
+    pages,
+    stream,
+    touches,
+    new Set(work.plans.map((plan) => plan.no)),
+    (id) => externalIds.get(id) ?? null,
+    at,
+  );
   for (const [entity, made] of created.made) for (const id of made) note(byEntity, entity, 'created', id);
   await writeRecords(tx, request, pageId, work.plans);
   await contributions.flush(tx);
-  await withdrawContributions(tx, stream, work.plans.flatMap((plan) => plan.withdrawn));
+  await withdrawContributions(
+    tx,
+    stream,
+    work.plans.flatMap((plan) => plan.withdrawn),
+  );
   await applyStock(tx, ids, request, pageId, work, targets, previous);
   return { changes: byEntity, changed };
+}
+
+/** What the records of a page say, collected. */
+type Speech = {
+  readonly deps: LoadDeps;
+  readonly request: CommitRequest;
+  readonly work: Work;
+  /** Nothing waits for entities of this page, and nothing in it refers to others by key. */
+  readonly isPlain: boolean;
+  readonly touches: Map<number, Touch>;
+  readonly contributions: ContributionWriter;
+  readonly created: ReturnType<typeof newRows>;
+};
+
+/** Takes one record up; true when it says something that it did not say before. */
+function applyRecord(speech: Speech, plan: RecordPlan, before: MappedRecord | undefined): boolean {
+  const { work, created, touches } = speech;
+  let differs = plan.withdrawn.length > 0 || (plan.existing !== null && plan.existing.state !== plan.state);
+  const when = changeTime(plan.candidate.version, speech.request.page.observedAt);
+  for (const planned of plan.entities) {
+    const { output, entityId, isNew } = planned;
+    const values = resolveOutputs(output.values, (key) => siblingOf(plan, output.mappingId, key));
+    if (planned.prior === null) speech.contributions.create(plan, output, entityId, when);
+    // Nobody else speaks about it and nobody waits for it: its row is what this record says.
+    if (speech.isPlain && isNew && !work.entities.shared.has(entityId)) {
+      created.add(output.entity, output.mappingId, output.key, entityId, values);
+      differs = true;
+      continue;
+    }
+    if (applyOutput(speech, plan, planned, values, before, when)) differs = true;
+  }
+  for (const row of plan.withdrawn) touch(touches, row.entity_id, row.entity, false);
+  return differs || (before?.outcome.kind === 'mapped' && !same(before.outcome.stock, plan.stock));
+}
+
+/** Takes one output up for the fold; true when a value of it changed. */
+function applyOutput(
+  { deps, request, work, contributions, touches }: Speech,
+  plan: RecordPlan,
+  { output, entityId, isNew, prior }: PlannedOutput,
+  values: Statement['values'],
+  before: MappedRecord | undefined,
+  when: number,
+): boolean {
+  const { mappingId, entity, key } = output;
+  const said = prior?.state === 'live' ? valuesBefore(before, output, work.prior.get(plan.no) ?? []) : undefined;
+  const earlier = prior?.changed ?? null;
+  const changed = said ? changesOf({ values: said, changed: earlier }, values, when) : null;
+  const since = said && prior ? prior.since : when;
+  if (prior !== null) contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: key, changed, since });
+  touch(touches, entityId, entity, isNew).statements.push({
+    ...{ streamId: request.stream.id, no: plan.no, mappingId, output: key, entity, values, changed, since },
+    platform: deps.isPlatform(request.stream.id),
+    conflict: request.set.conflict,
+  });
+  return !said || stable(changed) !== stable(earlier);
 }
 
 const siblingOf = (plan: RecordPlan, mappingId: number, key: string): number | undefined =>
@@ -96,13 +145,13 @@ function newRows(stream: LoadStream, set: MappingSet) {
   return {
     made: made as ReadonlyMap<EntityName, readonly number[]>,
     add(entity: EntityName, mappingId: number, output: string, id: number, values: Statement['values']): void {
-      const name = `${mappingId}/${output}`;
-      let insert = shapes.get(name);
-      if (!insert) shapes.set(name, (insert = { shape: insertShape(entity, set.fills(mappingId, output)), lines: new CopyLines() }));
+      // Repeated outputs (`variant:…`) fill the same fields and go in together.
+      const insert = entry(shapes, `${mappingId}/${outputName(output)}`, () => ({
+        shape: insertShape(entity, set.fills(mappingId, output)),
+        lines: new CopyLines(),
+      }));
       insert.lines.push(insert.shape.line(id, stream.tenant, values));
-      const ids = made.get(entity);
-      if (ids) ids.push(id);
-      else made.set(entity, [id]);
+      entry(made, entity, () => []).push(id);
     },
     async flush(tx: Tx): Promise<void> {
       for (const { shape, lines } of shapes.values()) tx.copy(shape.table, shape.columns, lines);
@@ -117,8 +166,16 @@ function externalIdsOf(plans: readonly RecordPlan[]): Map<number, string> {
 }
 
 /** What the stored versions of the page's records said. */
-async function previousOutcomes(deps: LoadDeps, pages: ReturnType<typeof rawPages>, stream: LoadStream, plans: readonly RecordPlan[]): Promise<Map<number, MappedRecord>> {
-  const stored = plans.flatMap((plan) => (plan.existing && plan.existing.state === RECORD_STATE.live ? [plan.existing] : []));
+async function previousOutcomes(
+  deps: LoadDeps,
+  tx: Tx,
+  pages: ReturnType<typeof rawPages>,
+  stream: LoadStream,
+  plans: readonly RecordPlan[],
+): Promise<Map<number, MappedRecord>> {
+  const stored = plans.flatMap((plan) =>
+    plan.existing && plan.existing.state === RECORD_STATE.live ? [plan.existing] : [],
+  );
   const outcomes = new Map<number, MappedRecord>();
   if (stored.length === 0) return outcomes;
   const raw = await pages(stored.map((row) => row.page_id));
@@ -126,21 +183,31 @@ async function previousOutcomes(deps: LoadDeps, pages: ReturnType<typeof rawPage
     const held = raw.get(row.page_id);
     const parts = held?.records[row.slot];
     if (!held || !parts) throw new Error(`raw version ${row.page_id}/${row.slot} of record ${row.no} is gone`);
-    const set = await deps.mappingSet(stream.id, row.mapping_set);
+    const set = await deps.mappingSet(stream.id, row.mapping_set, tx);
     outcomes.set(row.no, set.map(parts, held.context, 0));
   }
   return outcomes;
 }
 
-function valuesBefore(before: MappedRecord | undefined, output: { mappingId: number; key: string; entity: EntityName }, prior: readonly Parameters<typeof priorOf>[0][number][]): Statement['values'] | undefined {
+function valuesBefore(
+  before: MappedRecord | undefined,
+  output: { mappingId: number; key: string; entity: EntityName },
+  prior: readonly Parameters<typeof priorOf>[0][number][],
+): Statement['values'] | undefined {
   if (before?.outcome.kind !== 'mapped') return undefined;
-  const found = before.outcome.entities.find((one) => one.mappingId === output.mappingId && one.key === output.key && one.entity === output.entity);
-  return found && resolveOutputs(found.values, (key) => prior.find((row) => row.mapping_id === output.mappingId && row.output === key)?.entity_id);
+  const found = before.outcome.entities.find(
+    (one) => one.mappingId === output.mappingId && one.key === output.key && one.entity === output.entity,
+  );
+  return (
+    found &&
+    resolveOutputs(
+      found.values,
+      (key) => prior.find((row) => row.mapping_id === output.mappingId && row.output === key)?.entity_id,
+    )
+  );
 }
 
 const YEAR_2000 = Date.UTC(2000, 0, 1);
 /** When a change happened: the source's own time where its version is one, else when it was observed. */
 export const changeTime = (version: number | null, observedAt: Date): number =>
   version !== null && version >= YEAR_2000 && version <= observedAt.getTime() ? version : observedAt.getTime();
-
-export type { Change };

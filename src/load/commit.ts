@@ -3,18 +3,18 @@
  * checkpoint are committed together, fenced by the run's lease. A crash anywhere replays at most one page.
  */
 import { RECORD_STATE } from '../store/schema.ts';
-import { json, sql, type IdBlocks, type Tx } from '../store/store.ts';
+import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import { applyPlans } from './apply.ts';
 import { closeDeadLetters, writeDeadLetters } from './dead-letters.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
 import { passFence } from './fence.ts';
 import { writeOutbox } from './outbox.ts';
-import { pack, type Payload } from './payload.ts';
+import { type Payload, pack } from './payload.ts';
+import { type DeadRecord, isStale, type RecordPlan, type RecordRow, type Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
-import { isStale, type DeadRecord, type RecordPlan, type RecordRow, type Work } from './plan.ts';
 import { sortOut, storedRecords } from './sort-out.ts';
-import { noCounts, skip, type CommitRequest, type Counts, type PageOutcome, type PreparedPage } from './types.ts';
+import { type CommitRequest, type Counts, noCounts, type PageOutcome, type PreparedPage, skip } from './types.ts';
 import { withdrawRecords } from './withdraw.ts';
 
 /** @throws ERR_RUN_FENCED when the run is no longer ours; nothing is written then. */
@@ -27,11 +27,18 @@ export async function commitPage(deps: LoadDeps, request: CommitRequest): Promis
 /** An upper bound: page, entities, movements, dead letters, outbox rows, figures that waited. */
 function idsNeeded(page: PreparedPage): number {
   let needed = 4096 + page.tombstones.length * 4;
-  for (const { outcome } of page.candidates) needed += outcome.kind === 'mapped' ? outcome.entities.length + 2 * outcome.stock.length + 1 : 1;
+  for (const { outcome } of page.candidates)
+    needed += outcome.kind === 'mapped' ? outcome.entities.length + 2 * outcome.stock.length + 1 : 1;
   return needed;
 }
 
-async function load(deps: LoadDeps, tx: Tx, ids: IdBlocks, payload: Payload, request: CommitRequest): Promise<PageOutcome> {
+async function load(
+  deps: LoadDeps,
+  tx: Tx,
+  ids: IdBlocks,
+  payload: Payload,
+  request: CommitRequest,
+): Promise<PageOutcome> {
   const { stream, page, fence } = request;
   const at = deps.clock.now().toISOString();
   await passFence(tx, fence);
@@ -55,7 +62,11 @@ async function load(deps: LoadDeps, tx: Tx, ids: IdBlocks, payload: Payload, req
 
   const tainted = taintOf(page, work.dead);
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, dead: work.dead, problems: page.problems, at });
-  await closeDeadLetters(tx, stream, work.plans.map((plan) => plan.candidate.id ?? ''));
+  await closeDeadLetters(
+    tx,
+    stream,
+    work.plans.map((plan) => plan.candidate.id ?? ''),
+  );
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
   await writePage(tx, request, pageId, payload, seenOf(page, work));
   await closeBooks(tx, request, work.nextNo, counts, tainted);
@@ -69,14 +80,22 @@ async function load(deps: LoadDeps, tx: Tx, ids: IdBlocks, payload: Payload, req
       oldHash: plan.existing?.hash ?? null,
       filtered: plan.state === RECORD_STATE.filtered,
     })),
-    deadLetters: work.dead.map((one) => ({ position: one.candidate.position, id: one.candidate.id, problems: one.problems })),
+    deadLetters: work.dead.map((one) => ({
+      position: one.candidate.position,
+      id: one.candidate.id,
+      problems: one.problems,
+    })),
     tainted,
   };
 }
 
 /** Numbers of all records of the page, as ranges. */
 function seenOf(page: PreparedPage, work: Work): string {
-  const nos = [...page.recognised.map((one) => one.no), ...work.plans.map((plan) => plan.no), ...work.dead.flatMap((one) => (one.existing ? [one.existing.no] : []))];
+  const nos = [
+    ...page.recognised.map((one) => one.no),
+    ...work.plans.map((plan) => plan.no),
+    ...work.dead.flatMap((one) => (one.existing ? [one.existing.no] : [])),
+  ];
   nos.sort((a, b) => a - b);
   const ranges: string[] = [];
   for (let at = 0; at < nos.length; ) {
@@ -88,7 +107,13 @@ function seenOf(page: PreparedPage, work: Work): string {
   return `{${ranges.join(',')}}`;
 }
 
-async function writePage(tx: Tx, request: CommitRequest, pageId: number, payload: Payload, seen: string): Promise<void> {
+async function writePage(
+  tx: Tx,
+  request: CommitRequest,
+  pageId: number,
+  payload: Payload,
+  seen: string,
+): Promise<void> {
   const { page, stream, fence } = request;
   await tx.rows(sql`
     insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen)
@@ -97,9 +122,20 @@ async function writePage(tx: Tx, request: CommitRequest, pageId: number, payload
 }
 
 /** Counters and checkpoint, in the transaction of the data they speak of. */
-async function closeBooks(tx: Tx, request: CommitRequest, nextNo: number, counts: Counts, tainted: string | null): Promise<void> {
+async function closeBooks(
+  tx: Tx,
+  request: CommitRequest,
+  nextNo: number,
+  counts: Counts,
+  tainted: string | null,
+): Promise<void> {
   const { page, stream, fence } = request;
-  const closing = { id: page.window.id, scope: page.window.scope, observedAt: page.observedAt.toISOString(), expected: page.expected };
+  const closing = {
+    id: page.window.id,
+    scope: page.window.scope,
+    observedAt: page.observedAt.toISOString(),
+    expected: page.expected,
+  };
   await tx.rows(sql`
     update run set rows = rows + ${counts.rows}, read = read + ${counts.read}, created = created + ${counts.created}, updated = updated + ${counts.updated},
       unchanged = unchanged + ${counts.unchanged}, skipped = skipped + ${counts.skipped}, dead_lettered = dead_lettered + ${counts.deadLettered},
@@ -126,7 +162,11 @@ function taintOf(page: PreparedPage, dead: readonly DeadRecord[]): string | null
 
 async function tombstoned(tx: Tx, request: CommitRequest, counts: Counts): Promise<readonly RecordRow[]> {
   const { page, stream } = request;
-  const stored = await storedRecords(tx, stream, page.tombstones.map((one) => one.id));
+  const stored = await storedRecords(
+    tx,
+    stream,
+    page.tombstones.map((one) => one.id),
+  );
   const observed = page.observedAt.getTime();
   const gone: RecordRow[] = [];
   for (const tombstone of page.tombstones) {

@@ -13,10 +13,28 @@ export type ContributionWrite = {
   readonly since: number;
 };
 
-const COLUMNS = ['stream_id', 'no', 'tenant', 'entity_id', 'mapping_id', 'output', 'entity', 'state', 'since', 'page_id', 'slot', 'mapping_set'];
+const COLUMNS = [
+  'stream_id',
+  'no',
+  'tenant',
+  'entity_id',
+  'mapping_id',
+  'output',
+  'entity',
+  'state',
+  'since',
+  'page_id',
+  'slot',
+  'mapping_set',
+];
 
 export type ContributionWriter = {
-  create(plan: { readonly no: number; readonly slot: number }, output: TaggedEntity, entityId: number, since: number): void;
+  create(
+    plan: { readonly no: number; readonly slot: number },
+    output: TaggedEntity,
+    entityId: number,
+    since: number,
+  ): void;
   update(write: ContributionWrite): void;
   flush(tx: Tx): Promise<void>;
 };
@@ -26,7 +44,9 @@ export function contributionWriter({ stream, set }: CommitRequest, pageId: numbe
   const updates: Record<string, unknown>[] = [];
   return {
     create({ no, slot }, { mappingId, key, entity }, entityId, since) {
-      lines.push(`${stream.id}\t${no}\t${stream.tenant}\t${entityId}\t${mappingId}\t${copyText(key)}\t${entity}\tlive\t${since}\t${pageId}\t${slot}\t${set.id}\n`);
+      lines.push(
+        `${stream.id}\t${no}\t${stream.tenant}\t${entityId}\t${mappingId}\t${copyText(key)}\t${entity}\tlive\t${since}\t${pageId}\t${slot}\t${set.id}\n`,
+      );
     },
     update({ no, mappingId, output, changed, since, slot }) {
       updates.push({ no, mapping_id: mappingId, output, changed, since, slot });
@@ -42,7 +62,11 @@ export function contributionWriter({ stream, set }: CommitRequest, pageId: numbe
   };
 }
 
-export async function withdrawContributions(tx: Tx, stream: LoadStream, rows: readonly ContributionRow[]): Promise<void> {
+export async function withdrawContributions(
+  tx: Tx,
+  stream: LoadStream,
+  rows: readonly ContributionRow[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.rows(sql`
     update contribution c set state = 'withdrawn' from jsonb_to_recordset(${JSON.stringify(rows.map((row) => ({ no: row.no, mapping_id: row.mapping_id, output: row.output })))}::jsonb)

@@ -1,5 +1,5 @@
 /** Records that could not be loaded: kept with reason and origin until they are replayed, accepted or put right at the source. */
-import { json, sql, texts, type IdBlocks, type Tx } from '../store/store.ts';
+import { type IdBlocks, json, sql, type Tx, texts } from '../store/store.ts';
 import type { DeadRecord } from './plan.ts';
 import type { LoadStream } from './types.ts';
 
@@ -16,8 +16,22 @@ export type DeadLetterWrite = {
 /** One open dead letter per record: a record that fails again is counted up, not listed twice. */
 export async function writeDeadLetters(tx: Tx, ids: IdBlocks, write: DeadLetterWrite): Promise<void> {
   const rows = [
-    ...write.dead.map(({ candidate, slot, problems }) => ({ id: ids.next(), slot, external_id: candidate.id, position: candidate.position, code: problems[0]?.code ?? 'ERR_MAPPING_REJECTED', problems })),
-    ...write.problems.map(({ message, position }) => ({ id: ids.next(), slot: null, external_id: null, position, code: 'ERR_EXTRACT_PARSE', problems: [{ field: 'record', pointer: '', code: 'ERR_EXTRACT_PARSE', message }] })),
+    ...write.dead.map(({ candidate, slot, problems }) => ({
+      id: ids.next(),
+      slot,
+      external_id: candidate.id,
+      position: candidate.position,
+      code: problems[0]?.code ?? 'ERR_MAPPING_REJECTED',
+      problems,
+    })),
+    ...write.problems.map(({ message, position }) => ({
+      id: ids.next(),
+      slot: null,
+      external_id: null,
+      position,
+      code: 'ERR_EXTRACT_PARSE',
+      problems: [{ field: 'record', pointer: '', code: 'ERR_EXTRACT_PARSE', message }],
+    })),
   ];
   if (rows.length === 0) return;
   const { stream, runId, pageId, at } = write;
@@ -33,7 +47,11 @@ export async function writeDeadLetters(tx: Tx, ids: IdBlocks, write: DeadLetterW
 /** A record that loads now was put right. */
 export async function closeDeadLetters(tx: Tx, stream: LoadStream, externalIds: readonly string[]): Promise<void> {
   if (externalIds.length === 0) return;
-  const [any] = await tx.rows<{ some: boolean }>(sql`select exists (select 1 from dead_letter where tenant = ${stream.tenant} and stream_id = ${stream.id} and state = 'open') as some`);
+  const [any] = await tx.rows<{ some: boolean }>(
+    sql`select exists (select 1 from dead_letter where tenant = ${stream.tenant} and stream_id = ${stream.id} and state = 'open') as some`,
+  );
   if (!any?.some) return;
-  await tx.rows(sql`update dead_letter set state = 'replayed' where stream_id = ${stream.id} and state = 'open' and external_id = any(${texts(externalIds)})`);
+  await tx.rows(
+    sql`update dead_letter set state = 'replayed' where stream_id = ${stream.id} and state = 'open' and external_id = any(${texts(externalIds)})`,
+  );
 }

@@ -3,7 +3,7 @@
  * gone, and only within its scope.
  */
 import { RECORD_STATE } from '../store/schema.ts';
-import { json, numbers, sql, type Store, type Tx } from '../store/store.ts';
+import { json, numbers, type Store, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
 import { passFence } from './fence.ts';
@@ -23,27 +23,42 @@ export type Brake = { readonly share: number; readonly count: number };
 /** What became of the records a complete window did not show. */
 export type Absence = { readonly state: 'nothing' | 'deleted' | 'held'; readonly records: number; readonly of: number };
 
-const ROWS = sql.raw(`r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, 0::bigint as observed`);
+const ROWS = sql.raw(
+  `r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, 0::bigint as observed`,
+);
 
 /**
  * Deletes what a complete window did not show, unless the brake holds: then the deletes are listed for somebody to
  * approve. Fenced and counted like a page.
  */
-export async function deleteAbsent(deps: LoadDeps, stream: LoadStream, fence: Fence, window: WindowEnd, brake: Brake): Promise<Absence> {
+export async function deleteAbsent(
+  deps: LoadDeps,
+  stream: LoadStream,
+  fence: Fence,
+  window: WindowEnd,
+  brake: Brake,
+): Promise<Absence> {
   const ids = await deps.store.newIds(4096);
   return deps.store.transaction(async (tx) => {
     const at = deps.clock.now().toISOString();
     await passFence(tx, fence);
     await tx.rows(sql`update run set closing = null where id = ${fence.runId}`);
     // Part of the window may have been read by an earlier run that broke off.
-    const [tainted] = await tx.rows(sql`select 1 from page p join run on run.id = p.run_id where p.stream_id = ${stream.id} and p.window_id = ${window.id} and run.tainted is not null limit 1`);
+    const [tainted] = await tx.rows(
+      sql`select 1 from page p join run on run.id = p.run_id where p.stream_id = ${stream.id} and p.window_id = ${window.id} and run.tainted is not null limit 1`,
+    );
     const short = await missing(tx, stream, window);
-    if (short !== null) await tx.rows(sql`update run set tainted = coalesce(tainted, ${short}) where id = ${fence.runId}`);
+    if (short !== null)
+      await tx.rows(sql`update run set tainted = coalesce(tainted, ${short}) where id = ${fence.runId}`);
     const absent = tainted || short !== null ? [] : await absentRecords(tx, stream, window);
-    const [live] = await tx.rows<{ live: number }>(sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`);
+    const [live] = await tx.rows<{ live: number }>(
+      sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`,
+    );
     const of = live?.live ?? 0;
     if (absent.length === 0) return { state: 'nothing', records: 0, of };
-    const [open] = await tx.rows(sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and run.state = 'held' limit 1`);
+    const [open] = await tx.rows(
+      sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and run.state = 'held' limit 1`,
+    );
     if (open || (absent.length > brake.count && absent.length > brake.share * of)) {
       await tx.rows(sql`update run set held = true where id = ${fence.runId}`);
       await tx.rows(sql`insert into held_delete (tenant, run_id, stream_id, no, external_id, state)
@@ -59,7 +74,9 @@ export async function deleteAbsent(deps: LoadDeps, stream: LoadStream, fence: Fe
 /** How a window fell short of what the source promised; `null`: it did not. */
 async function missing(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<string | null> {
   if (window.expected === null) return null;
-  const [row] = await tx.rows<{ read: number }>(sql`select coalesce(sum(read), 0)::bigint as read from page where stream_id = ${stream.id} and window_id = ${window.id}`);
+  const [row] = await tx.rows<{ read: number }>(
+    sql`select coalesce(sum(read), 0)::bigint as read from page where stream_id = ${stream.id} and window_id = ${window.id}`,
+  );
   const read = row?.read ?? 0;
   return read === window.expected ? null : `the source promised ${window.expected} records and sent ${read}`;
 }
@@ -77,12 +94,31 @@ async function absentRecords(tx: Tx, stream: LoadStream, window: WindowEnd): Pro
 }
 
 /** Commits deletes as a page of their own. */
-async function removeRecords(deps: LoadDeps, tx: Tx, ids: Awaited<ReturnType<Store['newIds']>>, stream: LoadStream, runId: number, seq: number, window: WindowEnd, at: string, gone: readonly RecordRow[]): Promise<void> {
+async function removeRecords(
+  deps: LoadDeps,
+  tx: Tx,
+  ids: Awaited<ReturnType<Store['newIds']>>,
+  stream: LoadStream,
+  runId: number,
+  seq: number,
+  window: WindowEnd,
+  at: string,
+  gone: readonly RecordRow[],
+): Promise<void> {
   const pageId = ids.next();
   await tx.rows(sql`
     insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen)
     values (${pageId}, ${stream.tenant}, ${stream.id}, ${runId}, ${seq}, ${`${window.id}#deletes`}, ${window.scope}, ${window.observedAt.toISOString()}::timestamptz, 0, '{}'::jsonb, ${new Uint8Array()}, 0, '{}'::int8multirange)`);
-  await withdrawRecords(deps, tx, ids, rawPages(tx), { stream, page: { observedAt: window.observedAt } }, pageId, at, gone);
+  await withdrawRecords(
+    deps,
+    tx,
+    ids,
+    rawPages(tx),
+    { stream, page: { observedAt: window.observedAt } },
+    pageId,
+    at,
+    gone,
+  );
   await tx.rows(sql`update run set deleted = deleted + ${gone.length} where id = ${runId}`);
 }
 
@@ -90,7 +126,11 @@ async function removeRecords(deps: LoadDeps, tx: Tx, ids: Awaited<ReturnType<Sto
  * Carries out exactly the deletes a run listed; records that were seen again since are left alone.
  * @returns how many were deleted and how many had come back.
  */
-export async function approveDeletes(deps: LoadDeps, stream: LoadStream, runId: number): Promise<{ deleted: number; returned: number }> {
+export async function approveDeletes(
+  deps: LoadDeps,
+  stream: LoadStream,
+  runId: number,
+): Promise<{ deleted: number; returned: number }> {
   const ids = await deps.store.newIds(4096);
   return deps.store.transaction(async (tx) => {
     const at = deps.clock.now();
@@ -100,9 +140,17 @@ export async function approveDeletes(deps: LoadDeps, stream: LoadStream, runId: 
       select ${ROWS}, exists (select 1 from page later where later.stream_id = h.stream_id and later.run_id > h.run_id and later.seen @> r.no) as seen_again
       from held_delete h join record r on r.stream_id = h.stream_id and r.no = h.no
       where h.run_id = ${runId} and h.state = 'held' order by r.no for update of r`);
-    const gone = listed.filter((row) => !row.seen_again && (row.state === RECORD_STATE.live || row.state === RECORD_STATE.filtered));
-    const window: WindowEnd = { id: `run ${runId}`, scope: listed[0]?.scope ?? '', observedAt: run?.observed ?? at, expected: null };
-    if (gone.length > 0) await removeRecords(deps, tx, ids, stream, runId, run?.seq ?? 0, window, at.toISOString(), gone);
+    const gone = listed.filter(
+      (row) => !row.seen_again && (row.state === RECORD_STATE.live || row.state === RECORD_STATE.filtered),
+    );
+    const window: WindowEnd = {
+      id: `run ${runId}`,
+      scope: listed[0]?.scope ?? '',
+      observedAt: run?.observed ?? at,
+      expected: null,
+    };
+    if (gone.length > 0)
+      await removeRecords(deps, tx, ids, stream, runId, run?.seq ?? 0, window, at.toISOString(), gone);
     await tx.rows(sql`update held_delete set state = case when no = any(${numbers(gone.map((row) => row.no))}) then 'applied' else 'void' end
       where run_id = ${runId} and state = 'held'`);
     return { deleted: gone.length, returned: listed.length - gone.length };

@@ -4,10 +4,20 @@ import type { Json } from '../connector/contract.ts';
 import { CopyLines } from '../store/copy.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
+import { entry } from './entry.ts';
 import { contributionsOfEntities, contributionsOfRecords, evaluate, type rawPages } from './evaluate.ts';
-import { fold, same, type Decision, type Statement } from './fold.ts';
-import { remember, resolve, settle, type KeyReference, type Pending, type Target } from './references.ts';
-import { type InsertShape, insertShape, keyFields, keyOf, readRows, referenceFields, updateRows, type StoredRow } from './rows.ts';
+import { type Decision, fold, type Statement, same } from './fold.ts';
+import { type KeyReference, type Pending, remember, resolve, settle, type Target } from './references.ts';
+import {
+  type InsertShape,
+  insertShape,
+  keyFields,
+  keyOf,
+  readRows,
+  referenceFields,
+  type StoredRow,
+  updateRows,
+} from './rows.ts';
 import type { LoadStream } from './types.ts';
 
 /** An entity a page says something about, or no longer says something about. */
@@ -25,7 +35,13 @@ export type EntityChanges = {
   readonly targets: readonly Target[];
 };
 
-type Row = { id: number; entity: EntityName; values: Record<string, unknown>; archived: boolean; stored: StoredRow | null };
+type Row = {
+  id: number;
+  entity: EntityName;
+  values: Record<string, unknown>;
+  archived: boolean;
+  stored: StoredRow | null;
+};
 
 /**
  * @param spoken numbers of the stream's records whose statements are in `touches` (or withdrawn): what the store still
@@ -45,8 +61,16 @@ export async function applyEntities(
   const known: [number, Touch][] = [];
   for (const [id, touch] of touches) {
     const [only] = touch.statements;
-    if (touch.isNew && only && touch.statements.length === 1) rows.push({ id, entity: touch.entity, values: only.values, archived: false, stored: null });
-    else if (touch.isNew) rows.push({ id, entity: touch.entity, values: fold(touch.entity, touch.statements).values, archived: false, stored: null });
+    if (touch.isNew && only && touch.statements.length === 1)
+      rows.push({ id, entity: touch.entity, values: only.values, archived: false, stored: null });
+    else if (touch.isNew)
+      rows.push({
+        id,
+        entity: touch.entity,
+        values: fold(touch.entity, touch.statements).values,
+        archived: false,
+        stored: null,
+      });
     else known.push([id, touch]);
   }
   rows.push(...(await refold(deps, tx, pages, stream, known, spoken)));
@@ -72,7 +96,7 @@ async function refold(
   const others = all.filter((row) => !(row.stream_id === stream.id && spoken.has(row.no)));
   const siblings = [...all];
   for (const [streamId, nos] of recordsOf(others)) siblings.push(...(await contributionsOfRecords(tx, streamId, nos)));
-  const statements = await evaluate(deps, pages, all, siblings);
+  const statements = await evaluate(deps, tx, pages, all, siblings);
   const decisions = await decisionsOf(tx, ids);
   const stored = new Map<number, StoredRow>();
   for (const entity of ENTITY_NAMES) {
@@ -104,7 +128,9 @@ function recordsOf(rows: readonly { stream_id: number; no: number }[]): Map<numb
 }
 
 async function decisionsOf(tx: Tx, ids: readonly number[]): Promise<Map<number, Decision[]>> {
-  const rows = await tx.rows<{ entity_id: number; field: string; value: Json }>(sql`select entity_id, field, value from decision where entity_id = any(${numbers(ids)})`);
+  const rows = await tx.rows<{ entity_id: number; field: string; value: Json }>(
+    sql`select entity_id, field, value from decision where entity_id = any(${numbers(ids)})`,
+  );
   const byEntity = new Map<number, Decision[]>();
   for (const row of rows) byEntity.set(row.entity_id, [...(byEntity.get(row.entity_id) ?? []), row]);
   return byEntity;
@@ -121,12 +147,18 @@ function targetsOf(stream: LoadStream, rows: readonly Row[], external: (id: numb
       }
     }
     const id = row.stored ? null : external(row.id);
-    if (id !== null) targets.push({ entity: row.entity, id: row.id, key: `external:${stream.connectionId}:*`, value: id });
+    if (id !== null)
+      targets.push({ entity: row.entity, id: row.id, key: `external:${stream.connectionId}:*`, value: id });
   }
   return targets;
 }
 
-async function fillReferences(tx: Tx, stream: LoadStream, rows: readonly Row[], targets: readonly Target[]): Promise<void> {
+async function fillReferences(
+  tx: Tx,
+  stream: LoadStream,
+  rows: readonly Row[],
+  targets: readonly Target[],
+): Promise<void> {
   const pending: Pending[] = [];
   for (const row of rows) {
     const copied = { done: false };
@@ -149,21 +181,28 @@ async function fillReferences(tx: Tx, stream: LoadStream, rows: readonly Row[], 
   }
 }
 
-async function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): Promise<Map<EntityName, Map<Change, number[]>>> {
+async function write(
+  tx: Tx,
+  tenant: number,
+  rows: readonly Row[],
+  at: string,
+): Promise<Map<EntityName, Map<Change, number[]>>> {
   const changes = new Map<EntityName, Map<Change, number[]>>();
   const inserts = new Map<EntityName, { shape: InsertShape; lines: CopyLines }>();
   const updates = new Map<EntityName, Row[]>();
   for (const row of rows) {
     if (!row.stored) {
-      let insert = inserts.get(row.entity);
-      if (!insert) inserts.set(row.entity, (insert = { shape: insertShape(row.entity, Object.keys(ENTITIES[row.entity].fields)), lines: new CopyLines() }));
+      const insert = entry(inserts, row.entity, () => ({
+        shape: insertShape(row.entity, Object.keys(ENTITIES[row.entity].fields)),
+        lines: new CopyLines(),
+      }));
       insert.lines.push(insert.shape.line(row.id, tenant, row.values));
       note(changes, row.entity, 'created', row.id);
       continue;
     }
     const change = changeOf(row, row.stored);
     if (!change) continue;
-    listOf(updates, row.entity).push(row);
+    entry(updates, row.entity, () => []).push(row);
     note(changes, row.entity, change, row.id);
   }
   for (const { shape, lines } of inserts.values()) tx.copy(shape.table, shape.columns, lines);
@@ -174,7 +213,8 @@ async function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): 
 function changeOf(row: Row, stored: StoredRow): Change | null {
   if (row.archived !== stored.archived) return row.archived ? 'archived' : 'restored';
   for (const field of Object.keys(ENTITIES[row.entity].fields)) {
-    if (!sameStored(ENTITIES[row.entity].fields[field]?.type, row.values[field] ?? null, stored.values[field] ?? null)) return 'updated';
+    if (!sameStored(ENTITIES[row.entity].fields[field]?.type, row.values[field] ?? null, stored.values[field] ?? null))
+      return 'updated';
   }
   return null;
 }
@@ -188,21 +228,20 @@ function sameStored(type: string | undefined, value: unknown, stored: unknown): 
 
 const trimDecimal = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
 
-function listOf<K, T>(map: Map<K, T[]>, key: K): T[] {
-  const list = map.get(key) ?? [];
-  map.set(key, list);
-  return list;
-}
-
 /** Notes a change of an entity. */
-export function note(changes: Map<EntityName, Map<Change, number[]>>, entity: EntityName, change: Change, id: number): void {
-  const of = changes.get(entity) ?? new Map<Change, number[]>();
-  changes.set(entity, of);
-  listOf(of, change).push(id);
+export function note(
+  changes: Map<EntityName, Map<Change, number[]>>,
+  entity: EntityName,
+  change: Change,
+  id: number,
+): void {
+  entry(
+    entry(changes, entity, () => new Map<Change, number[]>()),
+    change,
+    () => [],
+  ).push(id);
 }
 
 export function touch(touches: Map<number, Touch>, id: number, entity: EntityName, isNew: boolean): Touch {
-  let known = touches.get(id);
-  if (!known) touches.set(id, (known = { entity, isNew, statements: [] }));
-  return known;
+  return entry(touches, id, () => ({ entity, isNew, statements: [] }));
 }

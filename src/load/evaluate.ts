@@ -28,13 +28,19 @@ export type ContributionRow = {
 type PageRow = { id: number; context: JsonObject; payload: Uint8Array };
 export type RawPage = { readonly context: JsonObject; readonly records: readonly (readonly Uint8Array[])[] };
 
-const COLUMNS = sql.raw('stream_id, no, entity_id, mapping_id, output, entity, state, changed, since, page_id, slot, mapping_set');
+const COLUMNS = sql.raw(
+  'stream_id, no, entity_id, mapping_id, output, entity, state, changed, since, page_id, slot, mapping_set',
+);
 
 export const contributionsOfRecords = (tx: Tx, streamId: number, nos: readonly number[]): Promise<ContributionRow[]> =>
-  nos.length === 0 ? Promise.resolve([]) : tx.rows(sql`select ${COLUMNS} from contribution where stream_id = ${streamId} and no = any(${numbers(nos)})`);
+  nos.length === 0
+    ? Promise.resolve([])
+    : tx.rows(sql`select ${COLUMNS} from contribution where stream_id = ${streamId} and no = any(${numbers(nos)})`);
 
 export const contributionsOfEntities = (tx: Tx, ids: readonly number[]): Promise<ContributionRow[]> =>
-  ids.length === 0 ? Promise.resolve([]) : tx.rows(sql`select ${COLUMNS} from contribution where entity_id = any(${numbers(ids)})`);
+  ids.length === 0
+    ? Promise.resolve([])
+    : tx.rows(sql`select ${COLUMNS} from contribution where entity_id = any(${numbers(ids)})`);
 
 /** Raw pages by id, unpacked once each. One instance serves one transaction. */
 export function rawPages(tx: Tx) {
@@ -42,7 +48,9 @@ export function rawPages(tx: Tx) {
   return async (ids: Iterable<number>): Promise<ReadonlyMap<number, RawPage>> => {
     const missing = [...new Set(ids)].filter((id) => !held.has(id));
     if (missing.length > 0) {
-      const pages = await tx.rows<PageRow>(sql`select id, context, payload from page where id = any(${numbers(missing)})`);
+      const pages = await tx.rows<PageRow>(
+        sql`select id, context, payload from page where id = any(${numbers(missing)})`,
+      );
       for (const page of pages) held.set(page.id, { context: page.context, records: await unpack(page.payload) });
     }
     return held;
@@ -55,16 +63,19 @@ export function rawPages(tx: Tx) {
  */
 export async function evaluate(
   deps: LoadDeps,
+  tx: Tx,
   pages: ReturnType<typeof rawPages>,
   rows: readonly ContributionRow[],
   siblings: readonly ContributionRow[],
 ): Promise<Map<ContributionRow, Statement>> {
   const raw = await pages(rows.map((row) => row.page_id));
-  const entityOf = new Map(siblings.map((row) => [outputKey(row.stream_id, row.no, row.mapping_id, row.output), row.entity_id]));
+  const entityOf = new Map(
+    siblings.map((row) => [outputKey(row.stream_id, row.no, row.mapping_id, row.output), row.entity_id]),
+  );
   const mapped = new Map<string, MappedRecord>();
   const statements = new Map<ContributionRow, Statement>();
   for (const row of rows) {
-    const set = await deps.mappingSet(row.stream_id, row.mapping_set);
+    const set = await deps.mappingSet(row.stream_id, row.mapping_set, tx);
     const key = `${row.page_id}/${row.slot}/${row.mapping_set}`;
     let record = mapped.get(key);
     if (!record) {
@@ -84,7 +95,9 @@ export async function evaluate(
       no: row.no,
       mappingId: row.mapping_id,
       output: row.output,
-      values: resolveOutputs(output.values, (sibling) => entityOf.get(outputKey(row.stream_id, row.no, row.mapping_id, sibling))),
+      values: resolveOutputs(output.values, (sibling) =>
+        entityOf.get(outputKey(row.stream_id, row.no, row.mapping_id, sibling)),
+      ),
       changed: row.changed,
       since: row.since,
       platform: deps.isPlatform(row.stream_id),
@@ -99,7 +112,10 @@ export const outputKey = (streamId: number, no: number, mappingId: number, outpu
   `${streamId}/${no}/${mappingId}/${output}`;
 
 /** Values with references to sibling outputs replaced by the ids of their entities. */
-export function resolveOutputs(values: Statement['values'], idOf: (output: string) => number | undefined): Statement['values'] {
+export function resolveOutputs(
+  values: Statement['values'],
+  idOf: (output: string) => number | undefined,
+): Statement['values'] {
   let resolved = values;
   for (const field in values) {
     const value = values[field];

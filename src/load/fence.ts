@@ -7,5 +7,8 @@ export async function passFence(tx: Tx, fence: Fence): Promise<void> {
   const moved = await tx.rows(sql`
     update run set seq = seq + 1, attempts = 0
     where id = ${fence.runId} and lease_epoch = ${fence.epoch} and seq = ${fence.seq} and state = 'running' returning id`);
-  if (moved.length === 0) throw new TributaryError('ERR_RUN_FENCED', `Run ${fence.runId} has gone on elsewhere.`, { evidence: { epoch: fence.epoch, seq: fence.seq } });
+  if (moved.length === 0)
+    throw new TributaryError('ERR_RUN_FENCED', `Run ${fence.runId} has gone on elsewhere.`, {
+      evidence: { epoch: fence.epoch, seq: fence.seq },
+    });
 }

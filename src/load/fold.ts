@@ -3,8 +3,8 @@
  * conflict policy. Nothing else makes canonical values.
  */
 import { ENTITIES, type EntityName } from '../canonical/entities.ts';
-import type { Conflict, ReferenceValue, Values } from '../mapping/types.ts';
 import type { Json } from '../connector/contract.ts';
+import type { Conflict, ReferenceValue, Values } from '../mapping/types.ts';
 
 /** What one record says about one entity, evaluated. */
 export type Statement = {
@@ -32,7 +32,11 @@ export type Folded = {
 };
 
 /** Folds statements; their order does not matter. */
-export function fold(entity: EntityName, statements: readonly Statement[], decisions: readonly Decision[] = []): Folded {
+export function fold(
+  entity: EntityName,
+  statements: readonly Statement[],
+  decisions: readonly Decision[] = [],
+): Folded {
   const values: Record<string, Json | ReferenceValue> = {};
   const winners: Record<string, Statement | null> = {};
   for (const field of Object.keys(ENTITIES[entity].fields)) {
@@ -75,7 +79,8 @@ function compare(field: string, a: Statement, b: Statement): number {
   );
 }
 
-function rank(field: string, statement: Statement): number {
+/** Standing of a statement under the conflict policy; below zero: it has nothing to say. */
+export function rank(field: string, statement: Statement): number {
   if (isBlank(field, statement)) return -1;
   const policy = statement.conflict(statement.mappingId, statement.entity, field);
   if (statement.platform) return policy === 'platform_wins' ? 2 : 0;

@@ -7,8 +7,8 @@ import type { EntityName } from '../canonical/entities.ts';
 import type { Clock, Connector, JsonObject } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { checkMapping } from '../mapping/check.ts';
-import type { Conflict, EntityOutput, MapResult, Mapping } from '../mapping/types.ts';
-import { json, sql, type Store } from '../store/store.ts';
+import type { Conflict, EntityOutput, Mapping, MapResult } from '../mapping/types.ts';
+import { json, type Store, sql } from '../store/store.ts';
 import { referenceFields } from './rows.ts';
 import type { MappedRecord, MappingSet, RecordOutcome, Tagged, TaggedEntity } from './types.ts';
 
@@ -26,13 +26,21 @@ export const decodeJson: Decode = (parts) => {
 };
 
 /** Registers mappings and policy; the same ones always get the same id. */
-export async function registerSet(store: Store, clock: Clock, tenant: number, mappings: readonly Mapping[], policy: Policy): Promise<{ id: number; members: readonly Member[] }> {
+export async function registerSet(
+  store: Store,
+  clock: Clock,
+  tenant: number,
+  mappings: readonly Mapping[],
+  policy: Policy,
+): Promise<{ id: number; members: readonly Member[] }> {
   const at = clock.now().toISOString();
   return store.transaction(async (tx) => {
     const members: Member[] = [];
     for (const mapping of mappings) {
       await tx.rows(sql`insert into mapping (tenant, name) values (${tenant}, ${mapping.name}) on conflict do nothing`);
-      const [row] = await tx.rows<{ id: number }>(sql`select id from mapping where tenant = ${tenant} and name = ${mapping.name}`);
+      const [row] = await tx.rows<{ id: number }>(
+        sql`select id from mapping where tenant = ${tenant} and name = ${mapping.name}`,
+      );
       if (!row) throw new TributaryError('ERR_INTERNAL', `mapping ${mapping.name} could not be registered`);
       await tx.rows(sql`insert into mapping_version (tenant, version, mapping_id, source, created_at)
         values (${tenant}, ${mapping.version}, ${row.id}, ${mapping.text}, ${at}::timestamptz) on conflict do nothing`);
@@ -41,31 +49,51 @@ export async function registerSet(store: Store, clock: Clock, tenant: number, ma
     const hash = createHash('sha256').update(JSON.stringify({ members, policy })).digest('hex');
     await tx.rows(sql`insert into mapping_set (tenant, hash, members, policy, created_at)
       values (${tenant}, ${hash}, ${json(members)}, ${json(policy)}, ${at}::timestamptz) on conflict do nothing`);
-    const [set] = await tx.rows<{ id: number }>(sql`select id from mapping_set where tenant = ${tenant} and hash = ${hash}`);
+    const [set] = await tx.rows<{ id: number }>(
+      sql`select id from mapping_set where tenant = ${tenant} and hash = ${hash}`,
+    );
     if (!set) throw new TributaryError('ERR_INTERNAL', 'mapping set could not be registered');
     return { id: set.id, members };
   });
 }
 
 /** Makes the function of a set. `complete`: a field a mapping fills and the record lacks is gone, not unspoken. */
-export function buildSet(id: number, members: readonly { readonly id: number; readonly mapping: Mapping }[], policy: Policy, decode: Decode, complete: boolean): MappingSet {
-  const compiled = members.map((member) => ({ ...member, fills: complete ? fillsOf(member.mapping) : new Map<string, readonly string[]>() }));
+export function buildSet(
+  id: number,
+  members: readonly { readonly id: number; readonly mapping: Mapping }[],
+  policy: Policy,
+  decode: Decode,
+  complete: boolean,
+): MappingSet {
+  const compiled = members.map((member) => ({
+    ...member,
+    fills: complete ? fillsOf(member.mapping) : new Map<string, readonly string[]>(),
+  }));
   const fills = new Map(members.map((member) => [member.id, fillsOf(member.mapping)]));
   const conflicts = new Map(members.map((member) => [member.id, member.mapping.conflicts]));
   return {
     id,
     groupBy: members[0]?.mapping.groupBy ?? null,
-    fills: (mappingId, output) => fills.get(mappingId)?.get(nameOf(output)) ?? [],
-    conflict: (mappingId, entity: EntityName, field) => conflicts.get(mappingId)?.[`${entity}.${field}`] ?? policy.default,
+    fills: (mappingId, output) => fills.get(mappingId)?.get(outputName(output)) ?? [],
+    conflict: (mappingId, entity: EntityName, field) =>
+      conflicts.get(mappingId)?.[`${entity}.${field}`] ?? policy.default,
     map(parts, context, position): MappedRecord {
       const record = decode(parts, context);
       const mapContext = { page: context, position };
       const [only] = compiled;
       if (compiled.length === 1 && only) {
         const result = only.mapping.map(record, mapContext);
-        return { id: result.id, version: result.version, outcome: outcomeOf([{ id: only.id, fills: only.fills, result }]) };
+        return {
+          id: result.id,
+          version: result.version,
+          outcome: outcomeOf([{ id: only.id, fills: only.fills, result }]),
+        };
       }
-      const results = compiled.map((member) => ({ id: member.id, fills: member.fills, result: member.mapping.map(record, mapContext) }));
+      const results = compiled.map((member) => ({
+        id: member.id,
+        fills: member.fills,
+        result: member.mapping.map(record, mapContext),
+      }));
       return {
         id: results.find((one) => one.result.id !== null)?.result.id ?? null,
         version: results.find((one) => one.result.version !== null)?.result.version ?? null,
@@ -75,7 +103,11 @@ export function buildSet(id: number, members: readonly { readonly id: number; re
   };
 }
 
-type Member1 = { readonly id: number; readonly fills: ReadonlyMap<string, readonly string[]>; readonly result: MapResult };
+type Member1 = {
+  readonly id: number;
+  readonly fills: ReadonlyMap<string, readonly string[]>;
+  readonly result: MapResult;
+};
 
 /** One outcome over all mappings: rejected by one is rejected; filtered by all is filtered. */
 function outcomeOf(results: readonly Member1[]): RecordOutcome {
@@ -91,7 +123,7 @@ function outcomeOf(results: readonly Member1[]): RecordOutcome {
     if (result.kind !== 'mapped') continue;
     mapped = true;
     for (const output of result.entities) {
-      const fields = fills.get(nameOf(output.key));
+      const fields = fills.get(outputName(output.key));
       if (fields) for (const field of fields) if (output.values[field] === undefined) output.values[field] = null;
       entities.push(Object.assign(output, { mappingId: id, refersByKey: refersByKey(output) }));
     }
@@ -108,42 +140,59 @@ function refersByKey({ entity, values }: EntityOutput): boolean {
   return false;
 }
 
-const nameOf = (key: string): string => {
+/** Name of the output that made a key: what stands before the colon of a repeated one. */
+export const outputName = (key: string): string => {
   const colon = key.indexOf(':');
   return colon < 0 ? key : key.slice(0, colon);
 };
 
 const fillsOf = (mapping: Mapping): ReadonlyMap<string, readonly string[]> =>
-  new Map(Object.entries(mapping.fills).flatMap(([output, { entity, fields }]) => (entity === 'stock' ? [] : [[output, fields] as const])));
+  new Map(
+    Object.entries(mapping.fills).flatMap(([output, { entity, fields }]) =>
+      entity === 'stock' ? [] : [[output, fields] as const],
+    ),
+  );
 
-/** Gives any registered set of any stream, compiled once. */
-export function mappingSets(store: Store, streamOf: (streamId: number) => { readonly decode: Decode; readonly complete: boolean }) {
-  const built = new Map<string, Promise<MappingSet>>();
-  return (streamId: number, setId: number): Promise<MappingSet> => {
+/**
+ * Gives any registered set of any stream, compiled once. Inside a transaction it is read through that transaction: a second
+ * connection may not be there (PGlite has one). Only finished sets are kept, so that nobody waits for another's reading.
+ */
+export function mappingSets(
+  store: Store,
+  streamOf: (streamId: number) => { readonly decode: Decode; readonly complete: boolean },
+) {
+  const built = new Map<string, MappingSet>();
+  return async (streamId: number, setId: number, db: Pick<Store, 'rows'> = store): Promise<MappingSet> => {
     const key = `${streamId}/${setId}`;
-    let set = built.get(key);
-    if (!set) {
-      set = loadSet(store, setId).then(({ members, policy }) => {
-        const { decode, complete } = streamOf(streamId);
-        return buildSet(setId, members, policy, decode, complete);
-      });
-      built.set(key, set);
-      set.catch(() => built.delete(key));
-    }
+    const known = built.get(key);
+    if (known) return known;
+    const { members, policy } = await loadSet(db, setId);
+    const { decode, complete } = streamOf(streamId);
+    const set = buildSet(setId, members, policy, decode, complete);
+    built.set(key, set);
     return set;
   };
 }
 
 /** A registered set's mappings, compiled from the texts in the store. */
-export async function loadSet(store: Store, setId: number): Promise<{ members: { id: number; mapping: Mapping }[]; policy: Policy }> {
-  const [set] = await store.rows<{ members: Member[]; policy: Policy }>(sql`select members, policy from mapping_set where id = ${setId}`);
+export async function loadSet(
+  store: Pick<Store, 'rows'>,
+  setId: number,
+): Promise<{ members: { id: number; mapping: Mapping }[]; policy: Policy }> {
+  const [set] = await store.rows<{ members: Member[]; policy: Policy }>(
+    sql`select members, policy from mapping_set where id = ${setId}`,
+  );
   if (!set) throw new TributaryError('ERR_INTERNAL', `mapping set ${setId} is not registered`);
   const members: { id: number; mapping: Mapping }[] = [];
   for (const member of set.members) {
     const [row] = await store.rows<{ name: string; source: string }>(sql`
       select m.name, v.source from mapping_version v join mapping m on m.id = v.mapping_id where v.mapping_id = ${member.id} and v.version = ${member.version}`);
     const { mapping } = row ? checkMapping(row.source, row.name, null) : { mapping: null };
-    if (!mapping) throw new TributaryError('ERR_MAPPING_INVALID', `The registered mapping version ${member.version} no longer compiles.`);
+    if (!mapping)
+      throw new TributaryError(
+        'ERR_MAPPING_INVALID',
+        `The registered mapping version ${member.version} no longer compiles.`,
+      );
     members.push({ id: member.id, mapping });
   }
   return { members, policy: set.policy };

@@ -1,7 +1,8 @@
 /** Finding canonical entities by their match keys. A blank key never matches; several hits are never guessed between. */
 import type { EntityName } from '../canonical/entities.ts';
 import { tableOf } from '../store/columns.ts';
-import { sql, texts, type Tx } from '../store/store.ts';
+import { sql, type Tx, texts } from '../store/store.ts';
+import { entry } from './entry.ts';
 
 /** Wanted keys, and after `find` the entities they hit. */
 export type Matches = {
@@ -21,13 +22,12 @@ type Hits = Map<string, readonly number[]>;
 
 export function matches(tx: Tx, tenant: number): Matches {
   const wanted = new Map<EntityName, Map<string, Hits>>();
-  const bucket = (entity: EntityName, field: string): Hits => {
-    let fields = wanted.get(entity);
-    if (!fields) wanted.set(entity, (fields = new Map()));
-    let hits = fields.get(field);
-    if (!hits) fields.set(field, (hits = new Map()));
-    return hits;
-  };
+  const bucket = (entity: EntityName, field: string): Hits =>
+    entry(
+      entry(wanted, entity, () => new Map<string, Hits>()),
+      field,
+      () => new Map(),
+    );
   return {
     want(entity, field, value) {
       const hits = bucket(entity, field);

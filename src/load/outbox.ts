@@ -1,9 +1,17 @@
-import { numbers, sql, type IdBlocks, type Tx } from '../store/store.ts';
+import { type IdBlocks, numbers, sql, type Tx } from '../store/store.ts';
 import type { EntityChanges } from './entities.ts';
-import { count, type Counts } from './types.ts';
+import { type Counts, count } from './types.ts';
 
 /** One row per entity and kind of change, in the transaction that made the changes. `counts` takes them up. */
-export async function writeOutbox(tx: Tx, ids: IdBlocks, tenant: number, pageId: number, at: string, changes: EntityChanges['byEntity'], counts: Counts | null): Promise<void> {
+export async function writeOutbox(
+  tx: Tx,
+  ids: IdBlocks,
+  tenant: number,
+  pageId: number,
+  at: string,
+  changes: EntityChanges['byEntity'],
+  counts: Counts | null,
+): Promise<void> {
   for (const [entity, byChange] of changes) {
     for (const [change, changed] of byChange) {
       if (counts) count(counts.entities, `${entity}.${change}`, changed.length);

@@ -1,23 +1,45 @@
-import { type IdBlocks, type Tx } from '../store/store.ts';
-import { contributionsOfRecords, type ContributionRow } from './evaluate.ts';
+import type { IdBlocks, Tx } from '../store/store.ts';
+import { type ContributionRow, contributionsOfRecords } from './evaluate.ts';
 import { matches } from './match.ts';
-import { planOutputs, priorOf, stateOf, wantKeys, type DeadRecord, type PageEntities, type RecordPlan, type Work } from './plan.ts';
+import {
+  type DeadRecord,
+  type PageEntities,
+  planOutputs,
+  priorOf,
+  type RecordPlan,
+  stateOf,
+  type Work,
+  wantKeys,
+} from './plan.ts';
 import type { Sorted } from './sort-out.ts';
 import type { Candidate, CommitRequest, Counts } from './types.ts';
 
 /** Finds the entities of every record of the page; a record whose entities cannot be told becomes a dead letter whole. */
-export async function planRecords(tx: Tx, ids: IdBlocks, request: CommitRequest, sorted: Sorted, counts: Counts): Promise<Work> {
+export async function planRecords(
+  tx: Tx,
+  ids: IdBlocks,
+  request: CommitRequest,
+  sorted: Sorted,
+  counts: Counts,
+): Promise<Work> {
   const { stream } = request;
   const prior = new Map<number, ContributionRow[]>();
   const existing = sorted.apply.flatMap((one) => (one.existing ? [one.existing.no] : []));
-  for (const row of await contributionsOfRecords(tx, stream.id, existing)) prior.set(row.no, [...(prior.get(row.no) ?? []), row]);
+  for (const row of await contributionsOfRecords(tx, stream.id, existing))
+    prior.set(row.no, [...(prior.get(row.no) ?? []), row]);
   const keys = matches(tx, stream.tenant);
-  for (const { candidate, existing } of sorted.apply) wantKeys(keys, candidate, (existing && prior.get(existing.no)) ?? []);
+  for (const { candidate, existing } of sorted.apply)
+    wantKeys(keys, candidate, (existing && prior.get(existing.no)) ?? []);
   await keys.find();
 
   const entities: PageEntities = { created: new Set(), shared: new Set() };
   const plans: RecordPlan[] = [];
-  const dead: DeadRecord[] = sorted.keyless.map(({ candidate, slot }) => ({ candidate, slot, existing: null, problems: problemsOf(candidate) }));
+  const dead: DeadRecord[] = sorted.keyless.map(({ candidate, slot }) => ({
+    candidate,
+    slot,
+    existing: null,
+    problems: problemsOf(candidate),
+  }));
   let nextNo = sorted.nextNo;
   for (const { candidate, slot, existing } of sorted.apply) {
     const { outcome } = candidate;

@@ -43,10 +43,19 @@ export type RecordPlan = {
   readonly withdrawn: readonly ContributionRow[];
 };
 
-export type DeadRecord = { readonly candidate: Candidate; readonly slot: number; readonly existing: RecordRow | null; readonly problems: readonly RecordProblem[] };
+export type DeadRecord = {
+  readonly candidate: Candidate;
+  readonly slot: number;
+  readonly existing: RecordRow | null;
+  readonly problems: readonly RecordProblem[];
+};
 
 /** Whether what arrives is older than what is stored. Equal version: the later observation wins. */
-export function isStale(stored: { version: number | null; observed: number }, arriving: { version: number | null }, observedAt: number): boolean {
+export function isStale(
+  stored: { version: number | null; observed: number },
+  arriving: { version: number | null },
+  observedAt: number,
+): boolean {
   if (stored.version !== null && arriving.version !== null && stored.version !== arriving.version) {
     return arriving.version < stored.version;
   }
@@ -68,7 +77,9 @@ export function wantKeys(matches: Matches, candidate: Candidate, prior: readonly
 export const priorOf = (prior: readonly ContributionRow[], output: TaggedEntity): ContributionRow | null =>
   prior.length === 0
     ? null
-    : (prior.find((row) => row.mapping_id === output.mappingId && row.output === output.key && row.entity === output.entity) ?? null);
+    : (prior.find(
+        (row) => row.mapping_id === output.mappingId && row.output === output.key && row.entity === output.entity,
+      ) ?? null);
 
 /** Entities of this page. */
 export type PageEntities = {
@@ -92,7 +103,10 @@ export function planOutputs(
   for (const output of outputs) {
     const known = priorOf(prior, output);
     const hits = known ? [] : hitsOf(matches, output);
-    if (hits.length > 1) problems.push(ambiguous(output.key, output.entity, output.match.map((key) => `${key.field} ${key.value}`).join(', '), hits));
+    if (hits.length > 1)
+      problems.push(
+        ambiguous(output.key, output.entity, output.match.map((key) => `${key.field} ${key.value}`).join(', '), hits),
+      );
     found.push({ output, prior: known, hits });
   }
   for (const { key, variant } of stock) {
@@ -131,7 +145,11 @@ const ambiguous = (key: string, entity: EntityName, by: string, hits: readonly n
 
 /** State a record is in after its outcome. */
 export const stateOf = (candidate: Candidate): number =>
-  candidate.outcome.kind === 'filtered' ? RECORD_STATE.filtered : candidate.outcome.kind === 'deleted' ? RECORD_STATE.deleted : RECORD_STATE.live;
+  candidate.outcome.kind === 'filtered'
+    ? RECORD_STATE.filtered
+    : candidate.outcome.kind === 'deleted'
+      ? RECORD_STATE.deleted
+      : RECORD_STATE.live;
 
 /** A page, planned. */
 export type Work = {

@@ -4,19 +4,37 @@ import type { RecordPlan } from './plan.ts';
 import type { CommitRequest, LoadStream } from './types.ts';
 
 /** Writes the latest version of each record; the one before it goes into the history. */
-export async function writeRecords(tx: Tx, request: CommitRequest, pageId: number, plans: readonly RecordPlan[]): Promise<void> {
+export async function writeRecords(
+  tx: Tx,
+  request: CommitRequest,
+  pageId: number,
+  plans: readonly RecordPlan[],
+): Promise<void> {
   const { stream, page, set } = request;
   const lines = new CopyLines();
   const updates: Record<string, unknown>[] = [];
   const scope = copyText(page.window.scope);
   for (const { candidate, existing, no, slot, state } of plans) {
-    if (existing) updates.push({ no, hash: Buffer.from(candidate.hash).toString('hex'), slot, version: candidate.version, state });
+    if (existing)
+      updates.push({ no, hash: Buffer.from(candidate.hash).toString('hex'), slot, version: candidate.version, state });
     else
-      lines.push(`${stream.id}\t${no}\t${stream.tenant}\t${copyText(candidate.id)}\t${copyBytes(candidate.hash)}\t${pageId}\t${slot}\t${copyPlain(candidate.version)}\t${set.id}\t${state}\t${scope}\n`);
+      lines.push(
+        `${stream.id}\t${no}\t${stream.tenant}\t${copyText(candidate.id)}\t${copyBytes(candidate.hash)}\t${pageId}\t${slot}\t${copyPlain(candidate.version)}\t${set.id}\t${state}\t${scope}\n`,
+      );
   }
-  tx.copy('record', ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'], lines);
+  tx.copy(
+    'record',
+    ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'],
+    lines,
+  );
   if (updates.length === 0) return;
-  if (!request.again) await keepHistory(tx, stream, pageId, updates.map((row) => Number(row['no'])));
+  if (!request.again)
+    await keepHistory(
+      tx,
+      stream,
+      pageId,
+      updates.map((row) => Number(row['no'])),
+    );
   await tx.rows(sql`
     update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}
     from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, hash text, slot integer, version bigint, state smallint)

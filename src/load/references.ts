@@ -5,23 +5,33 @@
 import { ENTITIES, type EntityName } from '../canonical/entities.ts';
 import type { ReferenceValue } from '../mapping/types.ts';
 import { tableOf } from '../store/columns.ts';
-import { numbers, sql, texts, type Tx } from '../store/store.ts';
+import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import type { LoadStream } from './types.ts';
 
 export type KeyReference = Exclude<ReferenceValue, { kind: 'output' }>;
 
 /** A reference field of an entity whose winning value is a key. */
-export type Pending = { readonly entity: EntityName; readonly entityId: number; readonly field: string; readonly to: KeyReference };
+export type Pending = {
+  readonly entity: EntityName;
+  readonly entityId: number;
+  readonly field: string;
+  readonly to: KeyReference;
+};
 
 /** Something of this page that waiting references may be meant for. */
 export type Target = { readonly entity: EntityName; readonly id: number; readonly key: string; readonly value: string };
 
 const keyName = (stream: LoadStream, to: KeyReference): string =>
   to.kind === 'match' ? `match:${to.field}` : `external:${stream.connectionId}:${to.stream ?? '*'}`;
-const valueOf = (to: KeyReference): string => (to.kind === 'match' ? to.value : to.id);
+const keyValue = (to: KeyReference): string => (to.kind === 'match' ? to.value : to.id);
 
 /** Resolves what can be resolved, by `<entity id>/<field>`; ambiguous keys stay unresolved. */
-export async function resolve(tx: Tx, stream: LoadStream, pending: readonly Pending[], created: readonly Target[]): Promise<Map<string, number>> {
+export async function resolve(
+  tx: Tx,
+  stream: LoadStream,
+  pending: readonly Pending[],
+  created: readonly Target[],
+): Promise<Map<string, number>> {
   const found = new Map<string, Set<number>>();
   const add = (key: string, id: number) => found.set(key, (found.get(key) ?? new Set()).add(id));
   const nameOf = (entity: EntityName, key: string, value: string) => `${entity}\u0000${key}\u0000${value}`;
@@ -29,13 +39,16 @@ export async function resolve(tx: Tx, stream: LoadStream, pending: readonly Pend
   for (const [group, members] of groupBy(pending, (one) => `${one.to.entity}\u0000${keyName(stream, one.to)}`)) {
     const first = members[0];
     if (!first) continue;
-    const values = [...new Set(members.map((one) => valueOf(one.to)))];
-    const rows = first.to.kind === 'match' ? await byMatch(tx, stream.tenant, first.to.entity, first.to.field, values) : await byExternalId(tx, stream, first.to.entity, first.to.stream, values);
+    const values = [...new Set(members.map((one) => keyValue(one.to)))];
+    const rows =
+      first.to.kind === 'match'
+        ? await byMatch(tx, stream.tenant, first.to.entity, first.to.field, values)
+        : await byExternalId(tx, stream, first.to.entity, first.to.stream, values);
     for (const row of rows) add(`${group}\u0000${row.value}`, row.id);
   }
   const resolved = new Map<string, number>();
   for (const one of pending) {
-    const hits = found.get(nameOf(one.to.entity, keyName(stream, one.to), valueOf(one.to)));
+    const hits = found.get(nameOf(one.to.entity, keyName(stream, one.to), keyValue(one.to)));
     const [only] = hits ?? [];
     if (only !== undefined && hits?.size === 1) resolved.set(`${one.entityId}/${one.field}`, only);
   }
@@ -50,7 +63,13 @@ function byMatch(tx: Tx, tenant: number, entity: EntityName, field: string, valu
     where tenant = ${tenant} and ${key} = any(${texts(values)}) and merged_into is null`);
 }
 
-function byExternalId(tx: Tx, stream: LoadStream, entity: EntityName, name: string | null, values: readonly string[]): Promise<Hit[]> {
+function byExternalId(
+  tx: Tx,
+  stream: LoadStream,
+  entity: EntityName,
+  name: string | null,
+  values: readonly string[],
+): Promise<Hit[]> {
   return tx.rows(sql`select r.external_id as value, c.entity_id as id from stream s
     join record r on r.stream_id = s.id and r.external_id = any(${texts(values)})
     join contribution c on c.stream_id = r.stream_id and c.no = r.no and c.entity = ${entity} and c.state = 'live'
@@ -58,7 +77,12 @@ function byExternalId(tx: Tx, stream: LoadStream, entity: EntityName, name: stri
 }
 
 /** Remembers references by key, resolved or not; replaces what the same fields referred to before. */
-export async function remember(tx: Tx, stream: LoadStream, pending: readonly Pending[], resolved: ReadonlyMap<string, number>): Promise<void> {
+export async function remember(
+  tx: Tx,
+  stream: LoadStream,
+  pending: readonly Pending[],
+  resolved: ReadonlyMap<string, number>,
+): Promise<void> {
   if (pending.length === 0) return;
   const rows = pending.map((one) => ({
     entity: one.entity,
@@ -66,7 +90,7 @@ export async function remember(tx: Tx, stream: LoadStream, pending: readonly Pen
     field: one.field,
     target: one.to.entity,
     key: keyName(stream, one.to),
-    value: valueOf(one.to),
+    value: keyValue(one.to),
     target_id: resolved.get(`${one.entityId}/${one.field}`) ?? null,
   }));
   await tx.rows(sql`
@@ -77,9 +101,16 @@ export async function remember(tx: Tx, stream: LoadStream, pending: readonly Pen
 }
 
 /** Resolves references that waited for these targets; returns the entities whose rows changed. */
-export async function settle(tx: Tx, stream: LoadStream, targets: readonly Target[], at: string): Promise<readonly { entity: EntityName; id: number }[]> {
+export async function settle(
+  tx: Tx,
+  stream: LoadStream,
+  targets: readonly Target[],
+  at: string,
+): Promise<readonly { entity: EntityName; id: number }[]> {
   if (targets.length === 0) return [];
-  const [any] = await tx.rows<{ some: boolean }>(sql`select exists (select 1 from reference where tenant = ${stream.tenant} and target_id is null) as some`);
+  const [any] = await tx.rows<{ some: boolean }>(
+    sql`select exists (select 1 from reference where tenant = ${stream.tenant} and target_id is null) as some`,
+  );
   if (!any?.some) return [];
   const settled = await tx.rows<{ entity: EntityName; entity_id: number; field: string; target_id: number }>(sql`
     update reference r set target_id = n.id

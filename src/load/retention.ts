@@ -1,16 +1,26 @@
 /** Forgets what is older than the operator wants kept. What stands behind a current row is never removed. */
-import { sql, type Store } from '../store/store.ts';
+import { type Store, sql } from '../store/store.ts';
 
 export type Retention = { readonly rawDays: number; readonly outboxDays: number; readonly runDays: number };
 
 const DAY_MS = 86_400_000;
 
 /** @returns how many rows went, by table */
-export async function forget(store: Store, tenant: number, retention: Retention, now: Date): Promise<Readonly<Record<string, number>>> {
+export async function forget(
+  store: Store,
+  tenant: number,
+  retention: Retention,
+  now: Date,
+): Promise<Readonly<Record<string, number>>> {
   const before = (days: number) => sql`${new Date(now.getTime() - days * DAY_MS).toISOString()}::timestamptz`;
-  const gone = async (statement: ReturnType<typeof sql>): Promise<number> => (await store.rows<{ gone: number }>(sql`with gone as (${statement} returning 1) select count(*) as gone from gone`))[0]?.gone ?? 0;
+  const gone = async (statement: ReturnType<typeof sql>): Promise<number> =>
+    (
+      await store.rows<{ gone: number }>(sql`with gone as (${statement} returning 1) select count(*) as gone from gone`)
+    )[0]?.gone ?? 0;
   return {
-    record_history: await gone(sql`delete from record_history h using page p where h.tenant = ${tenant} and p.id = h.replaced_by and p.observed_at < ${before(retention.rawDays)}`),
+    record_history: await gone(
+      sql`delete from record_history h using page p where h.tenant = ${tenant} and p.id = h.replaced_by and p.observed_at < ${before(retention.rawDays)}`,
+    ),
     page: await gone(sql`
       delete from page p where p.tenant = ${tenant} and p.observed_at < ${before(retention.rawDays)}
         and not exists (select 1 from record r where r.page_id = p.id) and not exists (select 1 from contribution c where c.page_id = p.id)
@@ -22,7 +32,11 @@ export async function forget(store: Store, tenant: number, retention: Retention,
       delete from run r where r.tenant = ${tenant} and r.finished_at < ${before(retention.runDays)} and r.state not in ('queued', 'running', 'held')
         and r.id <> (select max(id) from run o where o.stream_id = r.stream_id) and not exists (select 1 from page p where p.run_id = r.id)`),
     run_log: await gone(sql`delete from run_log l where l.tenant = ${tenant} and l.at < ${before(retention.runDays)}`),
-    dead_letter: await gone(sql`delete from dead_letter where tenant = ${tenant} and state <> 'open' and last_at < ${before(retention.rawDays)}`),
-    held_delete: await gone(sql`delete from held_delete h where h.tenant = ${tenant} and h.state <> 'held' and not exists (select 1 from run r where r.id = h.run_id)`),
+    dead_letter: await gone(
+      sql`delete from dead_letter where tenant = ${tenant} and state <> 'open' and last_at < ${before(retention.rawDays)}`,
+    ),
+    held_delete: await gone(
+      sql`delete from held_delete h where h.tenant = ${tenant} and h.state <> 'held' and not exists (select 1 from run r where r.id = h.run_id)`,
+    ),
   };
 }

@@ -3,15 +3,24 @@ import { ENTITIES, type EntityName, type Field } from '../canonical/entities.ts'
 import { NORMALISERS } from '../canonical/normalise.ts';
 import { columnOf, matchFields, tableOf } from '../store/columns.ts';
 import { copyJson, copyPlain, copyText } from '../store/copy.ts';
-import { numbers, sql, type SQL, type Tx } from '../store/store.ts';
+import { numbers, type SQL, sql, type Tx } from '../store/store.ts';
 
 /** A row's values by field; references are ids. */
 export type RowValues = Readonly<Record<string, unknown>>;
 
 type Shape = {
   readonly table: string;
-  readonly fields: readonly { readonly name: string; readonly column: string; readonly field: Field; readonly encode: (value: never) => string }[];
-  readonly keys: readonly { readonly field: string; readonly column: string; readonly normalise: (value: string) => string }[];
+  readonly fields: readonly {
+    readonly name: string;
+    readonly column: string;
+    readonly field: Field;
+    readonly encode: (value: never) => string;
+  }[];
+  readonly keys: readonly {
+    readonly field: string;
+    readonly column: string;
+    readonly normalise: (value: string) => string;
+  }[];
 };
 
 const shapes = new Map<EntityName, Shape>();
@@ -19,7 +28,12 @@ const shapes = new Map<EntityName, Shape>();
 function shapeOf(entity: EntityName): Shape {
   const known = shapes.get(entity);
   if (known) return known;
-  const fields = Object.entries(ENTITIES[entity].fields).map(([name, field]) => ({ name, column: columnOf(name, field), field, encode: encoderOf(field) }));
+  const fields = Object.entries(ENTITIES[entity].fields).map(([name, field]) => ({
+    name,
+    column: columnOf(name, field),
+    field,
+    encode: encoderOf(field),
+  }));
   const keys = matchFields(entity).map((field) => {
     const kind = ENTITIES[entity].fields[field]?.match;
     if (!kind) throw new Error(`${entity}.${field} is no match field`);
@@ -90,7 +104,11 @@ export async function readRows(tx: Tx, entity: EntityName, ids: readonly number[
   return new Map(
     rows.map((row) => [
       row.id,
-      { id: row.id, archived: row.archived, values: Object.fromEntries(shape.fields.map(({ name, column }) => [name, row[column] ?? null])) },
+      {
+        id: row.id,
+        archived: row.archived,
+        values: Object.fromEntries(shape.fields.map(({ name, column }) => [name, row[column] ?? null])),
+      },
     ]),
   );
 }
@@ -98,7 +116,8 @@ export async function readRows(tx: Tx, entity: EntityName, ids: readonly number[
 /** Columns whose driver value is not what mappings give are read as text of that form. */
 function asText(column: string, field: Field): SQL {
   const name = sql.identifier(column);
-  if (field.type === 'timestamp') return sql`to_char(${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${name}`;
+  if (field.type === 'timestamp')
+    return sql`to_char(${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${name}`;
   if (field.type === 'date' || field.type === 'decimal') return sql`${name}::text as ${name}`;
   return sql`${name}`;
 }
@@ -127,7 +146,10 @@ export async function updateRows(
     ...shape.keys.map(({ column }) => sql`${sql.identifier(column)} text`),
   ];
   await tx.rows(sql`
-    update ${table} as t set ${sql.join(names.map((name) => sql`${sql.identifier(name)} = n.${sql.identifier(name)}`), sql`, `)},
+    update ${table} as t set ${sql.join(
+      names.map((name) => sql`${sql.identifier(name)} = n.${sql.identifier(name)}`),
+      sql`, `,
+    )},
       updated_at = ${at}::timestamptz,
       archived_at = case when n.archived then coalesce(t.archived_at, ${at}::timestamptz) end
     from jsonb_to_recordset(${JSON.stringify(payload)}::jsonb) as n(${sql.join(definitions, sql`, `)})
@@ -160,7 +182,9 @@ const referenceNames = new Map<EntityName, readonly string[]>();
 export function referenceFields(entity: EntityName): readonly string[] {
   let names = referenceNames.get(entity);
   if (!names) {
-    names = Object.entries(ENTITIES[entity].fields).flatMap(([name, field]) => (field.type === 'reference' ? [name] : []));
+    names = Object.entries(ENTITIES[entity].fields).flatMap(([name, field]) =>
+      field.type === 'reference' ? [name] : [],
+    );
     referenceNames.set(entity, names);
   }
   return names;

@@ -1,11 +1,15 @@
 /** Which records of a page apply: what is older than what is stored, or said again further down the page, is left out. */
-import { numbers, sql, texts, type Tx } from '../store/store.ts';
+import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import { isStale, type RecordRow } from './plan.ts';
-import { skip, type Candidate, type CommitRequest, type Counts, type LoadStream, type PreparedPage } from './types.ts';
+import { type Candidate, type CommitRequest, type Counts, type LoadStream, type PreparedPage, skip } from './types.ts';
 
 export type Sorted = {
   /** Candidates that apply, with what is stored of them. */
-  readonly apply: readonly { readonly candidate: Candidate; readonly slot: number; readonly existing: RecordRow | null }[];
+  readonly apply: readonly {
+    readonly candidate: Candidate;
+    readonly slot: number;
+    readonly existing: RecordRow | null;
+  }[];
   readonly keyless: readonly { readonly candidate: Candidate; readonly slot: number }[];
   readonly nextNo: number;
 };
@@ -26,7 +30,8 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
       latest.set(candidate.id, { candidate, slot });
       return;
     }
-    const older = candidate.version !== null && other.candidate.version !== null && candidate.version < other.candidate.version;
+    const older =
+      candidate.version !== null && other.candidate.version !== null && candidate.version < other.candidate.version;
     skip(counts, Buffer.compare(candidate.hash, other.candidate.hash) === 0 ? 'duplicate' : 'superseded');
     if (!older) latest.set(candidate.id, { candidate, slot });
   });
@@ -54,7 +59,11 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
   return { apply, keyless, nextNo: row?.next_no ?? 1 };
 }
 
-export async function storedRecords(tx: Tx, stream: LoadStream, externalIds: readonly string[]): Promise<Map<string, RecordRow>> {
+export async function storedRecords(
+  tx: Tx,
+  stream: LoadStream,
+  externalIds: readonly string[],
+): Promise<Map<string, RecordRow>> {
   if (externalIds.length === 0) return new Map();
   const rows = await tx.rows<RecordRow>(sql`
     select r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, (extract(epoch from p.observed_at) * 1000)::bigint as observed
@@ -64,7 +73,12 @@ export async function storedRecords(tx: Tx, stream: LoadStream, externalIds: rea
 }
 
 /** Unchanged records leave no trace of their own; the pages observed after this one say which they saw. */
-async function seenLater(tx: Tx, stream: LoadStream, page: PreparedPage, stored: readonly RecordRow[]): Promise<Map<number, number>> {
+async function seenLater(
+  tx: Tx,
+  stream: LoadStream,
+  page: PreparedPage,
+  stored: readonly RecordRow[],
+): Promise<Map<number, number>> {
   if (stored.length === 0) return new Map();
   const rows = await tx.rows<{ no: number; observed: number }>(sql`
     select n.no, (extract(epoch from max(p.observed_at)) * 1000)::bigint as observed

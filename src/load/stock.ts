@@ -4,7 +4,7 @@
  * A figure is true as of its time T; an older T never applies.
  */
 import { CopyLines, copyText } from '../store/copy.ts';
-import { numbers, sql, texts, type IdBlocks, type Tx } from '../store/store.ts';
+import { type IdBlocks, numbers, sql, type Tx, texts } from '../store/store.ts';
 import type { LoadStream } from './types.ts';
 
 /** A source's figure for a variant at a location. */
@@ -28,7 +28,15 @@ export type WaitingFigure = {
   readonly asOf: number;
 };
 
-type LevelRow = { variant_id: number; location: string; quantity: number; committed: number; as_of: number; stream_id: number | null; connection_id: number | null };
+type LevelRow = {
+  variant_id: number;
+  location: string;
+  quantity: number;
+  committed: number;
+  as_of: number;
+  stream_id: number | null;
+  connection_id: number | null;
+};
 
 const levelKey = (variantId: number, location: string): string => `${variantId}/${location}`;
 
@@ -59,14 +67,20 @@ export async function applyFigures(
     const level = levels.get(key);
     if (!level) {
       (stream.stockAuthority ? created : observed).push(figure);
-    } else if (level.connection_id === stream.connectionId || (level.connection_id === null && level.stream_id !== null)) {
+    } else if (
+      level.connection_id === stream.connectionId ||
+      (level.connection_id === null && level.stream_id !== null)
+    ) {
       if (figure.asOf >= level.as_of) changed.push({ figure, delta: figure.quantity - level.quantity });
     } else observed.push(figure);
   }
   await insertLevels(tx, ids, stream, pageId, created);
   await setLevels(tx, ids, stream, pageId, changed);
   await observe(tx, stream, observed);
-  return [...created.map((figure) => figure.variantId), ...changed.flatMap((one) => (one.delta === 0 ? [] : [one.figure.variantId]))];
+  return [
+    ...created.map((figure) => figure.variantId),
+    ...changed.flatMap((one) => (one.delta === 0 ? [] : [one.figure.variantId])),
+  ];
 }
 
 async function lockLevels(tx: Tx, figures: readonly Figure[]): Promise<Map<string, LevelRow>> {
@@ -82,7 +96,13 @@ async function lockLevels(tx: Tx, figures: readonly Figure[]): Promise<Map<strin
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-async function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, figures: readonly Figure[]): Promise<void> {
+async function insertLevels(
+  tx: Tx,
+  ids: IdBlocks,
+  stream: LoadStream,
+  pageId: number,
+  figures: readonly Figure[],
+): Promise<void> {
   if (figures.length === 0) return;
   const levels = new CopyLines();
   const movements = new CopyLines();
@@ -90,10 +110,16 @@ async function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: n
     const at = iso(asOf);
     const code = copyText(location);
     levels.push(`${variantId}\t${code}\t${stream.tenant}\t${quantity}\t${at}\t${stream.id}\t${no}\n`);
-    movements.push(`${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`);
+    movements.push(
+      `${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`,
+    );
   }
   tx.copy('stock_level', ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'], levels);
-  tx.copy('stock_movement', ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'], movements);
+  tx.copy(
+    'stock_movement',
+    ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'],
+    movements,
+  );
 }
 
 /** Sets levels; sales the authority has counted by then are no longer taken off beside its figure. */
@@ -105,7 +131,14 @@ async function setLevels(
   changes: readonly { readonly figure: Figure; readonly delta: number }[],
 ): Promise<void> {
   if (changes.length === 0) return;
-  const rows = changes.map(({ figure, delta }) => ({ id: delta === 0 ? null : ids.next(), variant_id: figure.variantId, location: figure.location, delta, as_of: iso(figure.asOf), no: figure.no }));
+  const rows = changes.map(({ figure, delta }) => ({
+    id: delta === 0 ? null : ids.next(),
+    variant_id: figure.variantId,
+    location: figure.location,
+    delta,
+    as_of: iso(figure.asOf),
+    no: figure.no,
+  }));
   const input = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, delta bigint, as_of timestamptz, no bigint)`;
   await tx.rows(sql`
     insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
@@ -122,7 +155,13 @@ async function setLevels(
 
 async function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): Promise<void> {
   if (figures.length === 0) return;
-  const rows = figures.map((one) => ({ variant_id: one.variantId, location: one.location, quantity: one.quantity, as_of: iso(one.asOf), no: one.no }));
+  const rows = figures.map((one) => ({
+    variant_id: one.variantId,
+    location: one.location,
+    quantity: one.quantity,
+    as_of: iso(one.asOf),
+    no: one.no,
+  }));
   await tx.rows(sql`
     insert into stock_observation (variant_id, location, stream_id, tenant, quantity, as_of, no)
     select n.variant_id, n.location, ${stream.id}, ${stream.tenant}, n.quantity, n.as_of, n.no
@@ -132,7 +171,12 @@ async function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): 
 }
 
 /** Keeps figures until their variant turns up. */
-export async function keepWaiting(tx: Tx, stream: LoadStream, pageId: number, figures: readonly WaitingFigure[]): Promise<void> {
+export async function keepWaiting(
+  tx: Tx,
+  stream: LoadStream,
+  pageId: number,
+  figures: readonly WaitingFigure[],
+): Promise<void> {
   if (figures.length === 0) return;
   const rows = figures.map((one) => ({ ...one, as_of: iso(one.asOf) }));
   await tx.rows(sql`
@@ -147,9 +191,20 @@ export async function keepWaiting(tx: Tx, stream: LoadStream, pageId: number, fi
 /** Figures that waited for variants carrying these keys, taken out by the stream they came from. */
 export async function takeWaiting(tx: Tx, tenant: number, field: string, values: readonly string[]) {
   if (values.length === 0) return [];
-  const [any] = await tx.rows<{ some: boolean }>(sql`select exists (select 1 from stock_waiting where tenant = ${tenant}) as some`);
+  const [any] = await tx.rows<{ some: boolean }>(
+    sql`select exists (select 1 from stock_waiting where tenant = ${tenant}) as some`,
+  );
   if (!any?.some) return [];
-  return tx.rows<{ stream_id: number; no: number; value: string; location: string; quantity: number; as_of: number; connection_id: number; stock_authority: boolean }>(sql`
+  return tx.rows<{
+    stream_id: number;
+    no: number;
+    value: string;
+    location: string;
+    quantity: number;
+    as_of: number;
+    connection_id: number;
+    stock_authority: boolean;
+  }>(sql`
     with taken as (
       delete from stock_waiting where tenant = ${tenant} and key = ${field} and value = any(${texts(values)})
       returning stream_id, no, value, location, quantity, as_of)
@@ -158,7 +213,14 @@ export async function takeWaiting(tx: Tx, tenant: number, field: string, values:
 }
 
 /** Levels last set by records that are gone are taken back to zero, as movements. */
-export async function withdrawFigures(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, nos: readonly number[], at: number): Promise<readonly number[]> {
+export async function withdrawFigures(
+  tx: Tx,
+  ids: IdBlocks,
+  stream: LoadStream,
+  pageId: number,
+  nos: readonly number[],
+  at: number,
+): Promise<readonly number[]> {
   if (nos.length === 0) return [];
   await tx.rows(sql`delete from stock_waiting where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
   await tx.rows(sql`delete from stock_observation where stream_id = ${stream.id} and no = any(${numbers(nos)})`);

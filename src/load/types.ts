@@ -22,7 +22,11 @@ export type TaggedEntity = Tagged<EntityOutput> & { readonly refersByKey: boolea
 
 /** What all mappings of a stream together say about one record. */
 export type RecordOutcome =
-  | { readonly kind: 'mapped'; readonly entities: readonly TaggedEntity[]; readonly stock: readonly Tagged<StockOutput>[] }
+  | {
+      readonly kind: 'mapped';
+      readonly entities: readonly TaggedEntity[];
+      readonly stock: readonly Tagged<StockOutput>[];
+    }
   | Exclude<Simplified<MapResult>, { kind: 'mapped' }>;
 
 type Simplified<Result> = Result extends { kind: infer Kind }
@@ -40,7 +44,11 @@ export type MappingSet = {
   readonly fills: (mappingId: number, output: string) => readonly string[];
 };
 
-export type MappedRecord = { readonly id: string | null; readonly version: number | null; readonly outcome: RecordOutcome };
+export type MappedRecord = {
+  readonly id: string | null;
+  readonly version: number | null;
+  readonly outcome: RecordOutcome;
+};
 
 /** A record of a page that is not known to be unchanged. */
 export type Candidate = {
@@ -115,8 +123,18 @@ export type PageOutcome = {
   readonly counts: Counts;
   readonly pageId: number;
   /** Records whose content is now `hash`; `hash` null: not to be recognised by content. */
-  readonly learned: readonly { readonly id: string; readonly no: number; readonly hash: Uint8Array; readonly oldHash: Uint8Array | null; readonly filtered: boolean }[];
-  readonly deadLetters: readonly { readonly position: number; readonly id: string | null; readonly problems: readonly RecordProblem[] }[];
+  readonly learned: readonly {
+    readonly id: string;
+    readonly no: number;
+    readonly hash: Uint8Array;
+    readonly oldHash: Uint8Array | null;
+    readonly filtered: boolean;
+  }[];
+  readonly deadLetters: readonly {
+    readonly position: number;
+    readonly id: string | null;
+    readonly problems: readonly RecordProblem[];
+  }[];
   /** Why nothing may be deleted by absence in this window; `null`: nothing speaks against it. */
   readonly tainted: string | null;
 };

@@ -1,9 +1,9 @@
 /** Records that are gone: what they said is withdrawn, never erased. */
 import { RECORD_STATE } from '../store/schema.ts';
-import { numbers, sql, type IdBlocks, type Tx } from '../store/store.ts';
+import { type IdBlocks, numbers, sql, type Tx } from '../store/store.ts';
 import { withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
-import { applyEntities, touch, type Touch } from './entities.ts';
+import { applyEntities, type Touch, touch } from './entities.ts';
 import { contributionsOfRecords, type rawPages } from './evaluate.ts';
 import { writeOutbox } from './outbox.ts';
 import type { RecordRow } from './plan.ts';
@@ -32,7 +32,9 @@ export async function withdrawRecords(
   await withdrawContributions(tx, stream, rows);
   await withdrawFigures(tx, ids, stream, pageId, nos, page.observedAt.getTime());
   await keepHistory(tx, stream, pageId, nos);
-  await tx.rows(sql`update record set state = ${RECORD_STATE.deleted} where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+  await tx.rows(
+    sql`update record set state = ${RECORD_STATE.deleted} where stream_id = ${stream.id} and no = any(${numbers(nos)})`,
+  );
   await writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
   return gone;
 }

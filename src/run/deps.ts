@@ -15,7 +15,11 @@ export type RunStream = LoadStream & {
 };
 
 /** An open source with the declaration of the stream that is read. */
-export type OpenStream = { readonly source: Source; readonly declaration: StreamDeclaration; readonly scratchDir: string };
+export type OpenStream = {
+  readonly source: Source;
+  readonly declaration: StreamDeclaration;
+  readonly scratchDir: string;
+};
 
 /** What running needs from outside; `app.ts` makes it. */
 export type RunDeps = {
@@ -36,5 +40,11 @@ export type RunDeps = {
 };
 
 export type RunEvent =
-  | { readonly kind: 'page'; readonly read: number; readonly deadLettered: number; readonly seconds: number; readonly counts: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'page';
+      readonly read: number;
+      readonly deadLettered: number;
+      readonly seconds: number;
+      readonly counts: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'end'; readonly state: string };

@@ -3,7 +3,7 @@ import { HASH_BYTES } from '../extract/hash.ts';
 import { KnownRecords } from '../extract/known.ts';
 import type { PageOutcome } from '../load/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
-import { sql, type Store } from '../store/store.ts';
+import { type Store, sql } from '../store/store.ts';
 
 export type Known = {
   /** Number of the record whose content this is, under the current mapping; 0: none. `filtered`: it was left out. */
@@ -24,7 +24,11 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
   const isNew = (stream?.next_no ?? 1) === 1;
   const known = new KnownRecords(stream?.next_no ?? 0);
   for (let from = 0; !isNew && from < (stream?.next_no ?? 0); from += BATCH) {
-    const [batch] = await store.rows<{ hashes: Uint8Array | null; nos: Uint8Array | null; states: Uint8Array | null }>(sql`
+    const [batch] = await store.rows<{
+      hashes: Uint8Array | null;
+      nos: Uint8Array | null;
+      states: Uint8Array | null;
+    }>(sql`
       select string_agg(hash, ''::bytea order by no) as hashes, string_agg(int8send(no), ''::bytea order by no) as nos, string_agg(int2send(state), ''::bytea order by no) as states
       from record r where stream_id = ${streamId} and no >= ${from} and no < ${from + BATCH} and mapping_set = ${setId} and state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered})
         and not exists (select 1 from dead_letter d where d.stream_id = r.stream_id and d.external_id = r.external_id and d.state = 'open')`);
@@ -33,7 +37,11 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
     const states = Buffer.from(batch.states);
     for (let at = 0; at * HASH_BYTES < batch.hashes.length; at += 1) {
       const state = states.readInt16BE(at * 2);
-      known.add(batch.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES), Number(nos.readBigInt64BE(at * NO_BYTES)), state === RECORD_STATE.filtered ? FILTERED : 0);
+      known.add(
+        batch.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES),
+        Number(nos.readBigInt64BE(at * NO_BYTES)),
+        state === RECORD_STATE.filtered ? FILTERED : 0,
+      );
     }
   }
   const ids = isNew ? new Set<string>() : null;

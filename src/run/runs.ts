@@ -2,7 +2,7 @@
 import { publicId } from '../canonical/ids.ts';
 import type { Cursor } from '../connector/contract.ts';
 import { type Evidence, TributaryError } from '../errors.ts';
-import { sql, type SQL, type Store, texts, type Tx } from '../store/store.ts';
+import { type SQL, type Store, sql, type Tx, texts } from '../store/store.ts';
 import { isFinal, type RunMode, type RunState, type RunTrigger, statesBefore } from './states.ts';
 
 export type RunRow = {
@@ -23,11 +23,24 @@ export type RunRow = {
   attempts: number;
 };
 
-export type RunError = { readonly code: string; readonly message: string; readonly remedy: string; readonly evidence: Evidence };
+export type RunError = {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+  readonly evidence: Evidence;
+};
 
-const COLUMNS = sql.raw('id, tenant, stream_id, state, mode, trigger, mapping_set, seq, lease_epoch, cursor, closing, tainted, held, cancel_requested, attempts');
+const COLUMNS = sql.raw(
+  'id, tenant, stream_id, state, mode, trigger, mapping_set, seq, lease_epoch, cursor, closing, tainted, held, cancel_requested, attempts',
+);
 
-export type NewRun = { readonly tenant: number; readonly streamId: number; readonly mode: RunMode; readonly trigger: RunTrigger; readonly dueAt: Date };
+export type NewRun = {
+  readonly tenant: number;
+  readonly streamId: number;
+  readonly mode: RunMode;
+  readonly trigger: RunTrigger;
+  readonly dueAt: Date;
+};
 
 /** Makes a due run; `null` when there is one for this stream and time already (any number of schedulers make one). */
 export async function createRun(store: Store, run: NewRun): Promise<number | null> {
@@ -46,7 +59,12 @@ export type Claim = { readonly run: RunRow } | { readonly againInMs: number } | 
  */
 export function claimRun(store: Store, id: number, now: Date, leaseMs: number): Promise<Claim> {
   return store.transaction(async (tx) => {
-    const [run] = await tx.rows<{ state: RunState; stream_id: number; lease_until: Date | null; next_attempt_at: Date | null }>(
+    const [run] = await tx.rows<{
+      state: RunState;
+      stream_id: number;
+      lease_until: Date | null;
+      next_attempt_at: Date | null;
+    }>(
       sql`select r.state, r.stream_id, r.lease_until, r.next_attempt_at from run r join stream s on s.id = r.stream_id where r.id = ${id} for update of s, r`,
     );
     if (!run || isFinal(run.state) || run.state === 'held') return null;
@@ -56,7 +74,9 @@ export function claimRun(store: Store, id: number, now: Date, leaseMs: number): 
       select 1 from run o join run r on r.id = ${id} where o.stream_id = ${run.stream_id} and o.id <> r.id
         and (o.state = 'running' or (o.state = 'queued' and (o.due_at, o.id) < (r.due_at, r.id))) limit 1`);
     if (before) return { againInMs: 1000 };
-    const [paused] = await tx.rows(sql`select 1 from stream s join connection c on c.id = s.connection_id where s.id = ${run.stream_id} and c.paused_at is not null`);
+    const [paused] = await tx.rows(
+      sql`select 1 from stream s join connection c on c.id = s.connection_id where s.id = ${run.stream_id} and c.paused_at is not null`,
+    );
     if (paused) return { againInMs: 30_000 };
     const [claimed] = await tx.rows<RunRow>(sql`
       update run set state = 'running', lease_epoch = lease_epoch + 1, lease_until = ${after(now, leaseMs)}, next_attempt_at = null,
@@ -70,13 +90,17 @@ const after = (now: Date, ms: number): SQL => sql`${new Date(now.getTime() + ms)
 
 /** Keeps the lease; false when it is somebody else's by now. */
 export async function renewLease(store: Store, run: RunRow, now: Date, leaseMs: number): Promise<boolean> {
-  const kept = await store.rows(sql`update run set lease_until = ${after(now, leaseMs)} where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running' returning id`);
+  const kept = await store.rows(
+    sql`update run set lease_until = ${after(now, leaseMs)} where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running' returning id`,
+  );
   return kept.length > 0;
 }
 
 /** Gives the lease back between slices; the run stays live. */
 export async function pauseRun(store: Store, run: RunRow, notBefore: Date | null): Promise<void> {
-  await store.rows(sql`update run set lease_until = null, next_attempt_at = ${notBefore?.toISOString() ?? null}::timestamptz where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running'`);
+  await store.rows(
+    sql`update run set lease_until = null, next_attempt_at = ${notBefore?.toISOString() ?? null}::timestamptz where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running'`,
+  );
 }
 
 /** Puts a run that failed in passing back into the queue. */
@@ -87,23 +111,35 @@ export async function retryRun(store: Store, run: RunRow, error: RunError, nextA
 }
 
 /** Ends a run (or holds it); only along a legal transition. @throws ERR_RUN_STATE */
-export async function moveRun(db: Pick<Store, 'rows'> | Tx, id: number, to: RunState, now: Date, options: { error?: RunError | null; epoch?: number } = {}): Promise<void> {
+export async function moveRun(
+  db: Pick<Store, 'rows'> | Tx,
+  id: number,
+  to: RunState,
+  now: Date,
+  options: { error?: RunError | null; epoch?: number } = {},
+): Promise<void> {
   const moved = await db.rows(sql`
     update run set state = ${to}, lease_until = null, next_attempt_at = null, finished_at = ${now.toISOString()}::timestamptz,
       error = ${options.error === undefined ? sql`error` : sql`${options.error === null ? null : JSON.stringify(options.error)}::jsonb`}
     where id = ${id} and state = any(${texts(statesBefore(to))}) and (${options.epoch ?? null}::integer is null or lease_epoch = ${options.epoch ?? null}) returning id`);
-  if (moved.length === 0) throw new TributaryError('ERR_RUN_STATE', `Run ${publicId('run', id)} cannot become ${to} now.`);
+  if (moved.length === 0)
+    throw new TributaryError('ERR_RUN_STATE', `Run ${publicId('run', id)} cannot become ${to} now.`);
 }
 
 export type Balance = { readonly read: number; readonly outcomes: number };
 
 export async function balanceOf(store: Store, id: number): Promise<Balance> {
-  const [row] = await store.rows<Balance>(sql`select read, created + updated + unchanged + skipped + dead_lettered as outcomes from run where id = ${id}`);
+  const [row] = await store.rows<Balance>(
+    sql`select read, created + updated + unchanged + skipped + dead_lettered as outcomes from run where id = ${id}`,
+  );
   return row ?? { read: 0, outcomes: 0 };
 }
 
 /** Runs that nobody works on although they are due. */
-export function dueRuns(store: Store, now: Date): Promise<{ id: number; tenant: number; mode: RunMode; trigger: RunTrigger }[]> {
+export function dueRuns(
+  store: Store,
+  now: Date,
+): Promise<{ id: number; tenant: number; mode: RunMode; trigger: RunTrigger }[]> {
   return store.rows(sql`
     select id, tenant, mode, trigger from run
     where state in ('queued', 'running') and (lease_until is null or lease_until < ${now.toISOString()}::timestamptz)
@@ -112,6 +148,15 @@ export function dueRuns(store: Store, now: Date): Promise<{ id: number; tenant: 
 }
 
 /** A line of a run's log, kept in the store for `runs logs`. */
-export async function logRun(store: Pick<Store, 'rows'>, run: { id: number; tenant: number }, at: Date, level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown> = {}): Promise<void> {
-  await store.rows(sql`insert into run_log (tenant, run_id, at, level, message, fields) values (${run.tenant}, ${run.id}, ${at.toISOString()}::timestamptz, ${level}, ${message}, ${JSON.stringify(fields)}::jsonb)`);
+export async function logRun(
+  store: Pick<Store, 'rows'>,
+  run: { id: number; tenant: number },
+  at: Date,
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields: Record<string, unknown> = {},
+): Promise<void> {
+  await store.rows(
+    sql`insert into run_log (tenant, run_id, at, level, message, fields) values (${run.tenant}, ${run.id}, ${at.toISOString()}::timestamptz, ${level}, ${message}, ${JSON.stringify(fields)}::jsonb)`,
+  );
 }

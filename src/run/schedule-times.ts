@@ -80,7 +80,10 @@ function matcher(expression: string): (wallMinute: number) => boolean {
     const task = createTask(expression, () => undefined, { timezone: 'UTC' });
     return (at) => task.match(new Date(at));
   } catch (cause) {
-    throw new TributaryError('ERR_CONFIG_INVALID', `"${expression}" is no schedule.`, { cause, remedy: `Use ${Object.keys(WORDS).join(', ')}, manual or a cron expression with five fields.` });
+    throw new TributaryError('ERR_CONFIG_INVALID', `"${expression}" is no schedule.`, {
+      cause,
+      remedy: `Use ${Object.keys(WORDS).join(', ')}, manual or a cron expression with five fields.`,
+    });
   }
 }
 
@@ -89,13 +92,30 @@ function wallClock(timezone: string): (at: number) => number {
   if (timezone === 'UTC') return (at) => at;
   let format: Intl.DateTimeFormat;
   try {
-    format = new Intl.DateTimeFormat('en-US', { timeZone: timezone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' });
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone: timezone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+    });
   } catch (cause) {
-    throw new TributaryError('ERR_CONFIG_INVALID', `"${timezone}" is no time zone.`, { cause, remedy: 'Use an IANA name such as Europe/Berlin.' });
+    throw new TributaryError('ERR_CONFIG_INVALID', `"${timezone}" is no time zone.`, {
+      cause,
+      remedy: 'Use an IANA name such as Europe/Berlin.',
+    });
   }
   return (at) => {
     const part: Record<string, number> = {};
     for (const { type, value } of format.formatToParts(at)) part[type] = Number(value);
-    return Date.UTC(part['year'] ?? 0, (part['month'] ?? 1) - 1, part['day'] ?? 1, part['hour'] ?? 0, part['minute'] ?? 0);
+    return Date.UTC(
+      part['year'] ?? 0,
+      (part['month'] ?? 1) - 1,
+      part['day'] ?? 1,
+      part['hour'] ?? 0,
+      part['minute'] ?? 0,
+    );
   };
 }

@@ -20,19 +20,44 @@ export async function tick(deps: Pick<RunDeps, 'store' | 'clock'>, streams: read
   for (const stream of streams) {
     const times = parseSchedule(stream.config.every, stream.config.timezone);
     if (!times) continue;
-    const [row] = await deps.store.rows<{ next_due_at: Date | null }>(sql`select next_due_at from stream where id = ${stream.id}`);
+    const [row] = await deps.store.rows<{ next_due_at: Date | null }>(
+      sql`select next_due_at from stream where id = ${stream.id}`,
+    );
     const due = row?.next_due_at ?? now;
     if (due > now) continue;
     const missed = row?.next_due_at ? times.missed(due, now) : { count: 1, last: now };
-    await deps.store.rows(sql`update stream set next_due_at = ${times.next(now)?.toISOString() ?? null}::timestamptz where id = ${stream.id} and next_due_at is not distinct from ${row?.next_due_at?.toISOString() ?? null}::timestamptz`);
-    const [live] = await deps.store.rows<{ id: number }>(sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') order by due_at limit 1`);
+    await deps.store.rows(
+      sql`update stream set next_due_at = ${times.next(now)?.toISOString() ?? null}::timestamptz where id = ${stream.id} and next_due_at is not distinct from ${row?.next_due_at?.toISOString() ?? null}::timestamptz`,
+    );
+    const [live] = await deps.store.rows<{ id: number }>(
+      sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') order by due_at limit 1`,
+    );
     if (live) {
-      await logRun(deps.store, { id: live.id, tenant: stream.tenant }, now, 'info', `the schedule was due at ${missed.last.toISOString()} while this run was going; no second run was made`);
+      await logRun(
+        deps.store,
+        { id: live.id, tenant: stream.tenant },
+        now,
+        'info',
+        `the schedule was due at ${missed.last.toISOString()} while this run was going; no second run was made`,
+      );
       continue;
     }
-    const id = await createRun(deps.store, { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'schedule', dueAt: missed.last });
+    const id = await createRun(deps.store, {
+      tenant: stream.tenant,
+      streamId: stream.id,
+      mode: 'incremental',
+      trigger: 'schedule',
+      dueAt: missed.last,
+    });
     if (id === null) continue;
-    if (missed.count > 1) await logRun(deps.store, { id, tenant: stream.tenant }, now, 'info', `${missed.count} due times passed while nobody was there; this run makes up for all of them`);
+    if (missed.count > 1)
+      await logRun(
+        deps.store,
+        { id, tenant: stream.tenant },
+        now,
+        'info',
+        `${missed.count} due times passed while nobody was there; this run makes up for all of them`,
+      );
     made.push(id);
   }
   return made;
@@ -41,12 +66,21 @@ export async function tick(deps: Pick<RunDeps, 'store' | 'clock'>, streams: read
 /** Wakes every run that is due and that nobody works on. What the queue lost is found here. */
 export async function sweep(deps: Pick<RunDeps, 'store' | 'clock'>, queue: Pick<WakeQueue, 'wake'>): Promise<number> {
   const due = await dueRuns(deps.store, deps.clock.now());
-  for (const run of due) await queue.wake({ run: publicId('run', run.id), tenant: String(run.tenant) }, { class: run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill' });
+  for (const run of due)
+    await queue.wake(
+      { run: publicId('run', run.id), tenant: String(run.tenant) },
+      { class: run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill' },
+    );
   return due.length;
 }
 
 /** Ticks every minute and sweeps every few seconds, until the signal ends it. Errors are logged; the next turn tries again. */
-export function startScheduler(deps: RunDeps, queue: Pick<WakeQueue, 'wake'>, streams: readonly RunStream[], signal: AbortSignal): { readonly done: Promise<void> } {
+export function startScheduler(
+  deps: RunDeps,
+  queue: Pick<WakeQueue, 'wake'>,
+  streams: readonly RunStream[],
+  signal: AbortSignal,
+): { readonly done: Promise<void> } {
   const guarded = async (what: string, work: () => Promise<unknown>) => {
     try {
       await work();
@@ -54,7 +88,8 @@ export function startScheduler(deps: RunDeps, queue: Pick<WakeQueue, 'wake'>, st
       if (!signal.aborted) deps.log.error({ err: thrown }, `${what} failed; it is tried again`);
     }
   };
-  const turn = () => guarded('the schedule', () => tick(deps, streams)).then(() => guarded('the sweep', () => sweep(deps, queue)));
+  const turn = () =>
+    guarded('the schedule', () => tick(deps, streams)).then(() => guarded('the sweep', () => sweep(deps, queue)));
   const minutes = cron('* * * * *', turn, { timezone: 'UTC', noOverlap: true, suppressMissedWarning: true });
   const sweeping = async () => {
     await turn();

@@ -13,8 +13,18 @@ import type { MappingSet, PageOutcome } from '../load/types.ts';
 import { sql } from '../store/store.ts';
 import type { RunDeps, RunStream } from './deps.ts';
 import { type Known, loadKnown } from './known.ts';
-import { preparePage, type Prepared } from './prepare.ts';
-import { balanceOf, claimRun, logRun, moveRun, pauseRun, renewLease, retryRun, type RunError, type RunRow } from './runs.ts';
+import { type Prepared, preparePage } from './prepare.ts';
+import {
+  balanceOf,
+  claimRun,
+  logRun,
+  moveRun,
+  pauseRun,
+  type RunError,
+  type RunRow,
+  renewLease,
+  retryRun,
+} from './runs.ts';
 import { storedPages } from './stored-pages.ts';
 
 /** When to wake the run again; `null`: it is at its end, or somebody else has it. */
@@ -56,7 +66,8 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
   if (run.cancel_requested) return end(deps, run, stream, 'cancelled');
   const set = await settleSet(deps, run, stream);
   const progress: Progress = { seq: run.seq, isCancelled: false };
-  if (run.closing) await closeWindow(deps, run, stream, progress, { ...run.closing, observedAt: new Date(run.closing.observedAt) });
+  if (run.closing)
+    await closeWindow(deps, run, stream, progress, { ...run.closing, observedAt: new Date(run.closing.observedAt) });
   const until = deps.clock.now().getTime() + deps.sliceMs;
   const known = await loadKnown(deps.store, stream.id, set.id);
   const outcome = await loadPages(deps, run, stream, set, known, progress, until, signal);
@@ -70,13 +81,24 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
 async function settleSet(deps: RunDeps, run: RunRow, stream: RunStream): Promise<MappingSet> {
   if (run.mapping_set !== null) return deps.load.mappingSet(stream.id, run.mapping_set);
   const set = await deps.currentSet(stream);
-  await deps.store.rows(sql`update run set mapping_set = ${set.id} where id = ${run.id} and lease_epoch = ${run.lease_epoch}`);
+  await deps.store.rows(
+    sql`update run set mapping_set = ${set.id} where id = ${run.id} and lease_epoch = ${run.lease_epoch}`,
+  );
   return set;
 }
 
 type Loaded = 'done' | { readonly notBefore: Date | null };
 
-async function loadPages(deps: RunDeps, run: RunRow, stream: RunStream, set: MappingSet, known: Known, progress: Progress, until: number, signal: AbortSignal): Promise<Loaded> {
+async function loadPages(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  set: MappingSet,
+  known: Known,
+  progress: Progress,
+  until: number,
+  signal: AbortSignal,
+): Promise<Loaded> {
   let committing: Promise<void> | null = null;
   let notBefore: Date | null = null;
   try {
@@ -99,20 +121,49 @@ async function loadPages(deps: RunDeps, run: RunRow, stream: RunStream, set: Map
   return notBefore ? { notBefore } : 'done';
 }
 
-type Step = { readonly prepared: Prepared; readonly afterCommit: (() => Promise<void>) | undefined; readonly waitUntil: Date | null };
+type Step = {
+  readonly prepared: Prepared;
+  readonly afterCommit: (() => Promise<void>) | undefined;
+  readonly waitUntil: Date | null;
+};
 
-async function* pagesOf(deps: RunDeps, run: RunRow, stream: RunStream, set: MappingSet, known: Known, signal: AbortSignal): AsyncGenerator<Step> {
+async function* pagesOf(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  set: MappingSet,
+  known: Known,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
   if (run.mode === 'remap' || run.mode === 'replay') {
-    for await (const page of storedPages(deps, run, stream, set)) yield { prepared: { page, refresh: () => page }, afterCommit: undefined, waitUntil: null };
+    for await (const page of storedPages(deps, run, stream, set))
+      yield { prepared: { page, refresh: () => page }, afterCommit: undefined, waitUntil: null };
     return;
   }
-  const trafficClass: TrafficClass = run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill';
+  const trafficClass: TrafficClass =
+    run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill';
   const { source, declaration, scratchDir } = await deps.open(stream, signal, trafficClass);
   try {
-    const [row] = await deps.store.rows<{ cursor: RunRow['cursor'] }>(sql`select cursor from stream where id = ${stream.id}`);
+    const [row] = await deps.store.rows<{ cursor: RunRow['cursor'] }>(
+      sql`select cursor from stream where id = ${stream.id}`,
+    );
     const cursor = run.mode === 'incremental' ? (row?.cursor ?? null) : run.cursor;
-    const request = { stream: stream.name, cursor, mode: run.mode, pageSize: deps.pageSize, groupBy: set.groupBy, trafficClass };
-    for await (const page of readPages({ source, stream: declaration, request, decode: stream.connector.decode, isRawJson: stream.connector.isRawJson, scratchDir })) {
+    const request = {
+      stream: stream.name,
+      cursor,
+      mode: run.mode,
+      pageSize: deps.pageSize,
+      groupBy: set.groupBy,
+      trafficClass,
+    };
+    for await (const page of readPages({
+      source,
+      stream: declaration,
+      request,
+      decode: stream.connector.decode,
+      isRawJson: stream.connector.isRawJson,
+      scratchDir,
+    })) {
       yield { prepared: preparePage(page, set, known), afterCommit: page.afterCommit, waitUntil: page.notBefore };
     }
   } finally {
@@ -120,7 +171,16 @@ async function* pagesOf(deps: RunDeps, run: RunRow, stream: RunStream, set: Mapp
   }
 }
 
-async function commit(deps: RunDeps, run: RunRow, stream: RunStream, set: MappingSet, known: Known, progress: Progress, prepared: Prepared, afterCommit: Step['afterCommit']): Promise<void> {
+async function commit(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  set: MappingSet,
+  known: Known,
+  progress: Progress,
+  prepared: Prepared,
+  afterCommit: Step['afterCommit'],
+): Promise<void> {
   const started = deps.clock.now().getTime();
   const page = prepared.refresh(known);
   const outcome = await commitPage(deps.load, {
@@ -136,67 +196,183 @@ async function commit(deps: RunDeps, run: RunRow, stream: RunStream, set: Mappin
   known.learn(outcome);
   await afterCommit?.();
   await report(deps, run, stream, outcome, (deps.clock.now().getTime() - started) / 1000);
-  if (page.complete && page.window.kind === 'snapshot') await closeWindow(deps, run, stream, progress, { ...page.window, observedAt: page.observedAt, expected: page.expected });
-  const [row] = await deps.store.rows<{ cancel_requested: boolean }>(sql`select cancel_requested from run where id = ${run.id}`);
+  if (page.complete && page.window.kind === 'snapshot')
+    await closeWindow(deps, run, stream, progress, {
+      ...page.window,
+      observedAt: page.observedAt,
+      expected: page.expected,
+    });
+  const [row] = await deps.store.rows<{ cancel_requested: boolean }>(
+    sql`select cancel_requested from run where id = ${run.id}`,
+  );
   progress.isCancelled = row?.cancel_requested === true;
 }
 
-async function report(deps: RunDeps, run: RunRow, stream: RunStream, outcome: PageOutcome, seconds: number): Promise<void> {
+async function report(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  outcome: PageOutcome,
+  seconds: number,
+): Promise<void> {
   const { counts, deadLetters, tainted } = outcome;
   const { created, updated, unchanged, skipped, deadLettered } = counts;
-  deps.onProgress(run, stream, { kind: 'page', read: counts.read, deadLettered, seconds, counts: { created, updated, unchanged, skipped, dead_lettered: deadLettered } });
-  if (tainted) await logRun(deps.store, run, deps.clock.now(), 'warn', `part of the source could not be read: ${tainted}; nothing is deleted by absence`);
+  deps.onProgress(run, stream, {
+    kind: 'page',
+    read: counts.read,
+    deadLettered,
+    seconds,
+    counts: { created, updated, unchanged, skipped, dead_lettered: deadLettered },
+  });
+  if (tainted)
+    await logRun(
+      deps.store,
+      run,
+      deps.clock.now(),
+      'warn',
+      `part of the source could not be read: ${tainted}; nothing is deleted by absence`,
+    );
   const [first] = deadLetters;
   if (first) {
     const why = first.problems.map((problem) => `${problem.field}: ${problem.message}`).join('; ');
-    await logRun(deps.store, run, deps.clock.now(), 'warn', `${deadLetters.length} records became dead letters; the first: line ${first.position}, ${why}`);
+    await logRun(
+      deps.store,
+      run,
+      deps.clock.now(),
+      'warn',
+      `${deadLetters.length} records became dead letters; the first: line ${first.position}, ${why}`,
+    );
   }
 }
 
-async function closeWindow(deps: RunDeps, run: RunRow, stream: RunStream, progress: Progress, window: Parameters<typeof deleteAbsent>[3]): Promise<void> {
-  const absence = await deleteAbsent(deps.load, stream, { runId: run.id, epoch: run.lease_epoch, seq: progress.seq }, window, deps.brake);
+async function closeWindow(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  progress: Progress,
+  window: Parameters<typeof deleteAbsent>[3],
+): Promise<void> {
+  const absence = await deleteAbsent(
+    deps.load,
+    stream,
+    { runId: run.id, epoch: run.lease_epoch, seq: progress.seq },
+    window,
+    deps.brake,
+  );
   progress.seq += 1;
-  if (absence.state === 'deleted') await logRun(deps.store, run, deps.clock.now(), 'info', `${absence.records} of ${absence.of} records of ${window.scope} are gone from the source and were deleted`);
+  if (absence.state === 'deleted')
+    await logRun(
+      deps.store,
+      run,
+      deps.clock.now(),
+      'info',
+      `${absence.records} of ${absence.of} records of ${window.scope} are gone from the source and were deleted`,
+    );
   if (absence.state === 'held') {
     const id = publicId('run', run.id);
-    await logRun(deps.store, run, deps.clock.now(), 'warn', `${absence.records} of ${absence.of} records of ${window.scope} are gone from the source; the deletes wait: tributary runs approve ${id}`);
+    await logRun(
+      deps.store,
+      run,
+      deps.clock.now(),
+      'warn',
+      `${absence.records} of ${absence.of} records of ${window.scope} are gone from the source; the deletes wait: tributary runs approve ${id}`,
+    );
   }
 }
 
 async function finish(deps: RunDeps, run: RunRow, stream: RunStream): Promise<SliceResult> {
   const { read, outcomes } = await balanceOf(deps.store, run.id);
-  const [row] = await deps.store.rows<{ tainted: string | null; held: boolean; cursor: RunRow['cursor'] }>(sql`select tainted, held, cursor from run where id = ${run.id}`);
-  if (run.mode === 'full' && row?.cursor) await deps.store.rows(sql`update stream set cursor = ${JSON.stringify(row.cursor)}::jsonb where id = ${stream.id}`);
-  if (read !== outcomes) return end(deps, run, stream, 'incomplete', errorOf(new TributaryError('ERR_RUN_UNBALANCED', `${read} records were read and ${outcomes} accounted for.`)));
+  const [row] = await deps.store.rows<{ tainted: string | null; held: boolean; cursor: RunRow['cursor'] }>(
+    sql`select tainted, held, cursor from run where id = ${run.id}`,
+  );
+  if (run.mode === 'full' && row?.cursor)
+    await deps.store.rows(sql`update stream set cursor = ${JSON.stringify(row.cursor)}::jsonb where id = ${stream.id}`);
+  if (read !== outcomes)
+    return end(
+      deps,
+      run,
+      stream,
+      'incomplete',
+      errorOf(new TributaryError('ERR_RUN_UNBALANCED', `${read} records were read and ${outcomes} accounted for.`)),
+    );
   if (row?.held) return end(deps, run, stream, 'held');
-  if (row?.tainted) return end(deps, run, stream, 'incomplete', errorOf(new TributaryError('ERR_EXTRACT_PARSE', `Part of the source could not be read: ${row.tainted}.`)));
+  if (row?.tainted)
+    return end(
+      deps,
+      run,
+      stream,
+      'incomplete',
+      errorOf(new TributaryError('ERR_EXTRACT_PARSE', `Part of the source could not be read: ${row.tainted}.`)),
+    );
   return end(deps, run, stream, 'succeeded', null);
 }
 
-async function end(deps: RunDeps, run: RunRow, stream: RunStream, state: 'succeeded' | 'incomplete' | 'held' | 'failed' | 'cancelled', error?: RunError | null): Promise<SliceResult> {
-  await moveRun(deps.store, run.id, state, deps.clock.now(), { epoch: run.lease_epoch, ...(error === undefined ? {} : { error }) });
-  if (error) await logRun(deps.store, run, deps.clock.now(), state === 'failed' ? 'error' : 'warn', `${error.message} ${error.remedy}`, { code: error.code });
+async function end(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  state: 'succeeded' | 'incomplete' | 'held' | 'failed' | 'cancelled',
+  error?: RunError | null,
+): Promise<SliceResult> {
+  await moveRun(deps.store, run.id, state, deps.clock.now(), {
+    epoch: run.lease_epoch,
+    ...(error === undefined ? {} : { error }),
+  });
+  if (error)
+    await logRun(
+      deps.store,
+      run,
+      deps.clock.now(),
+      state === 'failed' ? 'error' : 'warn',
+      `${error.message} ${error.remedy}`,
+      { code: error.code },
+    );
   await logRun(deps.store, run, deps.clock.now(), 'info', `run ${state}`);
   deps.onProgress(run, stream, { kind: 'end', state });
   return null;
 }
 
-export const errorOf = ({ code, message, remedy, evidence }: TributaryError): RunError => ({ code, message, remedy, evidence });
+export const errorOf = ({ code, message, remedy, evidence }: TributaryError): RunError => ({
+  code,
+  message,
+  remedy,
+  evidence,
+});
 
 /** A passing failure is tried again; a lasting one ends the run. What was committed stays. */
-async function onFailure(deps: RunDeps, run: RunRow, stream: RunStream, thrown: unknown, signal: AbortSignal): Promise<SliceResult> {
+async function onFailure(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  thrown: unknown,
+  signal: AbortSignal,
+): Promise<SliceResult> {
   if (signal.aborted) {
     await pauseRun(deps.store, run, null).catch(() => undefined);
     return null;
   }
   const error = asTributaryError(thrown);
   if (error.code === 'ERR_RUN_FENCED' || (thrown instanceof Error && thrown.name === 'AbortError')) return null;
-  deps.log.warn({ err: thrown, run: publicId('run', run.id), connection: stream.connection, stream: stream.name, code: error.code }, error.message);
+  deps.log.warn(
+    { err: thrown, run: publicId('run', run.id), connection: stream.connection, stream: stream.name, code: error.code },
+    error.message,
+  );
   const [row] = await deps.store.rows<{ attempts: number }>(sql`select attempts from run where id = ${run.id}`);
   const attempts = (row?.attempts ?? 0) + 1;
-  if (error.retry === 'terminal' || attempts >= DEFAULT_RETRY.maxAttempts) return end(deps, run, stream, 'failed', errorOf(error));
-  const waitMs = Math.max(delayFor(DEFAULT_RETRY, attempts), (error.notBefore?.getTime() ?? 0) - deps.clock.now().getTime());
+  if (error.retry === 'terminal' || attempts >= DEFAULT_RETRY.maxAttempts)
+    return end(deps, run, stream, 'failed', errorOf(error));
+  const waitMs = Math.max(
+    delayFor(DEFAULT_RETRY, attempts),
+    (error.notBefore?.getTime() ?? 0) - deps.clock.now().getTime(),
+  );
   await retryRun(deps.store, run, errorOf(error), new Date(deps.clock.now().getTime() + waitMs));
-  await logRun(deps.store, run, deps.clock.now(), 'warn', `${error.message} Tried again in ${Math.round(waitMs / 1000)} s.`, { code: error.code });
+  await logRun(
+    deps.store,
+    run,
+    deps.clock.now(),
+    'warn',
+    `${error.message} Tried again in ${Math.round(waitMs / 1000)} s.`,
+    { code: error.code },
+  );
   return { againInMs: waitMs };
 }

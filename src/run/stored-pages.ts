@@ -7,11 +7,23 @@ import { sql } from '../store/store.ts';
 import type { RunDeps, RunStream } from './deps.ts';
 import type { RunRow } from './runs.ts';
 
-type Version = { external_id: string | null; hash: Uint8Array | null; slot: number; version: number | null; scope: string | null; position: number | null };
+type Version = {
+  external_id: string | null;
+  hash: Uint8Array | null;
+  slot: number;
+  version: number | null;
+  scope: string | null;
+  position: number | null;
+};
 type RawRow = { id: number; context: JsonObject; payload: Uint8Array; observed_at: Date; scope: string };
 
 /** Page by page as they were observed, oldest first. */
-export async function* storedPages(deps: RunDeps, run: RunRow, stream: RunStream, set: MappingSet): AsyncGenerator<PreparedPage> {
+export async function* storedPages(
+  deps: RunDeps,
+  run: RunRow,
+  stream: RunStream,
+  set: MappingSet,
+): AsyncGenerator<PreparedPage> {
   const done = typeof run.cursor?.['page'] === 'number' ? run.cursor['page'] : 0;
   if (run.mode === 'remap') {
     const pages = await deps.store.rows<{ id: number }>(sql`
@@ -40,11 +52,19 @@ function chosen(run: RunRow) {
 }
 
 async function rawPage(deps: RunDeps, id: number): Promise<RawRow | null> {
-  const [page] = await deps.store.rows<RawRow>(sql`select id, context, payload, observed_at, scope from page where id = ${id}`);
+  const [page] = await deps.store.rows<RawRow>(
+    sql`select id, context, payload, observed_at, scope from page where id = ${id}`,
+  );
   return page ?? null;
 }
 
-async function* asPages(raw: RawRow | null, versions: readonly Version[], set: MappingSet, next: { page: number } | null, run: RunRow): AsyncGenerator<PreparedPage> {
+async function* asPages(
+  raw: RawRow | null,
+  versions: readonly Version[],
+  set: MappingSet,
+  next: { page: number } | null,
+  run: RunRow,
+): AsyncGenerator<PreparedPage> {
   if (!raw || versions.length === 0) return;
   const records = await unpack(raw.payload);
   const scopes = new Map<string, Candidate[]>();
@@ -82,4 +102,5 @@ async function* asPages(raw: RawRow | null, versions: readonly Version[], set: M
 }
 
 /** A dead letter has no record yet; the source's next delivery will bring its own hash and be mapped once more. */
-const hashOf = (parts: readonly Uint8Array[]): Uint8Array => createHash('sha256').update(Buffer.concat(parts)).digest().subarray(0, 16);
+const hashOf = (parts: readonly Uint8Array[]): Uint8Array =>
+  createHash('sha256').update(Buffer.concat(parts)).digest().subarray(0, 16);

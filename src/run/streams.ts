@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Config, ConnectionConfig, StreamConfig } from '../config/types.ts';
 import type { Clock, Connector, Log } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
-import { buildSet, decodeJson, loadSet, registerSet, type Decode } from '../load/mapping-sets.ts';
+import { buildSet, type Decode, decodeJson, loadSet, registerSet } from '../load/mapping-sets.ts';
 import type { MappingSet } from '../load/types.ts';
 import { describeProblem, loadMapping } from '../mapping/load.ts';
 import type { Mapping } from '../mapping/types.ts';
-import { json, numbers, sql, type Store } from '../store/store.ts';
+import { json, numbers, type Store, sql } from '../store/store.ts';
 import type { RunStream } from './deps.ts';
 
 export type Streams = {
@@ -23,10 +23,18 @@ export type Streams = {
 export const PLATFORM = 'platform';
 
 /** Writes the configuration's connections and streams; what it no longer names is kept and not scheduled. */
-export async function settleStreams(store: Store, config: Config, connectors: ReadonlyMap<string, Connector>, clock: Clock, maskOf: (connection: ConnectionConfig) => unknown): Promise<Streams> {
+export async function settleStreams(
+  store: Store,
+  config: Config,
+  connectors: ReadonlyMap<string, Connector>,
+  clock: Clock,
+  maskOf: (connection: ConnectionConfig) => unknown,
+): Promise<Streams> {
   const at = clock.now().toISOString();
   const { tenant, rows } = await store.transaction(async (tx) => {
-    await tx.rows(sql`insert into tenant (name, created_at) values (${config.tenant}, ${at}::timestamptz) on conflict (name) do nothing`);
+    await tx.rows(
+      sql`insert into tenant (name, created_at) values (${config.tenant}, ${at}::timestamptz) on conflict (name) do nothing`,
+    );
     const [row] = await tx.rows<{ id: number }>(sql`select id from tenant where name = ${config.tenant} for update`);
     if (!row) throw new TributaryError('ERR_INTERNAL', `tenant ${config.tenant} could not be made`);
     const found: { connectionId: number; streamId: number; connection: ConnectionConfig; stream: StreamConfig }[] = [];
@@ -46,12 +54,16 @@ export async function settleStreams(store: Store, config: Config, connectors: Re
       }
     }
     const kept = numbers(found.map((one) => one.streamId));
-    await tx.rows(sql`update stream set removed_at = ${at}::timestamptz where tenant = ${row.id} and removed_at is null and not (id = any(${kept}))`);
+    await tx.rows(
+      sql`update stream set removed_at = ${at}::timestamptz where tenant = ${row.id} and removed_at is null and not (id = any(${kept}))`,
+    );
     await tx.rows(sql`update connection set removed_at = ${at}::timestamptz where tenant = ${row.id} and removed_at is null and name <> ${PLATFORM}
       and not (name = any(${sql.param(config.connections.map((one) => one.name))}::text[]))`);
     return { tenant: row.id, rows: found };
   });
-  const all = rows.map(({ connectionId, streamId, connection, stream }) => runStream(tenant, connectionId, streamId, connection, stream, connectors));
+  const all = rows.map(({ connectionId, streamId, connection, stream }) =>
+    runStream(tenant, connectionId, streamId, connection, stream, connectors),
+  );
   const ids = new Map(all.map((one) => [one.id, one]));
   return {
     tenant,
@@ -60,14 +72,28 @@ export async function settleStreams(store: Store, config: Config, connectors: Re
     find(connection, stream) {
       const found = all.find((one) => one.connection === connection && one.name === stream);
       if (found) return found;
-      throw new TributaryError('ERR_NOT_FOUND', `There is no stream ${connection}/${stream}; there is: ${all.map((one) => `${one.connection}/${one.name}`).join(', ') || 'none'}.`);
+      throw new TributaryError(
+        'ERR_NOT_FOUND',
+        `There is no stream ${connection}/${stream}; there is: ${all.map((one) => `${one.connection}/${one.name}`).join(', ') || 'none'}.`,
+      );
     },
   };
 }
 
-function runStream(tenant: number, connectionId: number, id: number, connection: ConnectionConfig, stream: StreamConfig, connectors: ReadonlyMap<string, Connector>): RunStream {
+function runStream(
+  tenant: number,
+  connectionId: number,
+  id: number,
+  connection: ConnectionConfig,
+  stream: StreamConfig,
+  connectors: ReadonlyMap<string, Connector>,
+): RunStream {
   const connector = connectors.get(connection.connector);
-  if (!connector) throw new TributaryError('ERR_CONNECTOR_UNKNOWN', `Connection ${connection.name} names the connector ${connection.connector}; there is: ${[...connectors.keys()].join(', ')}.`);
+  if (!connector)
+    throw new TributaryError(
+      'ERR_CONNECTOR_UNKNOWN',
+      `Connection ${connection.name} names the connector ${connection.connector}; there is: ${[...connectors.keys()].join(', ')}.`,
+    );
   const declared = connector.streams?.find((one) => one.name === stream.name)?.mode;
   return {
     tenant,
@@ -89,19 +115,41 @@ export const decodeOf = (connector: Connector): Decode => connector.decode ?? de
  * The stream's mappings as their files say now, registered. A broken edit leaves the last good version running, and
  * says so. @throws ERR_MAPPING_INVALID when there is no good version
  */
-export async function currentSet(store: Store, clock: Clock, log: Log, config: Config, stream: RunStream, folders: readonly string[]): Promise<MappingSet> {
-  const policy = { default: config.connections.find((one) => one.name === stream.connection)?.conflictResolution ?? 'last_write_wins' } as const;
+export async function currentSet(
+  store: Store,
+  clock: Clock,
+  log: Log,
+  config: Config,
+  stream: RunStream,
+  folders: readonly string[],
+): Promise<MappingSet> {
+  const policy = {
+    default: config.connections.find((one) => one.name === stream.connection)?.conflictResolution ?? 'last_write_wins',
+  } as const;
   const complete = stream.mode === 'complete';
   try {
     const mappings = stream.config.mappings.map((name) => findMapping(name, folders));
     const { id, members } = await registerSet(store, clock, stream.tenant, mappings, policy);
-    await store.rows(sql`update stream set mapping_set = ${id} where id = ${stream.id} and mapping_set is distinct from ${id}`);
-    return buildSet(id, members.flatMap((member, at) => (mappings[at] ? [{ id: member.id, mapping: mappings[at] }] : [])), policy, decodeOf(stream.connector), complete);
+    await store.rows(
+      sql`update stream set mapping_set = ${id} where id = ${stream.id} and mapping_set is distinct from ${id}`,
+    );
+    return buildSet(
+      id,
+      members.flatMap((member, at) => (mappings[at] ? [{ id: member.id, mapping: mappings[at] }] : [])),
+      policy,
+      decodeOf(stream.connector),
+      complete,
+    );
   } catch (thrown) {
     if (!(thrown instanceof TributaryError) || thrown.code !== 'ERR_MAPPING_INVALID') throw thrown;
-    const [row] = await store.rows<{ mapping_set: number | null }>(sql`select mapping_set from stream where id = ${stream.id}`);
+    const [row] = await store.rows<{ mapping_set: number | null }>(
+      sql`select mapping_set from stream where id = ${stream.id}`,
+    );
     if (!row?.mapping_set) throw thrown;
-    log.warn({ connection: stream.connection, stream: stream.name }, `${thrown.message}\nThe last good version goes on being used.`);
+    log.warn(
+      { connection: stream.connection, stream: stream.name },
+      `${thrown.message}\nThe last good version goes on being used.`,
+    );
     const { members, policy: kept } = await loadSet(store, row.mapping_set);
     return buildSet(row.mapping_set, members, kept, decodeOf(stream.connector), complete);
   }

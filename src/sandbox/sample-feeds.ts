@@ -31,7 +31,22 @@ function samples(): Sample[] {
 /** Text of the sample feeds by file name. The last inventory line is for a SKU that no product feed knows, on purpose. */
 export function sampleFeeds(): Readonly<Record<string, string>> {
   const all = samples();
-  const products = all.map((one) => [one.sku, one.name, `A ${one.name.toLowerCase()} for people who go outside.`, one.brand, one.price, 'EUR', one.category, '', '', one.quantity, 'main', COUNTED_AT].join(','));
+  const products = all.map((one) =>
+    [
+      one.sku,
+      one.name,
+      `A ${one.name.toLowerCase()} for people who go outside.`,
+      one.brand,
+      one.price,
+      'EUR',
+      one.category,
+      '',
+      '',
+      one.quantity,
+      'main',
+      COUNTED_AT,
+    ].join(','),
+  );
   const counted = all.filter((_, at) => at % 4 === 0).map((one, at) => `${one.sku},outlet,${at + 2},${COUNTED_AT}`);
   return {
     'products-sample.csv': `sku,name,description,brand,price,currency,category,gtin,weight_g,quantity,location,updated_at\n${products.join('\n')}\n`,

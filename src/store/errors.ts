@@ -13,7 +13,9 @@ export function storeError(thrown: unknown): unknown {
     return new TributaryError('ERR_STORE_FULL', 'The store has no room left.', { cause: thrown });
   }
   if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|connection timeout/i.test(thrown.message)) {
-    return new TributaryError('ERR_STORE_UNAVAILABLE', `The database does not answer (${code || thrown.message}).`, { cause: thrown });
+    return new TributaryError('ERR_STORE_UNAVAILABLE', `The database does not answer (${code || thrown.message}).`, {
+      cause: thrown,
+    });
   }
   return thrown;
 }

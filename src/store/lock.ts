@@ -1,9 +1,12 @@
-import { createRequire } from 'node:module';
 import { open } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { TributaryError } from '../errors.ts';
 
 // fs-native-extensions has no types; only these two calls are used.
-const native = createRequire(import.meta.url)('fs-native-extensions') as { tryLock(fd: number): boolean; unlock(fd: number): void };
+const native = createRequire(import.meta.url)('fs-native-extensions') as {
+  tryLock(fd: number): boolean;
+  unlock(fd: number): void;
+};
 
 /**
  * Takes the operating system's lock beside a folder; it ends with the process, however that ends.

@@ -1,6 +1,6 @@
-import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { fileURLToPath } from 'node:url';
-import { sql, type Store } from './store.ts';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { type Store, sql } from './store.ts';
 
 const FOLDER = fileURLToPath(new URL('../../drizzle', import.meta.url));
 /** Any number, the same in every version: whoever migrates holds this lock. */
@@ -14,7 +14,9 @@ export async function migrate(store: Store, folder = FOLDER): Promise<number> {
   const known = readMigrationFiles({ migrationsFolder: folder });
   return store.transaction(async (tx) => {
     await tx.rows(sql`select pg_advisory_xact_lock(${LOCK}::bigint)`);
-    await tx.rows(sql`create table if not exists migration (hash text primary key, applied_at timestamptz not null default now())`);
+    await tx.rows(
+      sql`create table if not exists migration (hash text primary key, applied_at timestamptz not null default now())`,
+    );
     const applied = new Set((await tx.rows<{ hash: string }>(sql`select hash from migration`)).map((row) => row.hash));
     const missing = known.filter((migration) => !applied.has(migration.hash));
     for (const migration of missing) {

@@ -4,7 +4,7 @@ import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
 import { lockFolder } from './lock.ts';
-import { becomeReader, compile, type Store, takeIds, type Tx } from './store.ts';
+import { becomeReader, compile, type Store, type Tx, takeIds } from './store.ts';
 
 const INT8 = 20;
 
@@ -17,7 +17,11 @@ export async function openPglite(folder: string | null): Promise<Store> {
   const unlock = folder ? await lockFolder(folder) : () => Promise.resolve();
   let db: PGlite;
   try {
-    db = await PGlite.create({ ...(folder ? { dataDir: folder } : {}), parsers: { [INT8]: Number }, relaxedDurability: false });
+    db = await PGlite.create({
+      ...(folder ? { dataDir: folder } : {}),
+      parsers: { [INT8]: Number },
+      relaxedDurability: false,
+    });
   } catch (thrown) {
     await unlock();
     throw storeError(thrown);

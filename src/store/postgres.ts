@@ -4,7 +4,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
-import { becomeReader, compile, type Store, takeIds, type Tx } from './store.ts';
+import { becomeReader, compile, type Store, type Tx, takeIds } from './store.ts';
 
 const INT8 = 20;
 /** Every 64-bit number of ours stays below 2^53. */
@@ -15,7 +15,13 @@ const types: pg.CustomTypesConfig = {
 
 /** Opens a pool on PostgreSQL; the address is checked with a first statement. */
 export async function openPostgres(url: string, options: { connections: number }): Promise<Store> {
-  const pool = new pg.Pool({ connectionString: url, max: options.connections, types, keepAlive: true, connectionTimeoutMillis: 10_000 });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.connections,
+    types,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+  });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined);
   const rows: Store['rows'] = async <Row>(query: Parameters<Store['rows']>[0]) => {
@@ -90,7 +96,9 @@ function txOn(client: pg.PoolClient, lane: Lane): Tx {
       if (lines.count === 0) return;
       const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from stdin`;
       // Told when the transaction ends, or by the next statement.
-      lane.run(() => pipeline(Readable.from(slices(lines.bytes)), client.query(copyFrom(statement)))).catch(() => undefined);
+      lane
+        .run(() => pipeline(Readable.from(slices(lines.bytes)), client.query(copyFrom(statement))))
+        .catch(() => undefined);
     },
   };
 }

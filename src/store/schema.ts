@@ -14,6 +14,7 @@ import {
   integer,
   jsonb,
   numeric,
+  PgColumn,
   type PgColumnBuilderBase,
   pgSequence,
   pgTable,
@@ -223,7 +224,11 @@ export const page = pgTable(
     bytes: integer().notNull(),
     seen: ranges().notNull(),
   },
-  (t) => [index('page_window').on(t.stream_id, t.window_id), index('page_observed').on(t.stream_id, t.observed_at), index('page_run').on(t.run_id)],
+  (t) => [
+    index('page_window').on(t.stream_id, t.window_id),
+    index('page_observed').on(t.stream_id, t.observed_at),
+    index('page_run').on(t.run_id),
+  ],
 );
 
 /** The latest version of each record of a source. */
@@ -349,7 +354,9 @@ export const deadLetter = pgTable(
     last_at: time('last_at').notNull(),
   },
   (t) => [
-    uniqueIndex('dead_letter_record').on(t.stream_id, t.external_id).where(sql`state = 'open' and external_id is not null`),
+    uniqueIndex('dead_letter_record')
+      .on(t.stream_id, t.external_id)
+      .where(sql`state = 'open' and external_id is not null`),
     index('dead_letter_open').on(t.tenant, t.stream_id).where(sql`state = 'open'`),
   ],
 );
@@ -522,7 +529,14 @@ export const apiKey = pgTable('api_key', {
 
 export const usageLog = pgTable(
   'usage_log',
-  { tenant: integer().notNull(), key_id: id('key_id').notNull(), hour: time('hour').notNull(), route: text().notNull(), requests: integer().notNull(), errors: integer().notNull() },
+  {
+    tenant: integer().notNull(),
+    key_id: id('key_id').notNull(),
+    hour: time('hour').notNull(),
+    route: text().notNull(),
+    requests: integer().notNull(),
+    errors: integer().notNull(),
+  },
   (t) => [primaryKey({ columns: [t.key_id, t.hour, t.route] })],
 );
 
@@ -575,14 +589,20 @@ function entityTable(name: EntityName) {
   columns['updated_at'] = time('updated_at').notNull().defaultNow();
   columns['archived_at'] = time('archived_at');
   columns['merged_into'] = id('merged_into');
-  return pgTable(tableOf(name), columns, (t) =>
-    matchFields(name).map((field) => {
-      const key = t[`${field}_key`];
-      const tenantColumn = t['tenant'];
-      if (!key || !tenantColumn) throw new Error(`no key column for ${name}.${field}`);
-      return index(`${name}_${field}_key`).on(tenantColumn, key).where(sql`${key} is not null`);
+  const column = (t: Record<string, unknown>, name: string) => {
+    const found = t[name];
+    if (!(found instanceof PgColumn)) throw new Error(`no column ${name}`);
+    return found;
+  };
+  return pgTable(tableOf(name), columns, (t) => [
+    ...matchFields(name).map((field) => {
+      const key = column(t, `${field}_key`);
+      return index(`${name}_${field}_key`).on(column(t, 'tenant'), key).where(sql`${key} is not null`);
     }),
-  );
+    ...Object.entries(entity.fields).flatMap(([field, of]) =>
+      of.type === 'reference' ? [index(`${name}_${field}`).on(column(t, columnOf(field, of)))] : [],
+    ),
+  ]);
 }
 
 function fieldColumn(name: string, field: Field): PgColumnBuilderBase {
