@@ -96,7 +96,7 @@ async function refold(
   const others = all.filter((row) => !(row.stream_id === stream.id && spoken.has(row.no)));
   const siblings = [...all];
   for (const [streamId, nos] of recordsOf(others)) siblings.push(...(await contributionsOfRecords(tx, streamId, nos)));
-  const statements = await evaluate(deps, tx, pages, all, siblings);
+  const statements = await evaluate(deps, pages, all, siblings, tx);
   const decisions = await decisionsOf(tx, ids);
   const stored = new Map<number, StoredRow>();
   for (const entity of ENTITY_NAMES) {

@@ -63,10 +63,10 @@ export function rawPages(tx: Tx) {
  */
 export async function evaluate(
   deps: LoadDeps,
-  tx: Tx,
   pages: ReturnType<typeof rawPages>,
   rows: readonly ContributionRow[],
   siblings: readonly ContributionRow[],
+  tx?: Tx,
 ): Promise<Map<ContributionRow, Statement>> {
   const raw = await pages(rows.map((row) => row.page_id));
   const entityOf = new Map(
