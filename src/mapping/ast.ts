@@ -16,24 +16,42 @@ export type Segment =
   | { readonly kind: 'where'; readonly name: string; readonly value: string; readonly at: Span };
 
 /** `here`: from the element of the loop around it. `record`: written `$.…`, from the record itself. */
-export type Path = { readonly kind: 'path'; readonly scope: 'here' | 'record'; readonly segments: readonly Segment[]; readonly text: string; readonly at: Span };
+export type Path = {
+  readonly kind: 'path';
+  readonly scope: 'here' | 'record';
+  readonly segments: readonly Segment[];
+  readonly text: string;
+  readonly at: Span;
+};
 
 export type Literal = { readonly kind: 'literal'; readonly value: Json; readonly decimal: boolean; readonly at: Span };
 /** `@name`: a value of the page around the record; `@index`: the number of the element in its loop. */
 export type Context = { readonly kind: 'context'; readonly name: string; readonly at: Span };
 export type Argument = Path | Literal | Context;
 
-export type Call = { readonly name: string; readonly args: readonly Argument[]; readonly at: Span; readonly nameAt: Span; readonly text: string };
+export type Call = {
+  readonly name: string;
+  readonly args: readonly Argument[];
+  readonly at: Span;
+  readonly nameAt: Span;
+  readonly text: string;
+};
 
 export type Condition =
-  | { readonly kind: 'compare'; readonly left: Node; readonly operator: '=' | '!=' | '<' | '<=' | '>' | '>='; readonly right: Argument; readonly at: Span }
+  | {
+      readonly kind: 'compare';
+      readonly left: Node;
+      readonly operator: '=' | '!=' | '<' | '<=' | '>' | '>=';
+      readonly right: Argument;
+      readonly at: Span;
+    }
   | { readonly kind: 'among'; readonly left: Node; readonly values: readonly Literal[]; readonly at: Span }
   | { readonly kind: 'empty'; readonly left: Node; readonly negated: boolean; readonly at: Span }
   | { readonly kind: 'true'; readonly left: Node; readonly at: Span }
   | { readonly kind: 'all' | 'any'; readonly conditions: readonly Condition[]; readonly at: Span }
   | { readonly kind: 'not'; readonly condition: Condition; readonly at: Span };
 
-export type Branch = { readonly when: Condition | null; readonly then: Node; readonly at: Span };
+export type Branch = { readonly when: Condition | null; readonly value: Node; readonly at: Span };
 export type Entry = { readonly name: string; readonly value: Node; readonly at: Span };
 
 /** What a loop makes: a list of values or objects, or one object from keys and values. */
@@ -52,9 +70,19 @@ export type Node =
   | { readonly kind: 'choose'; readonly branches: readonly Branch[]; readonly at: Span }
   | { readonly kind: 'object'; readonly entries: readonly Entry[]; readonly at: Span }
   | { readonly kind: 'list'; readonly elements: readonly Node[]; readonly at: Span }
-  | { readonly kind: 'each'; readonly over: Node; readonly when: Condition | null; readonly body: LoopBody; readonly at: Span }
+  | {
+      readonly kind: 'each';
+      readonly over: Node;
+      readonly when: Condition | null;
+      readonly body: LoopBody;
+      readonly at: Span;
+    }
   /** A loop over numbered columns, already written out: one round per number. */
-  | { readonly kind: 'numbered'; readonly rounds: readonly { readonly when: Condition | null; readonly body: LoopBody }[]; readonly at: Span }
+  | {
+      readonly kind: 'numbered';
+      readonly rounds: readonly { readonly when: Condition | null; readonly body: LoopBody }[];
+      readonly at: Span;
+    }
   | { readonly kind: 'output'; readonly name: string; readonly at: Span }
   | { readonly kind: 'match'; readonly field: string; readonly value: Node; readonly at: Span }
   | { readonly kind: 'external'; readonly stream: string | null; readonly value: Node; readonly at: Span }

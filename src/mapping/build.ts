@@ -9,7 +9,9 @@ import { newTracer, type Tracer } from './tracer.ts';
 import type { Conflict, FieldTrace, MapContext, Mapping, MapResult } from './types.ts';
 
 /** A mapping that can also be watched: used by cases for coverage. */
-export type BuiltMapping = Mapping & { readonly watch: (record: Json, context: MapContext) => { readonly result: MapResult; readonly tracer: Tracer } };
+export type BuiltMapping = Mapping & {
+  readonly watch: (record: Json, context: MapContext) => { readonly result: MapResult; readonly tracer: Tracer };
+};
 
 export function buildMapping(file: MappingFile, name: string): BuiltMapping {
   const run = compileMapping(file, false);
@@ -31,7 +33,12 @@ export function buildMapping(file: MappingFile, name: string): BuiltMapping {
     source: file.file,
     text: file.text,
     groupBy: file.groupBy,
-    fills: Object.fromEntries(file.outputs.map((output) => [output.name, { entity: output.entity, fields: output.fields.map((field) => field.name) }])),
+    fills: Object.fromEntries(
+      file.outputs.map((output) => [
+        output.name,
+        { entity: output.entity, fields: output.fields.map((field) => field.name) },
+      ]),
+    ),
     conflicts: conflictsOf(file),
     map: (record, context) => run(record, context.page, null),
     watch,
@@ -41,7 +48,9 @@ export function buildMapping(file: MappingFile, name: string): BuiltMapping {
 
 function conflictsOf(file: MappingFile): Readonly<Record<string, Conflict>> {
   const named = file.outputs.flatMap((output) =>
-    output.fields.flatMap((field) => (field.conflict === null ? [] : [[`${output.entity}.${field.name}`, field.conflict] as const])),
+    output.fields.flatMap((field) =>
+      field.conflict === null ? [] : [[`${output.entity}.${field.name}`, field.conflict] as const],
+    ),
   );
   return Object.fromEntries(named);
 }
@@ -54,7 +63,17 @@ function completed(file: MappingFile, tracer: Tracer): readonly FieldTrace[] {
     const filled = new Set(rule.fields.map((field) => field.name));
     return Object.keys(fieldsOf(rule.entity))
       .filter((field) => !filled.has(field))
-      .map((field): FieldTrace => ({ output: key, field, value: null, rule: file.file, sources: [], steps: [], reason: 'not mapped' }));
+      .map(
+        (field): FieldTrace => ({
+          output: key,
+          field,
+          value: null,
+          rule: file.file,
+          sources: [],
+          steps: [],
+          reason: 'not mapped',
+        }),
+      );
   });
   return [...tracer.fields, ...unmapped];
 }

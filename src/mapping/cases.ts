@@ -36,7 +36,13 @@ export type CaseReport = {
   readonly problems: readonly FileProblem[];
 };
 
-type Case = { readonly name: string; readonly at: Span; readonly input: Json; readonly page: JsonObject; readonly expect: JsonObject };
+type Case = {
+  readonly name: string;
+  readonly at: Span;
+  readonly input: Json;
+  readonly page: JsonObject;
+  readonly expect: JsonObject;
+};
 
 const KEYS = ['name', 'input', 'rows', 'context', 'expect'];
 const EXPECT = ['id', 'version', 'outputs', 'match', 'rejected', 'filtered', 'deleted'];
@@ -64,7 +70,14 @@ function readCases(text: string, cells: boolean, problems: Problems): readonly C
   const list = entriesOf2(root).find(([key]) => key === 'cases')?.[1] ?? null;
   const seq = asSeq(list);
   if (seq === null) {
-    problems.report({ start: 0, end: 1 }, { code: 'no-cases', message: 'The file has no list of cases.', remedy: 'Write `cases:` and below it one `- name: …` with input and expect for each.' });
+    problems.report(
+      { start: 0, end: 1 },
+      {
+        code: 'no-cases',
+        message: 'The file has no list of cases.',
+        remedy: 'Write `cases:` and below it one `- name: …` with input and expect for each.',
+      },
+    );
     return [];
   }
   return seq.items.flatMap((item) => {
@@ -82,15 +95,25 @@ function readCase(node: YamlNode, cells: boolean, problems: Problems): Case | nu
   const entries = entriesOf2(node);
   const value = (key: string): YamlNode | null => entries.find(([name]) => name === key)?.[1] ?? null;
   const unknown = entries.filter(([key]) => !KEYS.includes(key));
-  for (const [key, , at] of unknown) problems.report(at, { code: 'unknown-key', message: `"${key}" is unknown here.`, remedy: didYouMean(key, KEYS) });
+  for (const [key, , at] of unknown)
+    problems.report(at, { code: 'unknown-key', message: `"${key}" is unknown here.`, remedy: didYouMean(key, KEYS) });
   for (const [key, , at] of entriesOf2(value('expect'))) {
-    if (!EXPECT.includes(key)) problems.report(at, { code: 'unknown-key', message: `"${key}" cannot be expected.`, remedy: didYouMean(key, EXPECT) });
+    if (!EXPECT.includes(key))
+      problems.report(at, {
+        code: 'unknown-key',
+        message: `"${key}" cannot be expected.`,
+        remedy: didYouMean(key, EXPECT),
+      });
   }
   const rows = value('rows');
   const expect = toJson(value('expect'));
   const context = toJson(value('context'));
   if (value('name') === null || (value('input') === null && rows === null) || !isObject(expect)) {
-    problems.report(spanOf(node), { code: 'bad-case', message: 'A case has a name, an input (or rows) and what to expect.', remedy: 'Complete it.' });
+    problems.report(spanOf(node), {
+      code: 'bad-case',
+      message: 'A case has a name, an input (or rows) and what to expect.',
+      remedy: 'Complete it.',
+    });
     return null;
   }
   return {
@@ -102,7 +125,8 @@ function readCase(node: YamlNode, cells: boolean, problems: Problems): Case | nu
   };
 }
 
-const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function judge(one: Case, mapping: BuiltMapping, result: MapResult, tracer: Tracer, place: string): CaseResult {
   const actual = describeResult(result, one.expect);
@@ -110,10 +134,14 @@ function judge(one: Case, mapping: BuiltMapping, result: MapResult, tracer: Trac
   if (!('id' in expected)) delete actual['id'];
   if (!('version' in expected)) delete actual['version'];
   if (!('match' in expected)) delete actual['match'];
-  if (typeof expected['version'] === 'string' && Number.isNaN(Number(expected['version']))) expected['version'] = Date.parse(expected['version']);
+  if (typeof expected['version'] === 'string' && Number.isNaN(Number(expected['version'])))
+    expected['version'] = Date.parse(expected['version']);
   const found: Difference[] = [];
   compare('', expected, actual, found);
-  const differences = found.map((difference) => ({ ...difference, rule: ruleOf(difference.path, mapping, result, tracer) }));
+  const differences = found.map((difference) => ({
+    ...difference,
+    rule: ruleOf(difference.path, mapping, result, tracer),
+  }));
   return { name: one.name, place, ok: differences.length === 0, differences };
 }
 
@@ -123,8 +151,14 @@ function describeResult(result: MapResult, expect: JsonObject): JsonObject {
   if (result.kind === 'deleted') return { id, version, deleted: true };
   if (result.kind === 'filtered') return { id, version, filtered: result.reason };
   if (result.kind === 'rejected') {
-    const asked = Array.isArray(expect['rejected']) && expect['rejected'].some((problem) => isObject(problem) && 'pointer' in problem);
-    return { id, version, rejected: result.problems.map(({ field, code, pointer }) => (asked ? { field, code, pointer } : { field, code })) };
+    const asked =
+      Array.isArray(expect['rejected']) &&
+      expect['rejected'].some((problem) => isObject(problem) && 'pointer' in problem);
+    return {
+      id,
+      version,
+      rejected: result.problems.map(({ field, code, pointer }) => (asked ? { field, code, pointer } : { field, code })),
+    };
   }
   const outputs: JsonObject = {};
   const match: JsonObject = {};
@@ -133,7 +167,12 @@ function describeResult(result: MapResult, expect: JsonObject): JsonObject {
     if (keys.length > 0) match[key] = Object.fromEntries(keys.map(({ field, value }) => [field, value]));
   }
   for (const { key, variant, location, quantity, asOf } of result.stock) {
-    outputs[key] = { variant: { ...variant }, location, quantity, ...(asOf === null ? {} : { as_of: new Date(asOf).toISOString() }) };
+    outputs[key] = {
+      variant: { ...variant },
+      location,
+      quantity,
+      ...(asOf === null ? {} : { as_of: new Date(asOf).toISOString() }),
+    };
   }
   return { id, version, outputs, match };
 }
@@ -147,18 +186,26 @@ function compare(path: string, expected: Json | undefined, actual: Json | undefi
     return;
   }
   if (Array.isArray(expected) && Array.isArray(actual) && expected.length === actual.length) {
-    expected.forEach((element, index) => compare(`${path}[${index}]`, element, actual[index], found));
+    expected.forEach((element, index) => {
+      compare(`${path}[${index}]`, element, actual[index], found);
+    });
     return;
   }
   const isEmpty = (expected === undefined || expected === null) && (actual === undefined || actual === null);
-  const isScalar = typeof expected !== 'object' && typeof actual !== 'object' && expected !== undefined && actual !== undefined;
+  const isScalar =
+    typeof expected !== 'object' && typeof actual !== 'object' && expected !== undefined && actual !== undefined;
   if (isEmpty || expected === actual || (isScalar && String(expected) === String(actual))) return;
   found.push({ path, expected: expected ?? null, actual: actual ?? null, rule: null });
 }
 
 /** The rule of the mapping behind a difference. */
 function ruleOf(path: string, mapping: BuiltMapping, result: MapResult, tracer: Tracer): string | null {
-  const named = tracer.fields.findLast(({ output, field }) => `${path}.`.startsWith(`outputs.${output}.${field}.`) || path.startsWith(`outputs.${output}.${field}[`) || path.startsWith(`match.${output}.${field}`));
+  const named = tracer.fields.findLast(
+    ({ output, field }) =>
+      `${path}.`.startsWith(`outputs.${output}.${field}.`) ||
+      path.startsWith(`outputs.${output}.${field}[`) ||
+      path.startsWith(`match.${output}.${field}`),
+  );
   if (named !== undefined) return named.rule;
   if (result.kind !== 'rejected') return null;
   const rejected = tracer.fields.findLast(({ reason }) => reason?.startsWith('rejected') === true);

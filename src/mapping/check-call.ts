@@ -1,17 +1,22 @@
 /** Checks a pipeline: functions, their arguments, and the types that flow through. */
 import { normaliseDecimal } from '../canonical/decimal.ts';
-import { parseFormat } from '../canonical/time-format.ts';
 import { isZone, zoneNames } from '../canonical/time.ts';
+import { parseFormat } from '../canonical/time-format.ts';
 import type { Argument, Call, Literal, Span, TableRule } from './ast.ts';
 import { isPrepared, specOf } from './emit-call.ts';
-import { FUNCTIONS } from './functions.ts';
 import type { ArgumentSpec, MappingFunction, ValueType } from './functions/define.ts';
+import { FUNCTIONS } from './functions.ts';
 import type { NodeType } from './infer.ts';
 import { patternFault } from './pattern.ts';
 import type { Problems } from './position.ts';
 import { didYouMean } from './suggest.ts';
 
-export type CallCheck = { readonly problems: Problems; readonly tables: ReadonlyMap<string, TableRule>; readonly usedTables: Set<string>; readonly checkArgument: (argument: Argument) => void };
+export type CallCheck = {
+  readonly problems: Problems;
+  readonly tables: ReadonlyMap<string, TableRule>;
+  readonly usedTables: Set<string>;
+  readonly checkArgument: (argument: Argument) => void;
+};
 
 /** What to write between two types that do not fit. */
 const BRIDGES: Readonly<Partial<Record<`${NodeType}>${ValueType}`, string>>> = {
@@ -42,29 +47,49 @@ const WIDER: Readonly<Partial<Record<NodeType, readonly ValueType[]>>> = {
 const LOSSY: ReadonlySet<string> = new Set(['decimal>integer', 'timestamp>date']);
 
 /** Whether a value of one type can stand where another is wanted; reports when not. */
-export function checkFit(from: NodeType, to: ValueType | 'reference', at: Span, what: string, problems: Problems): void {
+export function checkFit(
+  from: NodeType,
+  to: ValueType | 'reference',
+  at: Span,
+  what: string,
+  problems: Problems,
+): void {
   if (from === to || to === 'any' || (from === 'any' && to !== 'reference')) return;
   if (to !== 'reference' && WIDER[from]?.includes(to)) return;
   const pair = `${from}>${to}`;
   if (LOSSY.has(pair)) {
-    problems.report(at, { code: 'lossy-cast', message: `${what} takes ${to}; ${from} would lose something.`, remedy: bridge(pair) });
+    problems.report(at, {
+      code: 'lossy-cast',
+      message: `${what} takes ${to}; ${from} would lose something.`,
+      remedy: bridge(pair),
+    });
     return;
   }
-  problems.report(at, { code: 'type-mismatch', message: `${what} takes ${to}, and this is ${from}.`, remedy: bridge(pair) });
+  problems.report(at, {
+    code: 'type-mismatch',
+    message: `${what} takes ${to}, and this is ${from}.`,
+    remedy: bridge(pair),
+  });
 }
 
 function bridge(pair: string): string {
   const found = Object.entries(BRIDGES).find(([known]) => known === pair)?.[1];
   if (found !== undefined) return found;
-  return pair.endsWith('>reference') ? 'Write {output: name}, {match: field, from: value} or {external: value}.' : 'Take another source or another function.';
+  return pair.endsWith('>reference')
+    ? 'Write {output: name}, {match: field, from: value} or {external: value}.'
+    : 'Take another source or another function.';
 }
 
 /** Checks one call; gives its declaration, or `null` for an unknown one. */
 export function checkCall(call: Call, before: NodeType, check: CallCheck): MappingFunction | null {
   const declared = FUNCTIONS.get(call.name);
   if (declared === undefined) {
-    check.problems.report(call.nameAt, { code: 'unknown-function', message: `There is no function "${call.name}".`, remedy: didYouMean(call.name, [...FUNCTIONS.keys()]) });
-    call.args.forEach((arg) => check.checkArgument(arg));
+    check.problems.report(call.nameAt, {
+      code: 'unknown-function',
+      message: `There is no function "${call.name}".`,
+      remedy: didYouMean(call.name, [...FUNCTIONS.keys()]),
+    });
+    for (const arg of call.args) check.checkArgument(arg);
     return null;
   }
   const isParsed = before === 'text' && !['json', 'list'].includes(declared.input);
@@ -84,7 +109,11 @@ function checkCount(call: Call, declared: MappingFunction, problems: Problems): 
   const given = call.args.length;
   if (given >= least && given <= most) return;
   const at = given > most ? (call.args[most]?.at ?? call.nameAt) : call.nameAt;
-  problems.report(at, { code: 'wrong-arguments', message: `"${call.name}" takes ${least === most ? least : `${least} to ${most}`} arguments, and ${given} are given.`, remedy: `Write ${signature(declared)}.` });
+  problems.report(at, {
+    code: 'wrong-arguments',
+    message: `"${call.name}" takes ${least === most ? least : `${least} to ${most}`} arguments, and ${given} are given.`,
+    remedy: `Write ${signature(declared)}.`,
+  });
 }
 
 /** `round(places, mode?)`. */
@@ -94,13 +123,28 @@ export function signature(declared: MappingFunction): string {
 }
 
 function checkCallArgument(arg: Argument, spec: ArgumentSpec, call: Call, check: CallCheck): void {
-  const report = (code: string, message: string, remedy: string): void => check.problems.report(arg.at, { code, message, remedy });
-  if (spec.kind === 'table') return checkTable(arg, check, report);
-  if (isPrepared(spec.kind)) {
-    if (arg.kind === 'literal' && typeof arg.value === 'string') return checkPrepared(arg.value, spec, report);
-    return report('wrong-arguments', `"${spec.name}" of ${call.name} must be a constant text.`, `Write it in quotes: ${spec.about}.`);
+  const report = (code: string, message: string, remedy: string): void =>
+    check.problems.report(arg.at, { code, message, remedy });
+  if (spec.kind === 'table') {
+    checkTable(arg, check, report);
+    return;
   }
-  if (arg.kind !== 'literal') return check.checkArgument(arg);
+  if (isPrepared(spec.kind)) {
+    if (arg.kind === 'literal' && typeof arg.value === 'string') {
+      checkPrepared(arg.value, spec, report);
+      return;
+    }
+    report(
+      'wrong-arguments',
+      `"${spec.name}" of ${call.name} must be a constant text.`,
+      `Write it in quotes: ${spec.about}.`,
+    );
+    return;
+  }
+  if (arg.kind !== 'literal') {
+    check.checkArgument(arg);
+    return;
+  }
   checkLiteral(arg, spec, call, check, report);
 }
 
@@ -109,13 +153,26 @@ type Report = (code: string, message: string, remedy: string) => void;
 function checkLiteral(arg: Literal, spec: ArgumentSpec, call: Call, check: CallCheck, report: Report): void {
   const { value } = arg;
   if (spec.kind === 'any') return;
-  if (value === null) return report('wrong-arguments', `"${spec.name}" of ${call.name} cannot be null.`, `Write ${spec.about}.`);
+  if (value === null) {
+    report('wrong-arguments', `"${spec.name}" of ${call.name} cannot be null.`, `Write ${spec.about}.`);
+    return;
+  }
   if (spec.kind === 'integer') {
-    const isWhole = typeof value === 'number' && value >= (spec.min ?? Number.MIN_SAFE_INTEGER) && value <= (spec.max ?? Number.MAX_SAFE_INTEGER);
-    if (!isWhole) report('wrong-arguments', `"${spec.name}" of ${call.name} is a whole number${spec.min === undefined ? '' : ` from ${spec.min} to ${spec.max}`}.`, `Write ${spec.about}.`);
+    const isWhole =
+      typeof value === 'number' &&
+      value >= (spec.min ?? Number.MIN_SAFE_INTEGER) &&
+      value <= (spec.max ?? Number.MAX_SAFE_INTEGER);
+    if (!isWhole)
+      report(
+        'wrong-arguments',
+        `"${spec.name}" of ${call.name} is a whole number${spec.min === undefined ? '' : ` from ${spec.min} to ${spec.max}`}.`,
+        `Write ${spec.about}.`,
+      );
   } else if (spec.kind === 'decimal') {
-    if (typeof value === 'boolean' || normaliseDecimal(String(value)) === null) report('wrong-arguments', `"${spec.name}" of ${call.name} is a number.`, `Write ${spec.about}.`);
-  } else if (typeof value !== 'string') report('wrong-arguments', `"${spec.name}" of ${call.name} is a text.`, 'Put it in quotes.');
+    if (typeof value === 'boolean' || normaliseDecimal(String(value)) === null)
+      report('wrong-arguments', `"${spec.name}" of ${call.name} is a number.`, `Write ${spec.about}.`);
+  } else if (typeof value !== 'string')
+    report('wrong-arguments', `"${spec.name}" of ${call.name} is a text.`, 'Put it in quotes.');
   else checkKnownText(value, call, check, report);
 }
 
@@ -126,12 +183,24 @@ function checkKnownText(value: string, call: Call, check: CallCheck, report: Rep
     const run: ((value: never, ...args: never[]) => unknown) | undefined = declared?.run;
     const probe = call.name === 'grams' ? '1' : 1;
     const made = run === undefined ? '' : (run as (probe: unknown, text: string) => unknown)(probe, value);
-    if (typeof made !== 'string') report('wrong-arguments', `"${value}" is unknown to ${call.name}.`, call.name === 'grams' ? didYouMean(value, ['g', 'kg', 'mg', 'oz', 'lb', 't']) : 'Write an ISO 4217 code such as "EUR".');
+    if (typeof made !== 'string')
+      report(
+        'wrong-arguments',
+        `"${value}" is unknown to ${call.name}.`,
+        call.name === 'grams'
+          ? didYouMean(value, ['g', 'kg', 'mg', 'oz', 'lb', 't'])
+          : 'Write an ISO 4217 code such as "EUR".',
+      );
   }
   if (call.name !== 'lookup') return;
   const table = check.tables.get(tableName(call.args[0]));
-  const columns = new Set([...(table?.entries.values() ?? [])].flatMap((entry) => (entry.value !== null && typeof entry.value === 'object' ? Object.keys(entry.value) : [])));
-  if (table !== undefined && !columns.has(value)) report('wrong-arguments', `No entry of the table has "${value}".`, didYouMean(value, [...columns]));
+  const columns = new Set(
+    [...(table?.entries.values() ?? [])].flatMap((entry) =>
+      entry.value !== null && typeof entry.value === 'object' ? Object.keys(entry.value) : [],
+    ),
+  );
+  if (table !== undefined && !columns.has(value))
+    report('wrong-arguments', `No entry of the table has "${value}".`, didYouMean(value, [...columns]));
 }
 
 function tableName(arg: Argument | undefined): string {
@@ -142,18 +211,34 @@ function tableName(arg: Argument | undefined): string {
 function checkTable(arg: Argument, check: CallCheck, report: Report): void {
   const name = tableName(arg);
   check.usedTables.add(name);
-  if (!check.tables.has(name)) report('unknown-table', `There is no table "${name}".`, didYouMean(name, [...check.tables.keys()]));
+  if (!check.tables.has(name))
+    report('unknown-table', `There is no table "${name}".`, didYouMean(name, [...check.tables.keys()]));
 }
 
 function checkPrepared(value: string, spec: ArgumentSpec, report: Report): void {
-  if (spec.kind === 'zone' && !isZone(value)) report('bad-zone', `"${value}" is no time zone.`, didYouMean(value, zoneNames().filter((zone) => zone.includes('/') || zone === 'UTC')).replace(/^There is .*/, 'Write an IANA name such as "Europe/Berlin", or "UTC".'));
-  if (spec.kind === 'choice' && !spec.values?.includes(value)) report('wrong-arguments', `"${value}" is no ${spec.name}.`, didYouMean(value, spec.values ?? []));
+  if (spec.kind === 'zone' && !isZone(value))
+    report(
+      'bad-zone',
+      `"${value}" is no time zone.`,
+      didYouMean(
+        value,
+        zoneNames().filter((zone) => zone.includes('/') || zone === 'UTC'),
+      ).replace(/^There is .*/, 'Write an IANA name such as "Europe/Berlin", or "UTC".'),
+    );
+  if (spec.kind === 'choice' && !spec.values?.includes(value))
+    report('wrong-arguments', `"${value}" is no ${spec.name}.`, didYouMean(value, spec.values ?? []));
   if (spec.kind === 'pattern') {
     const fault = patternFault(value);
-    if (fault !== null) report('bad-pattern', `The regular expression cannot be used: ${fault}.`, 'Write it in RE2 syntax (no look-around, no back references).');
+    if (fault !== null)
+      report(
+        'bad-pattern',
+        `The regular expression cannot be used: ${fault}.`,
+        'Write it in RE2 syntax (no look-around, no back references).',
+      );
   }
   if (spec.kind === 'format') {
     const format = parseFormat(value);
-    if (typeof format === 'string') report('bad-format', `The date format cannot be used: ${format}.`, 'Write it like "dd.MM.yyyy HH:mm".');
+    if (typeof format === 'string')
+      report('bad-format', `The date format cannot be used: ${format}.`, 'Write it like "dd.MM.yyyy HH:mm".');
   }
 }

@@ -2,7 +2,7 @@
 import { ENTITIES, type EntityName } from '../canonical/entities.ts';
 import type { Argument, Condition, LoopBody, MappingFile, Node, OutputRule, Path } from './ast.ts';
 import { type CallCheck, checkCall, checkFit } from './check-call.ts';
-import { afterCall, type NodeType, inferType, literalType } from './infer.ts';
+import { afterCall, inferType, literalType, type NodeType } from './infer.ts';
 import { jsonataFault } from './jsonata.ts';
 import { checkPath, type Known, type PathScope } from './known-paths.ts';
 import type { Problems } from './position.ts';
@@ -35,7 +35,8 @@ export function checkNode(node: Node, judge: Judge): NodeType {
     case 'pipe':
       return checkPipe(node, judge);
     case 'template':
-      for (const part of node.parts) if (typeof part !== 'string') checkFit(checkNode(part, judge), 'text', part.at, 'A template', judge.problems);
+      for (const part of node.parts)
+        if (typeof part !== 'string') checkFit(checkNode(part, judge), 'text', part.at, 'A template', judge.problems);
       return 'text';
     case 'first':
       return checkFirst(node, judge);
@@ -69,11 +70,20 @@ function pathType(known: Known, judge: Judge): NodeType {
 
 function checkContext(node: Extract<Node, { kind: 'context' }>, judge: Judge): void {
   if (node.name !== 'index' || judge.isLoop) return;
-  judge.problems.report(node.at, { code: 'no-loop', message: '@index is the number of an element, and there is no loop here.', remedy: 'Use it inside `each:` or `numbered:`.' });
+  judge.problems.report(node.at, {
+    code: 'no-loop',
+    message: '@index is the number of an element, and there is no loop here.',
+    remedy: 'Use it inside `each:` or `numbered:`.',
+  });
 }
 
 function callCheck(judge: Judge): CallCheck {
-  return { problems: judge.problems, tables: judge.file.tables, usedTables: judge.usedTables, checkArgument: (argument: Argument) => void checkNode(argument, judge) };
+  return {
+    problems: judge.problems,
+    tables: judge.file.tables,
+    usedTables: judge.usedTables,
+    checkArgument: (argument: Argument) => void checkNode(argument, judge),
+  };
 }
 
 function checkPipe(node: Extract<Node, { kind: 'pipe' }>, judge: Judge): NodeType {
@@ -83,7 +93,12 @@ function checkPipe(node: Extract<Node, { kind: 'pipe' }>, judge: Judge): NodeTyp
   for (const call of node.calls) {
     const declared = checkCall(call, type, check);
     if (isFilled && declared?.takesEmpty) {
-      judge.problems.report(call.at, { code: 'unreachable', message: `"${call.name}" never does anything: there is always a value before it.`, remedy: 'Remove it, or what stands before it.', severity: 'warning' });
+      judge.problems.report(call.at, {
+        code: 'unreachable',
+        message: `"${call.name}" never does anything: there is always a value before it.`,
+        remedy: 'Remove it, or what stands before it.',
+        severity: 'warning',
+      });
     }
     isFilled = fills(call.name, isFilled);
     type = declared === null ? 'any' : afterCall(type, call);
@@ -104,7 +119,12 @@ export function mayBeEmpty(node: Node): boolean {
     case 'context':
       return node.name !== 'index';
     case 'pipe': {
-      const handled = node.calls.some((call) => call.name === 'required' || (call.name === 'default' && !call.args.some((arg) => arg.kind === 'path' || (arg.kind === 'literal' && arg.value === null))));
+      const handled = node.calls.some(
+        (call) =>
+          call.name === 'required' ||
+          (call.name === 'default' &&
+            !call.args.some((arg) => arg.kind === 'path' || (arg.kind === 'literal' && arg.value === null))),
+      );
       return !handled;
     }
     case 'template':
@@ -112,7 +132,7 @@ export function mayBeEmpty(node: Node): boolean {
     case 'first':
       return node.options.every(mayBeEmpty);
     case 'choose':
-      return node.branches.at(-1)?.when !== null || node.branches.some((branch) => mayBeEmpty(branch.then));
+      return node.branches.at(-1)?.when !== null || node.branches.some((branch) => mayBeEmpty(branch.value));
     case 'output':
       return false;
     case 'match':
@@ -127,7 +147,13 @@ function checkFirst(node: Extract<Node, { kind: 'first' }>, judge: Judge): NodeT
   let isSettled = false;
   for (const option of node.options) {
     checkNode(option, judge);
-    if (isSettled) judge.problems.report(option.at, { code: 'unreachable', message: 'This is never taken: what stands before it always has a value.', remedy: 'Move it up, or remove it.', severity: 'warning' });
+    if (isSettled)
+      judge.problems.report(option.at, {
+        code: 'unreachable',
+        message: 'This is never taken: what stands before it always has a value.',
+        remedy: 'Move it up, or remove it.',
+        severity: 'warning',
+      });
     isSettled ||= !mayBeEmpty(option);
   }
   return inferType(node);
@@ -138,9 +164,14 @@ function checkChoose(node: Extract<Node, { kind: 'choose' }>, judge: Judge): Nod
   let isSettled = false;
   for (const branch of node.branches) {
     if (branch.when !== null) checkCondition(branch.when, judge);
-    checkNode(branch.then, judge);
+    checkNode(branch.value, judge);
     const text = branch.when === null ? 'else' : judge.file.text.slice(branch.when.at.start, branch.when.at.end);
-    if (isSettled || seen.has(text)) judge.problems.report(branch.at, { code: 'unreachable', message: 'This branch is never taken.', remedy: isSettled ? 'Put `else` last.' : 'The same condition stands before it; change or remove one.' });
+    if (isSettled || seen.has(text))
+      judge.problems.report(branch.at, {
+        code: 'unreachable',
+        message: 'This branch is never taken.',
+        remedy: isSettled ? 'Put `else` last.' : 'The same condition stands before it; change or remove one.',
+      });
     seen.add(text);
     isSettled ||= branch.when === null;
   }
@@ -157,20 +188,32 @@ export function checkLoop(over: Node, judge: Judge): Pick<Judge, 'paths' | 'isLo
   const known = checkPath(over, judge.paths, judge.problems);
   const isJudged = judge.paths.record !== null && !known.isOpen;
   if (isJudged && !known.isList) {
-    judge.problems.report(over.at, { code: 'not-a-list', message: `"${over.text}" is no list.`, remedy: judge.paths.isGrouped ? 'Write `each: rows`.' : 'Name a list, or group rows with `record: {group: column}`.' });
+    judge.problems.report(over.at, {
+      code: 'not-a-list',
+      message: `"${over.text}" is no list.`,
+      remedy: judge.paths.isGrouped
+        ? 'Write `each: rows`.'
+        : 'Name a list, or group rows with `record: {group: column}`.',
+    });
   }
   return { paths: { ...judge.paths, here: { ...known, isList: false }, isTop: false }, isLoop: true };
 }
 
 function checkRound(round: { readonly when: Condition | null; readonly body: LoopBody }, judge: Judge): void {
   if (round.when !== null) checkCondition(round.when, judge);
-  if (round.body.kind === 'entries') checkFit(checkNode(round.body.key, judge), 'text', round.body.key.at, 'A key', judge.problems);
+  if (round.body.kind === 'entries')
+    checkFit(checkNode(round.body.key, judge), 'text', round.body.key.at, 'A key', judge.problems);
   checkNode(round.body.value, judge);
 }
 
 function checkJsonata(node: Extract<Node, { kind: 'jsonata' }>, judge: Judge): NodeType {
   const fault = jsonataFault(node.text);
-  if (fault !== null) judge.problems.report(node.at, { code: 'bad-jsonata', message: `The JSONata expression cannot be read: ${fault}.`, remedy: 'Correct it; https://docs.jsonata.org has the language.' });
+  if (fault !== null)
+    judge.problems.report(node.at, {
+      code: 'bad-jsonata',
+      message: `The JSONata expression cannot be read: ${fault}.`,
+      remedy: 'Correct it; https://docs.jsonata.org has the language.',
+    });
   return 'any';
 }
 
@@ -184,20 +227,42 @@ function checkReference(node: Extract<Node, { kind: 'output' | 'match' | 'extern
   const fields = ENTITIES[judge.entity].fields;
   const matchable = Object.keys(fields).filter((name) => fields[name]?.match !== undefined);
   if (!matchable.includes(node.field)) {
-    judge.problems.report(node.at, { code: 'unknown-match', message: `A ${judge.entity} cannot be found by "${node.field}".`, remedy: didYouMean(node.field, matchable) });
+    judge.problems.report(node.at, {
+      code: 'unknown-match',
+      message: `A ${judge.entity} cannot be found by "${node.field}".`,
+      remedy: didYouMean(node.field, matchable),
+    });
   }
   return 'reference';
 }
 
 function checkOutputReference(node: Extract<Node, { kind: 'output' }>, judge: Judge): void {
-  const report = (message: string, remedy: string): void => judge.problems.report(node.at, { code: 'unknown-output', message, remedy });
+  const report = (message: string, remedy: string): void =>
+    judge.problems.report(node.at, { code: 'unknown-output', message, remedy });
   const target = judge.outputs.find((output) => output.name === node.name);
   if (target === undefined) {
     const isLater = judge.file.outputs.some((output) => output.name === node.name);
-    return report(isLater ? `The output "${node.name}" is only made further down.` : `There is no output "${node.name}".`, isLater ? 'Move it above this one.' : didYouMean(node.name, judge.outputs.map((output) => output.name)));
+    report(
+      isLater ? `The output "${node.name}" is only made further down.` : `There is no output "${node.name}".`,
+      isLater
+        ? 'Move it above this one.'
+        : didYouMean(
+            node.name,
+            judge.outputs.map((output) => output.name),
+          ),
+    );
+    return;
   }
-  if (judge.entity !== null && target.entity !== judge.entity) report(`"${node.name}" is a ${target.entity}, and a ${judge.entity} belongs here.`, `Name an output of entity ${judge.entity}.`);
-  if (target.each !== null && target.each.text !== judge.each?.text) report(`"${node.name}" repeats over ${target.each.text}, and this does not.`, `Write \`each: ${target.each.text}\` here as well.`);
+  if (judge.entity !== null && target.entity !== judge.entity)
+    report(
+      `"${node.name}" is a ${target.entity}, and a ${judge.entity} belongs here.`,
+      `Name an output of entity ${judge.entity}.`,
+    );
+  if (target.each !== null && target.each.text !== judge.each?.text)
+    report(
+      `"${node.name}" repeats over ${target.each.text}, and this does not.`,
+      `Write \`each: ${target.each.text}\` here as well.`,
+    );
 }
 
 export function checkCondition(condition: Condition, judge: Judge): void {
@@ -207,7 +272,8 @@ export function checkCondition(condition: Condition, judge: Judge): void {
       for (const part of condition.conditions) checkCondition(part, judge);
       return;
     case 'not':
-      return checkCondition(condition.condition, judge);
+      checkCondition(condition.condition, judge);
+      return;
     case 'compare':
       checkNode(condition.left, judge);
       checkNode(condition.right, judge);

@@ -41,7 +41,16 @@ export type Scope = {
 };
 
 export function newCode(traced: boolean, ignoreCase: boolean): Code {
-  return { lines: [], constants: [], names: new Map(), count: 0, traced, ignoreCase, shared: new Map(), uses: new Map() };
+  return {
+    lines: [],
+    constants: [],
+    names: new Map(),
+    count: 0,
+    traced,
+    ignoreCase,
+    shared: new Map(),
+    uses: new Map(),
+  };
 }
 
 export function fresh(code: Code): string {

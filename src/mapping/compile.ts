@@ -1,21 +1,18 @@
 /** Turns a parsed and checked mapping into one JavaScript function. */
-import type { Field } from '../canonical/entities.ts';
-import { NORMALISERS } from '../canonical/normalise.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
-import type { FieldRule, MappingFile, OutputRule } from './ast.ts';
-import { type Code, constant, fresh, hit, line, newCode, quote, type Scope } from './code.ts';
-import { assignable, type Emitted, emitConvert } from './emit-call.ts';
-import { emitCondition, emitNode, firstPointer, openLoop } from './emit-value.ts';
+import type { MappingFile } from './ast.ts';
+import { type Code, fresh, hit, line, newCode, quote, type Scope } from './code.ts';
+import { assignable } from './emit-call.ts';
+import { emitCollect, emitOutput, leave, type Made } from './emit-output.ts';
+import { emitCondition, emitNode } from './emit-value.ts';
 import { Fault } from './fault.ts';
-import { fieldsOf } from './fields.ts';
+import { firstPointer } from './first-pointer.ts';
 import * as runtime from './runtime.ts';
-import { countUses, emitShared, keepKey, keyOf, matchKey } from './share.ts';
+import { countUses, emitShared, keyOf } from './share.ts';
 import type { Tracer } from './tracer.ts';
 import type { MapResult } from './types.ts';
 
 export type CompiledMap = (record: Json, page: JsonObject, tracer: Tracer | null) => MapResult;
-
-const MAX_TEXT = 10_000_000;
 
 /** `traced`: the same evaluation, telling a tracer what it does. */
 export function compileMapping(file: MappingFile, traced: boolean): CompiledMap {
@@ -29,23 +26,24 @@ export function compileMapping(file: MappingFile, traced: boolean): CompiledMap 
   const singles = made.singles;
   line(code, 'if (problems !== null) return { kind: "rejected", id, version, problems };');
   emitCollect(code, singles);
-  line(code, 'if (entities.length === 0 && stock.length === 0) return { kind: "filtered", id, version, reason: "no output applies" };');
+  line(
+    code,
+    'if (entities.length === 0 && stock.length === 0) return { kind: "filtered", id, version, reason: "no output applies" };',
+  );
   line(code, 'return { kind: "mapped", id, version, entities, stock };');
   const names = code.constants.map((_, index) => `k${index}`);
-  const shared = [...code.shared.values()].map((keeper) => `let ${keeper.name} = r$NONE, ${keeper.name}p = "";`).join('\n');
+  const shared = [...code.shared.values()]
+    .map((keeper) => `let ${keeper.name} = r$NONE, ${keeper.name}p = "";`)
+    .join('\n');
   // Constants of the closure are folded by the engine, names read from a module object are not.
-  const header = Object.keys(runtime).map((name) => `const r$${name} = rt.${name};`).join(' ');
+  const header = Object.keys(runtime)
+    .map((name) => `const r$${name} = rt.${name};`)
+    .join(' ');
   const body = `"use strict"; ${header} return function map(record, page, t) {\n${shared}\n${code.lines.join('\n')}\n};`;
   // The body consists of our own statements; texts of the file are in it as JSON string literals only.
   const make = new Function('rt', 'Fault', ...names, body);
   return make(runtime, Fault, ...code.constants);
 }
-
-/** Which output made what so far: an expression for a reference to it. */
-type Made = { readonly produced: Map<string, { readonly each: string | null; readonly variable: string }>;
-  /** Where nothing repeats: the variables of outputs, put into their list at the end. `null`: they are appended as they come. */
-  readonly singles: { readonly name: string; readonly isStock: boolean }[] | null;
-};
 
 function emitStart(code: Code, file: MappingFile): Scope {
   const isGrouped = file.groupBy !== null;
@@ -53,11 +51,17 @@ function emitStart(code: Code, file: MappingFile): Scope {
     `return { kind: "rejected", id: null, version: null, problems: [{ field: "record", pointer: "", code: ${quote(codeName)}, message: ${quote(message)} }] };`;
   line(code, 'let problems = null, id = null, version = null;');
   line(code, 'let entities = [], stock = [];');
-  line(code, `if (typeof record !== "object" || record === null || Array.isArray(record)) ${reject('not-an-object', 'the record is not an object')}`);
+  line(
+    code,
+    `if (typeof record !== "object" || record === null || Array.isArray(record)) ${reject('not-an-object', 'the record is not an object')}`,
+  );
   line(code, `let budget = ${runtime.LIMITS.rounds};`);
   if (isGrouped) {
     line(code, 'let rows = r$own(record, "rows");');
-    line(code, `if (!Array.isArray(rows) || rows.length === 0) ${reject('not-grouped', 'the record has no rows, though the mapping groups them')}`);
+    line(
+      code,
+      `if (!Array.isArray(rows) || rows.length === 0) ${reject('not-grouped', 'the record has no rows, though the mapping groups them')}`,
+    );
     if (file.ignoreCase) line(code, 'rows = rows.map((row) => r$foldCase(r$object(row)));');
     line(code, 'const whole = { rows }, first = r$object(rows[0]);');
   } else line(code, `const whole = record, first = ${file.ignoreCase ? 'r$foldCase(record)' : 'record'};`);
@@ -76,17 +80,14 @@ function emitStart(code: Code, file: MappingFile): Scope {
   };
 }
 
-/** Statement that reports a fault and leaves to where it does no further harm. */
-function leave(field: string, exit: string, isPersonal: boolean): Scope['fail'] {
-  return (fault, pointer) => `{ problems = r$report(problems, ${field}, ${pointer}, ${fault}, ${isPersonal}); if (t) t.reject(${field}, problems); ${exit} }`;
-}
-
 function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
   if (file.key.length > 0) {
     const label = fresh(code);
     const inside = { ...scope, fail: leave('"record.key"', `break ${label};`, false) };
     line(code, `${label}: {`);
-    const parts = file.key.map((part) => emitShared(code, keyOf(part), inside, (at) => emitNode(code, part, at, file.tables)).name);
+    const parts = file.key.map(
+      (part) => emitShared(code, keyOf(part), inside, (at) => emitNode(code, part, at, file.tables)).name,
+    );
     line(code, parts.length === 1 ? `id = r$singleKey(${parts[0]});` : `id = r$joinKey([${parts.join(', ')}]);`);
     const pointer = file.key[0] === undefined ? quote('') : firstPointer(file.key[0], scope);
     line(code, `if (id === null) { let missing = r$KEY_MISSING; ${inside.fail('missing', pointer)} }`);
@@ -98,9 +99,15 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     line(code, `${label}: {`);
     const { version } = file;
     const pointer = firstPointer(version, scope);
-    const made = assignable(code, emitShared(code, keyOf(version), inside, (at) => emitNode(code, version, at, file.tables)));
+    const made = assignable(
+      code,
+      emitShared(code, keyOf(version), inside, (at) => emitNode(code, version, at, file.tables)),
+    );
     const read = made.type === 'timestamp' ? 'r$epochOf' : 'r$asVersion';
-    line(code, `if (${made.name} != null) { ${made.name} = ${read}(${made.name}); if (${made.name} instanceof Fault) ${inside.fail(made.name, pointer)} version = ${made.name}; }`);
+    line(
+      code,
+      `if (${made.name} != null) { ${made.name} = ${read}(${made.name}); if (${made.name} instanceof Fault) ${inside.fail(made.name, pointer)} version = ${made.name}; }`,
+    );
     line(code, '}');
   }
   emitExits(code, file, scope);
@@ -117,164 +124,4 @@ function emitExits(code: Code, file: MappingFile, scope: Scope): void {
   line(code, `if (${emitCondition(code, file.deleted, scope, file.tables)}) {`);
   hit(code, file.deleted.at);
   line(code, `${rejected} return { kind: "deleted", id, version }; }`);
-}
-
-function emitOutput(code: Code, file: MappingFile, output: OutputRule, scope: Scope, made: Made): void {
-  const label = fresh(code);
-  const variable = fresh(code);
-  const inside: Scope = { ...scope, fail: leave(quote(output.name), `break ${label};`, false), output: (name) => reference(made, name, null) };
-  line(code, `${output.each === null ? 'let' : 'const'} ${variable} = ${output.each === null ? 'false' : '[]'};`);
-  line(code, `${label}: {`);
-  if (output.each === null) emitSingle(code, file, output, inside, variable, made);
-  else emitRepeated(code, file, output, output.each, inside, variable, made);
-  line(code, '}');
-  made.produced.set(output.name, { each: output.each?.text ?? null, variable });
-}
-
-function reference(made: Made, name: string, loop: { readonly each: string; readonly at: string } | null): string | null {
-  const found = made.produced.get(name);
-  if (found === undefined) return null;
-  if (found.each === null) return `(${found.variable} ? { kind: "output", key: ${quote(name)} } : null)`;
-  if (loop === null || loop.each !== found.each) return null;
-  return `(${found.variable}[${loop.at}] === undefined ? null : { kind: "output", key: ${found.variable}[${loop.at}] })`;
-}
-
-function emitSingle(code: Code, file: MappingFile, output: OutputRule, scope: Scope, variable: string, made: Made): void {
-  if (output.when !== null) line(code, `if (!(${emitCondition(code, output.when, scope, file.tables)})) { ${dropped(code, quote(output.name))} } else {`);
-  emitFields(code, file, output, scope, quote(output.name), made);
-  line(code, `${variable} = true;`);
-  if (output.when !== null) line(code, '}');
-}
-
-const dropped = (code: Code, key: string): string => (code.traced ? `t.skip(${key});` : '');
-
-function emitRepeated(code: Code, file: MappingFile, output: OutputRule, over: NonNullable<OutputRule['each']>, scope: Scope, variable: string, made: Made): void {
-  const body = fresh(code);
-  const loop = openLoop(code, over, scope, file.tables, () => undefined);
-  // `openLoop` names the position last in the pointer it builds.
-  const at = /\+ (v\d+) \+ "\]"$/.exec(loop.pointer)?.[1] ?? '0';
-  const inside: Scope = { ...loop, fail: leave(quote(output.name), `break ${body};`, false), output: (name) => reference(made, name, { each: over.text, at }) };
-  line(code, `${body}: {`);
-  if (output.when !== null) line(code, `if (!(${emitCondition(code, output.when, inside, file.tables)})) break ${body};`);
-  line(code, `${loop.index} += 1;`);
-  const key = fresh(code);
-  if (output.key === null) line(code, `const ${key} = ${quote(`${output.name}:`)} + ${loop.index};`);
-  else {
-    const value = assignable(code, emitNode(code, output.key, inside, file.tables)).name;
-    line(code, `${value} = r$joinKey([${value}]); if (${value} === null) { ${value} = r$KEY_MISSING; ${inside.fail(value, firstPointer(output.key, inside))} }`);
-    line(code, `const ${key} = ${quote(`${output.name}:`)} + ${value};`);
-    line(code, `if (${variable}.includes(${key})) { let twice = r$twice(${value}); ${inside.fail('twice', firstPointer(output.key, inside))} }`);
-  }
-  emitFields(code, file, output, inside, key, made);
-  line(code, `${variable}[${at}] = ${key};`);
-  line(code, '} } }');
-}
-
-/** All fields of one output, then the output itself. `key` is an expression. */
-function emitFields(code: Code, file: MappingFile, output: OutputRule, scope: Scope, key: string, made: Made): void {
-  const values = new Map(output.fields.map((field) => [field.name, fresh(code)]));
-  if (values.size > 0) line(code, `let ${[...values.values()].join(', ')};`);
-  if (code.traced) line(code, `t.open(${key}, ${quote(output.name)});`);
-  for (const field of output.fields) emitField(code, file, output, field, scope, { variable: values.get(field.name) ?? '', key });
-  line(code, 'if (problems === null) {');
-  const literal = output.entity === 'stock' ? stockLiteral(values, key) : emitEntity(code, output, scope, values, key);
-  if (made.singles === null) line(code, `${output.entity === 'stock' ? 'stock' : 'entities'}.push(${literal});`);
-  else {
-    const name = `o${made.singles.length}`;
-    line(code, `${name} = ${literal};`);
-    made.singles.push({ name, isStock: output.entity === 'stock' });
-  }
-  line(code, '}');
-}
-
-/** Lists made in one go are much cheaper than lists that grow. */
-function emitCollect(code: Code, singles: Made['singles']): void {
-  if (singles === null) return;
-  if (singles.length > 0) code.lines.unshift(`let ${singles.map(({ name }) => `${name} = null`).join(', ')};`);
-  for (const [list, isStock] of [['entities', false], ['stock', true]] as const) {
-    const names = singles.filter((single) => single.isStock === isStock).map(({ name }) => name);
-    if (names.length === 0) continue;
-    const all = names.map((name) => `${name} !== null`).join(' && ');
-    line(code, `${list} = ${all} ? [${names.join(', ')}] : [${names.join(', ')}].filter((made) => made !== null);`);
-  }
-}
-
-function stockLiteral(values: ReadonlyMap<string, string>, key: string): string {
-  const asOf = values.get('as_of');
-  const location = values.get('location');
-  return `{ key: ${key}, entity: "stock", variant: ${values.get('variant')}, location: ${location === undefined ? '"default"' : `${location} ?? "default"`}, quantity: ${values.get('quantity')}, asOf: ${asOf === undefined ? 'null' : `${asOf} == null ? null : r$epochOf(${asOf})`} }`;
-}
-
-function emitEntity(code: Code, output: OutputRule, scope: Scope, values: ReadonlyMap<string, string>, key: string): string {
-  const match = fresh(code);
-  const found = output.match.map(({ field }) => {
-    const kind = fieldsOf(output.entity)[field]?.match ?? 'exact';
-    const value = values.get(field) ?? 'null';
-    const { name } = emitShared(code, matchKey(output, field) ?? '', scope, () => {
-      const made = fresh(code);
-      line(code, `const ${made} = typeof ${value} === "string" ? ${constant(code, NORMALISERS[kind])}(${value}) : "";`);
-      return { name: made, type: 'text' };
-    });
-    return { name, literal: `{ field: ${quote(field)}, value: ${name} }` };
-  });
-  line(code, `let ${match};`);
-  const all = found.map(({ name }) => `${name} !== ""`).join(' && ');
-  if (found.length > 0) line(code, `if (${all}) ${match} = [${found.map(({ literal }) => literal).join(', ')}]; else {`);
-  line(code, `${match} = [];`);
-  for (const { name, literal } of found) line(code, `if (${name} !== "") ${match}.push(${literal});`);
-  if (found.length > 0) line(code, '}');
-  return `{ key: ${key}, entity: ${quote(output.entity)}, match: ${match}, values: ${emitValues(code, values)} }`;
-}
-
-/** Absent fields are left out; mostly none is, and then the object is made in one go. */
-function emitValues(code: Code, values: ReadonlyMap<string, string>): string {
-  const name = fresh(code);
-  const entries = [...values];
-  line(code, `let ${name};`);
-  const all = entries.map(([, variable]) => `${variable} !== undefined`).join(' && ') || 'true';
-  line(code, `if (${all}) ${name} = { ${entries.map(([field, variable]) => `${quote(field)}: ${variable}`).join(', ')} }; else {`);
-  line(code, `${name} = {};`);
-  for (const [field, variable] of entries) line(code, `if (${variable} !== undefined) ${name}[${quote(field)}] = ${variable};`);
-  line(code, '}');
-  return name;
-}
-
-function emitField(code: Code, file: MappingFile, output: OutputRule, field: FieldRule, outer: Scope, into: { variable: string; key: string }): void {
-  const spec = fieldsOf(output.entity)[field.name];
-  if (spec === undefined) return;
-  const label = fresh(code);
-  const scope: Scope = { ...outer, entity: spec.entity ?? null, fail: leave(quote(`${output.name}.${field.name}`), `break ${label};`, spec.personal === true) };
-  line(code, `${label}: {`);
-  if (code.traced) line(code, `t.begin(${into.key}, ${quote(field.name)}, ${field.at.start});`);
-  const pointer = firstPointer(field.value, scope);
-  const value = emitShared(code, keepKey(field.value, spec), scope, (outside) => {
-    const compute = (inside: Scope): Emitted => emitNode(code, field.value, inside, file.tables);
-    // Where only like fields use the value, keeping what they keep is enough.
-    const isOnlyKept = code.uses.get(keepKey(field.value, spec)) === code.uses.get(keyOf(field.value));
-    const made = assignable(code, isOnlyKept ? compute(outside) : emitShared(code, keyOf(field.value), outside, compute));
-    emitKeep(code, made, spec, outside, pointer);
-    return made;
-  });
-  const { name } = value;
-  if (field.onNull === 'clear') line(code, `if (${name} === undefined) ${name} = null;`);
-  if (spec.required) line(code, `if (${name} == null) { ${name} = r$REQUIRED; ${scope.fail(name, pointer)} }`);
-  if (code.traced) line(code, `t.end(${name}, ${field.onNull === 'omit'});`);
-  line(code, `${into.variable} = ${field.onNull === 'omit' ? `${name} ?? undefined` : name};`);
-  line(code, '}');
-}
-
-/** Brings a value to the field's type and judges it as the store would. */
-function emitKeep(code: Code, value: Emitted, spec: Field, scope: Scope, pointer: string): void {
-  if (spec.type === 'reference') return;
-  emitConvert(code, value, spec.type, scope, pointer);
-  const { name } = value;
-  if (spec.type === 'text') {
-    line(code, `if (${name} != null) { ${name} = r$keepText(${name}, ${spec.max ?? MAX_TEXT}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
-    if (spec.values !== undefined) {
-      const allowed = constant(code, new Set(spec.values));
-      line(code, `if (${name} != null && !${allowed}.has(${name})) { ${name} = r$notAllowed(${name}, ${allowed}); ${scope.fail(name, pointer)} }`);
-    }
-  } else if (spec.type === 'json' || spec.type === 'list') {
-    line(code, `if (${name} != null) { ${name} = r$keepStructure(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
-  }
 }

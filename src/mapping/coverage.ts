@@ -17,29 +17,57 @@ export function measureCoverage(file: MappingFile, tracers: readonly Tracer[]): 
   const hits = new Set(tracers.flatMap((tracer) => [...tracer.hits]));
   const entries = new Set(tracers.flatMap((tracer) => [...tracer.entries]));
   const { place } = collectProblems(file.file, file.text);
-  const filled = new Set(tracers.flatMap((tracer) => tracer.fields.filter((field) => field.value !== null || isMeantEmpty(file, field.rule, place)).map((field) => field.rule)));
+  const filled = new Set(
+    tracers.flatMap((tracer) =>
+      tracer.fields
+        .filter((field) => field.value !== null || isMeantEmpty(file, field.rule, place))
+        .map((field) => field.rule),
+    ),
+  );
   const rules: Rule[] = [];
   const branch = (at: number, what: string): void => void rules.push({ at, what, isUsed: hits.has(at) });
   for (const skip of file.skip) branch(skip.at.start, `the filter "${skip.reason}"`);
   if (file.deleted !== null) branch(file.deleted.at.start, 'the condition for deleted records');
   for (const output of file.outputs) {
     for (const field of output.fields) {
-      rules.push({ at: field.at.start, what: `${output.name}.${field.name} is never filled`, isUsed: filled.has(place(field.at)) });
+      rules.push({
+        at: field.at.start,
+        what: `${output.name}.${field.name} is never filled`,
+        isUsed: filled.has(place(field.at)),
+      });
       walk(field.value, branch);
     }
   }
   for (const node of file.key) walk(node, branch);
   for (const table of file.tables.values()) {
-    for (const [name, entry] of table.entries) rules.push({ at: entry.at.start, what: `"${name}" of the table ${table.name}`, isUsed: entries.has(JSON.stringify([table.name, name])) });
-    if (table.otherwise !== null) rules.push({ at: table.at.start, what: `a value that is not in the table ${table.name}`, isUsed: entries.has(JSON.stringify([table.name, null])) });
+    for (const [name, entry] of table.entries)
+      rules.push({
+        at: entry.at.start,
+        what: `"${name}" of the table ${table.name}`,
+        isUsed: entries.has(JSON.stringify([table.name, name])),
+      });
+    if (table.otherwise !== null)
+      rules.push({
+        at: table.at.start,
+        what: `a value that is not in the table ${table.name}`,
+        isUsed: entries.has(JSON.stringify([table.name, null])),
+      });
   }
   const unused = rules.filter((rule) => !rule.isUsed).sort((a, b) => a.at - b.at);
-  return { rules: rules.length, used: rules.length - unused.length, unused: unused.map(({ at, what }) => ({ place: place({ start: at, end: at + 1 }), what })) };
+  return {
+    rules: rules.length,
+    used: rules.length - unused.length,
+    unused: unused.map(({ at, what }) => ({ place: place({ start: at, end: at + 1 }), what })),
+  };
 }
 
 /** A field that is `= null` on purpose cannot be filled. */
 function isMeantEmpty(file: MappingFile, rule: string, place: (at: Node['at']) => string): boolean {
-  return file.outputs.some((output) => output.fields.some((field) => field.value.kind === 'literal' && field.value.value === null && place(field.at) === rule));
+  return file.outputs.some((output) =>
+    output.fields.some(
+      (field) => field.value.kind === 'literal' && field.value.value === null && place(field.at) === rule,
+    ),
+  );
 }
 
 function walk(node: Node, branch: (at: number, what: string) => void): void {
@@ -47,7 +75,7 @@ function walk(node: Node, branch: (at: number, what: string) => void): void {
     case 'choose':
       node.branches.forEach((one, index) => {
         branch(one.at.start, `branch ${index + 1} of a choice`);
-        walk(one.then, branch);
+        walk(one.value, branch);
       });
       return;
     case 'first':
@@ -57,7 +85,8 @@ function walk(node: Node, branch: (at: number, what: string) => void): void {
       });
       return;
     case 'pipe':
-      return walk(node.source, branch);
+      walk(node.source, branch);
+      return;
     case 'object':
       for (const entry of node.entries) walk(entry.value, branch);
       return;
@@ -65,10 +94,12 @@ function walk(node: Node, branch: (at: number, what: string) => void): void {
       for (const element of node.elements) walk(element, branch);
       return;
     case 'each':
-      return walk(node.body.value, branch);
+      walk(node.body.value, branch);
+      return;
     case 'match':
     case 'external':
-      return walk(node.value, branch);
+      walk(node.value, branch);
+      return;
     default:
   }
 }

@@ -1,7 +1,7 @@
 /** The part of docs/mapping.md that is made from the declarations. */
 import { signature } from './check-call.ts';
-import { FUNCTIONS } from './functions.ts';
 import type { MappingFunction } from './functions/define.ts';
+import { FUNCTIONS } from './functions.ts';
 
 const BEGIN = '<!-- functions: made by scripts/mapping-docs.ts, do not edit -->';
 const END = '<!-- functions end -->';
@@ -36,8 +36,19 @@ function tables(): string {
 }
 
 function row(declared: MappingFunction): string {
-  const args = declared.args.map((spec) => `${spec.name}: ${spec.about}${spec.values === undefined ? '' : ` (${spec.values.map((value) => `"${value}"`).join(', ')})`}`);
+  const args = declared.args.map(
+    (spec) =>
+      `${spec.name}: ${spec.about}${spec.values === undefined ? '' : ` (${spec.values.map((value) => `"${value}"`).join(', ')})`}`,
+  );
   const about = [declared.about, ...(args.length > 0 ? [`*${args.join('; ')}.*`] : [])].join(' ');
-  const example = declared.examples.map((one) => `\`${JSON.stringify(one.input)}\` \`${one.call}\` → ${'fault' in one ? `rejected: ${one.fault}` : `\`${JSON.stringify(one.output)}\``}`).join('<br>');
-  return `| \`${signature(declared)}\` | ${declared.input} → ${declared.output} | ${about} | ${example} |`.replaceAll('\n', '\\n');
+  const example = declared.examples
+    .map(
+      (one) =>
+        `\`${JSON.stringify(one.input)}\` \`${one.call}\` → ${'fault' in one ? `rejected: ${one.fault}` : `\`${JSON.stringify(one.output)}\``}`,
+    )
+    .join('<br>');
+  return `| \`${signature(declared)}\` | ${declared.input} → ${declared.output} | ${about} | ${example} |`.replaceAll(
+    '\n',
+    '\\n',
+  );
 }

@@ -44,11 +44,14 @@ const THROUGH: Readonly<Record<Field['type'], string>> = {
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 /** YAML that needs quotes gets them. */
-const scalar = (text: string): string => (/^[\s@`"'%&*!|>{}[\],#?-]|: | #|:$/.test(text) ? `'${text.replaceAll("'", "''")}'` : text);
+const scalar = (text: string): string =>
+  /^[\s@`"'%&*!|>{}[\],#?-]|: | #|:$/.test(text) ? `'${text.replaceAll("'", "''")}'` : text;
 
 /** Columns (or paths) of the samples; lists are left out. */
 function columnsOf(records: readonly Json[]): readonly string[] {
-  return schemaOfRecords(records).fields.filter((field) => !field.path.includes('[]')).map((field) => field.path);
+  return schemaOfRecords(records)
+    .fields.filter((field) => !field.path.includes('[]'))
+    .map((field) => field.path);
 }
 
 function sourceOf(field: string, columns: readonly string[]): string | undefined {
@@ -62,7 +65,14 @@ function sourceOf(field: string, columns: readonly string[]): string | undefined
 
 function ruleFor(name: string, field: Field, column: string): string {
   const ending = field.required ? ' | required' : '';
-  const through = name === 'gtin' ? ' | gtin' : name === 'email' ? ' | email' : name === 'currency' ? ' | currency' : THROUGH[field.type];
+  const through =
+    name === 'gtin'
+      ? ' | gtin'
+      : name === 'email'
+        ? ' | email'
+        : name === 'currency'
+          ? ' | currency'
+          : THROUGH[field.type];
   return scalar(`${column}${through}${ending}`);
 }
 
@@ -77,32 +87,45 @@ export function newMapping(records: readonly Json[], entity: EntityName | 'stock
   const isFlat = records.every((record) => isFlatRow(record));
   const lines: string[] = [`about: ${entity === 'stock' ? 'Stock' : ENTITIES[entity].about}`, ''];
   if (isFlat) lines.push('columns:', ...columns.map((column) => `  - ${scalar(column)}`), '');
-  const key = ['id', 'sku', 'handle', 'code', 'number', 'email'].map((name) => sourceOf(name, columns)).find((found) => found !== undefined) ?? columns[0] ?? 'id';
-  const version = ['updated_at', 'modified_at', 'as_of'].map((name) => sourceOf(name, columns)).find((found) => found !== undefined);
+  const key =
+    ['id', 'sku', 'handle', 'code', 'number', 'email']
+      .map((name) => sourceOf(name, columns))
+      .find((found) => found !== undefined) ??
+    columns[0] ??
+    'id';
+  const version = ['updated_at', 'modified_at', 'as_of']
+    .map((name) => sourceOf(name, columns))
+    .find((found) => found !== undefined);
   lines.push('record:', `  key: ${scalar(key)}`);
   if (version !== undefined) lines.push(`  version: ${scalar(`${version} | timestamp("UTC")`)}`);
   lines.push('', 'outputs:', `  ${entity}:`);
-  const taken = new Map<string, string>(Object.entries(fields).flatMap(([name, field]) => {
-    const column = field.type === 'reference' || field.type === 'json' ? undefined : sourceOf(name, columns);
-    return column === undefined ? [] : [[name, ruleFor(name, field, column)] as const];
-  }));
+  const taken = new Map<string, string>(
+    Object.entries(fields).flatMap(([name, field]) => {
+      const column = field.type === 'reference' || field.type === 'json' ? undefined : sourceOf(name, columns);
+      return column === undefined ? [] : [[name, ruleFor(name, field, column)] as const];
+    }),
+  );
   // An output without any field would say nothing: one is filled for the operator to correct.
   const [guess] = Object.keys(fields);
-  if (taken.size === 0 && guess !== undefined && entity !== 'stock') taken.set(guess, `${scalar(`${columns[0] ?? 'id'} | trim`)}  # choose the right column`);
+  if (taken.size === 0 && guess !== undefined && entity !== 'stock')
+    taken.set(guess, `${scalar(`${columns[0] ?? 'id'} | trim`)}  # choose the right column`);
   const matchable = [...taken.keys()].filter((name) => fields[name]?.match !== undefined);
   if (matchable.length > 0) lines.push(`    match: [${matchable.join(', ')}]`);
   lines.push('    fields:');
-  if (entity === 'stock') lines.push(`      variant: {match: sku, from: ${scalar(`${sourceOf('sku', columns) ?? key} | trim | required`)}}`);
+  if (entity === 'stock')
+    lines.push(`      variant: {match: sku, from: ${scalar(`${sourceOf('sku', columns) ?? key} | trim | required`)}}`);
   for (const [name, field] of Object.entries(fields)) {
     const rule = taken.get(name);
     if (rule !== undefined) lines.push(`      ${name}: ${rule}`);
-    else if (field.required && field.type !== 'reference') lines.push(`      ${name}: ${scalar(`${columns[0] ?? 'id'} | trim | required`)}  # choose the right column`);
+    else if (field.required && field.type !== 'reference')
+      lines.push(`      ${name}: ${scalar(`${columns[0] ?? 'id'} | trim | required`)}  # choose the right column`);
     else if (entity !== 'stock' || field.type !== 'reference') lines.push(`      # ${name}: ${field.about}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
 function isFlatRow(record: Json): boolean {
-  const isObject = (value: Json): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isObject = (value: Json): value is JsonObject =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject(record) && Object.values(record).every((value) => typeof value !== 'object' || value === null);
 }

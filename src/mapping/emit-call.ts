@@ -3,8 +3,8 @@ import { isDecimal } from '../canonical/decimal.ts';
 import { parseFormat } from '../canonical/time-format.ts';
 import type { Argument, Call, Context, Literal, Path, Segment, TableRule } from './ast.ts';
 import { type Code, constant, fresh, line, pointerOf, quote, readName, type Scope } from './code.ts';
-import { FUNCTIONS } from './functions.ts';
 import type { ArgumentSpec, MappingFunction, ValueType } from './functions/define.ts';
+import { FUNCTIONS } from './functions.ts';
 import { afterCall, literalType, type NodeType } from './infer.ts';
 import { compilePattern } from './pattern.ts';
 import { LIMITS } from './runtime.ts';
@@ -69,8 +69,16 @@ function pathExpression(code: Code, path: Path, scope: Scope): string {
   if (first === undefined) return fromRecord ? scope.record : scope.element;
   if (isRows(first, path, scope) && path.segments.length === 1) return scope.rows ?? scope.whole;
   if (first.kind === 'name' && path.segments.length === 1) return readName(start, folded(code, first.name));
-  const segments = path.segments.map((segment) => (segment.kind === 'name' ? { ...segment, name: folded(code, segment.name) } : segment));
-  const root = isRows(first, path, scope) ? scope.whole : first.kind === 'name' ? start : fromRecord ? scope.record : scope.element;
+  const segments = path.segments.map((segment) =>
+    segment.kind === 'name' ? { ...segment, name: folded(code, segment.name) } : segment,
+  );
+  const root = isRows(first, path, scope)
+    ? scope.whole
+    : first.kind === 'name'
+      ? start
+      : fromRecord
+        ? scope.record
+        : scope.element;
   return `r$readPath(${root}, ${constant(code, segments)})`;
 }
 
@@ -82,7 +90,10 @@ export function emitConvert(code: Code, value: Emitted, to: ValueType, scope: Sc
   if (convert === null || value.type === to || (to === 'text' && WRITTEN.has(value.type))) return;
   const { name } = value;
   const isNeeded = to === 'text' ? `typeof ${name} !== "string" && ${name} != null` : `${name} != null`;
-  line(code, `if (${isNeeded}) { ${name} = r$${convert}(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`);
+  line(
+    code,
+    `if (${isNeeded}) { ${name} = r$${convert}(${name}); if (${name} instanceof Fault) ${scope.fail(name, pointer)} }`,
+  );
 }
 
 /** A copy that may be assigned to; literals are no variables. */
@@ -94,7 +105,14 @@ export function assignable(code: Code, value: Emitted): Emitted {
 }
 
 /** Sends a value through functions. */
-export function emitCalls(code: Code, source: Emitted, calls: readonly Call[], scope: Scope, tables: ReadonlyMap<string, TableRule>, pointer: string): Emitted {
+export function emitCalls(
+  code: Code,
+  source: Emitted,
+  calls: readonly Call[],
+  scope: Scope,
+  tables: ReadonlyMap<string, TableRule>,
+  pointer: string,
+): Emitted {
   let value = assignable(code, source);
   for (const call of calls) {
     const declared = FUNCTIONS.get(call.name);
@@ -107,16 +125,37 @@ export function emitCalls(code: Code, source: Emitted, calls: readonly Call[], s
   return value;
 }
 
-function emitCall(code: Code, value: Emitted, call: Call, declared: MappingFunction, scope: Scope, tables: ReadonlyMap<string, TableRule>, pointer: string): void {
+function emitCall(
+  code: Code,
+  value: Emitted,
+  call: Call,
+  declared: MappingFunction,
+  scope: Scope,
+  tables: ReadonlyMap<string, TableRule>,
+  pointer: string,
+): void {
   const { name } = value;
   if (!declared.takesEmpty) line(code, `if (${name} != null) {`);
-  const args = call.args.map((arg, index) => emitCallArgument(code, arg, specOf(declared, index), call, { ...scope, fail: (fault) => scope.fail(fault, pointer) }, tables));
+  const args = call.args.map((arg, index) =>
+    emitCallArgument(
+      code,
+      arg,
+      specOf(declared, index),
+      call,
+      { ...scope, fail: (fault) => scope.fail(fault, pointer) },
+      tables,
+    ),
+  );
   const input = declared.takesEmpty ? `${name} === undefined ? null : ${name}` : name;
   if (code.traced && declared.name === 'lookup') line(code, `t.entry(${args[0]}, ${name});`);
   line(code, `${name} = ${constant(code, declared.run)}(${[input, ...args].join(', ')});`);
   line(code, `if (${name} instanceof Fault) ${scope.fail(name, pointer)}`);
   if (declared.output === 'text') line(code, `if (${name} === "") ${name} = null;`);
-  if (declared.grows) line(code, `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = r$TOO_LONG; ${scope.fail(name, pointer)} }`);
+  if (declared.grows)
+    line(
+      code,
+      `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = r$TOO_LONG; ${scope.fail(name, pointer)} }`,
+    );
   if (!declared.takesEmpty) line(code, '}');
 }
 
@@ -130,7 +169,14 @@ const PREPARED: ReadonlySet<string> = new Set(['pattern', 'zone', 'format', 'tab
 /** True for kinds of arguments that are prepared once and therefore must be constants. */
 export const isPrepared = (kind: string): boolean => PREPARED.has(kind);
 
-function emitCallArgument(code: Code, node: Argument, spec: ArgumentSpec | undefined, call: Call, scope: Scope, tables: ReadonlyMap<string, TableRule>): string {
+function emitCallArgument(
+  code: Code,
+  node: Argument,
+  spec: ArgumentSpec | undefined,
+  call: Call,
+  scope: Scope,
+  tables: ReadonlyMap<string, TableRule>,
+): string {
   if (spec === undefined) return 'undefined';
   if (isPrepared(spec.kind)) return emitPrepared(code, node, spec, tables);
   if (node.kind === 'literal') return constantArgument(code, node, spec);
@@ -149,7 +195,11 @@ function constantArgument(code: Code, node: Literal, spec: ArgumentSpec): string
 }
 
 function emitPrepared(code: Code, node: Argument, spec: ArgumentSpec, tables: ReadonlyMap<string, TableRule>): string {
-  if (spec.kind === 'table') return constant(code, tables.get(node.kind === 'path' ? node.text : String(node.kind === 'literal' ? node.value : '')));
+  if (spec.kind === 'table')
+    return constant(
+      code,
+      tables.get(node.kind === 'path' ? node.text : String(node.kind === 'literal' ? node.value : '')),
+    );
   const text = node.kind === 'literal' ? String(node.value) : '';
   if (spec.kind === 'pattern') return constant(code, compilePattern(text));
   return spec.kind === 'format' ? constant(code, parseFormat(text)) : quote(text);

@@ -1,9 +1,10 @@
 /** Writes values and conditions as JavaScript, one statement after the other. */
 import { ENTITIES } from '../canonical/entities.ts';
 import { NORMALISERS } from '../canonical/normalise.ts';
-import type { Branch, Condition, LoopBody, Node, Path, TableRule } from './ast.ts';
-import { type Code, constant, fresh, hit, line, pointerOf, quote, type Scope } from './code.ts';
+import type { Branch, Condition, LoopBody, Node, TableRule } from './ast.ts';
+import { type Code, constant, fresh, hit, line, quote, type Scope } from './code.ts';
 import { assignable, type Emitted, emitArgument, emitCalls, emitConvert } from './emit-call.ts';
+import { firstPointer } from './first-pointer.ts';
 import { inferType } from './infer.ts';
 import { runJsonata } from './jsonata.ts';
 import { LIMITS } from './runtime.ts';
@@ -17,7 +18,14 @@ export function emitNode(code: Code, node: Node, scope: Scope, tables: Tables): 
     case 'context':
       return emitArgument(code, node, scope);
     case 'pipe':
-      return emitCalls(code, emitNode(code, node.source, scope, tables), node.calls, scope, tables, firstPointer(node, scope));
+      return emitCalls(
+        code,
+        emitNode(code, node.source, scope, tables),
+        node.calls,
+        scope,
+        tables,
+        firstPointer(node, scope),
+      );
     case 'template':
       return emitTemplate(code, node.parts, scope, tables);
     case 'first':
@@ -39,35 +47,6 @@ export function emitNode(code: Code, node: Node, scope: Scope, tables: Tables): 
   }
 }
 
-/** Expression for the place messages about a node name: the first path it reads. */
-export function firstPointer(node: Node, scope: Scope): string {
-  const path = firstPath(node);
-  return path === null ? (scope.isTop ? quote('') : scope.pointer) : pointerOf(path, scope);
-}
-
-function firstPath(node: Node): Path | null {
-  if (node.kind === 'path') return node;
-  if (node.kind === 'pipe') return firstPath(node.source);
-  if (node.kind === 'each') return firstPath(node.over);
-  const children = childrenOf(node);
-  for (const child of children) {
-    const found = firstPath(child);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-/** Nodes directly inside a node that are evaluated in the same scope. */
-function childrenOf(node: Node): readonly Node[] {
-  if (node.kind === 'template') return node.parts.filter((part) => typeof part !== 'string');
-  if (node.kind === 'first') return node.options;
-  if (node.kind === 'choose') return node.branches.map((branch) => branch.then);
-  if (node.kind === 'object') return node.entries.map((entry) => entry.value);
-  if (node.kind === 'list') return node.elements;
-  if (node.kind === 'numbered') return node.rounds.map((round) => round.body.value);
-  return node.kind === 'match' || node.kind === 'external' ? [node.value] : [];
-}
-
 function emitTemplate(code: Code, parts: readonly (string | Node)[], scope: Scope, tables: Tables): Emitted {
   const pieces = parts.map((part) => {
     if (typeof part === 'string') return { expression: quote(part), name: null };
@@ -80,7 +59,11 @@ function emitTemplate(code: Code, parts: readonly (string | Node)[], scope: Scop
   const empty = holes.map((hole) => `${hole} == null`).join(' || ');
   const whole = pieces.map((piece) => piece.expression).join(' + ') || '""';
   line(code, `let ${name} = ${empty === '' ? '' : `${empty} ? null : `}${whole};`);
-  if (holes.length > 0) line(code, `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = r$TOO_LONG; ${scope.fail(name, quote(''))} }`);
+  if (holes.length > 0)
+    line(
+      code,
+      `if (${name} !== null && ${name}.length > ${LIMITS.text}) { ${name} = r$TOO_LONG; ${scope.fail(name, quote(''))} }`,
+    );
   return { name, type: 'text' };
 }
 
@@ -107,25 +90,33 @@ function emitChoose(code: Code, node: { readonly branches: readonly Branch[] }, 
       line(code, `if (${condition}) {`);
     }
     hit(code, branch.at);
-    const value = emitNode(code, branch.then, scope, tables);
+    const value = emitNode(code, branch.value, scope, tables);
     line(code, `${name} = ${value.name};`);
     if (branch.when === null) break;
     line(code, '} else {');
     depth += 1;
   }
   line(code, '}'.repeat(depth));
-  const types = node.branches.map((branch) => inferType(branch.then));
+  const types = node.branches.map((branch) => inferType(branch.value));
   const [first] = types;
   return { name, type: first !== undefined && types.every((type) => type === first) ? first : 'any' };
 }
 
-function emitObject(code: Code, entries: readonly { readonly name: string; readonly value: Node }[], scope: Scope, tables: Tables): Emitted {
+function emitObject(
+  code: Code,
+  entries: readonly { readonly name: string; readonly value: Node }[],
+  scope: Scope,
+  tables: Tables,
+): Emitted {
   const name = fresh(code);
   const filled = fresh(code);
   line(code, `let ${name} = {}, ${filled} = false;`);
   for (const entry of entries) {
     const value = emitNode(code, entry.value, scope, tables);
-    const put = entry.name === '__proto__' ? `r$put(${name}, "__proto__", ${value.name})` : `${name}[${quote(entry.name)}] = ${value.name}`;
+    const put =
+      entry.name === '__proto__'
+        ? `r$put(${name}, "__proto__", ${value.name})`
+        : `${name}[${quote(entry.name)}] = ${value.name}`;
     line(code, `if (${value.name} !== undefined) { ${put}; if (${value.name} !== null) ${filled} = true; }`);
   }
   line(code, `if (!${filled}) ${name} = null;`);
@@ -161,16 +152,28 @@ export function openLoop(code: Code, over: Node, scope: Scope, tables: Tables, o
   return { ...scope, element, object, index, isTop: false, pointer: `${pointer} + "[" + ${at} + "]"` };
 }
 
-function emitEach(code: Code, node: { readonly over: Node; readonly when: Condition | null; readonly body: LoopBody }, scope: Scope, tables: Tables): Emitted {
+function emitEach(
+  code: Code,
+  node: { readonly over: Node; readonly when: Condition | null; readonly body: LoopBody },
+  scope: Scope,
+  tables: Tables,
+): Emitted {
   const name = fresh(code);
   line(code, `let ${name};`);
-  const inside = openLoop(code, node.over, scope, tables, () => line(code, `${name} = ${node.body.kind === 'entries' ? '{}' : '[]'};`));
+  const inside = openLoop(code, node.over, scope, tables, () =>
+    line(code, `${name} = ${node.body.kind === 'entries' ? '{}' : '[]'};`),
+  );
   emitRound(code, node, name, inside, tables, `${inside.index} += 1;`);
   line(code, `} if (r$isHollow(${name})) ${name} = null; }`);
   return { name, type: node.body.kind === 'entries' ? 'json' : 'list' };
 }
 
-function emitNumbered(code: Code, rounds: readonly { readonly when: Condition | null; readonly body: LoopBody }[], scope: Scope, tables: Tables): Emitted {
+function emitNumbered(
+  code: Code,
+  rounds: readonly { readonly when: Condition | null; readonly body: LoopBody }[],
+  scope: Scope,
+  tables: Tables,
+): Emitted {
   const name = fresh(code);
   const index = fresh(code);
   const isObject = rounds[0]?.body.kind === 'entries';
@@ -181,7 +184,14 @@ function emitNumbered(code: Code, rounds: readonly { readonly when: Condition | 
 }
 
 /** One round of a loop: its condition, and what it adds. Empty values and keys add nothing. */
-function emitRound(code: Code, round: { readonly when: Condition | null; readonly body: LoopBody }, into: string, scope: Scope, tables: Tables, advance: string): void {
+function emitRound(
+  code: Code,
+  round: { readonly when: Condition | null; readonly body: LoopBody },
+  into: string,
+  scope: Scope,
+  tables: Tables,
+  advance: string,
+): void {
   const condition = round.when === null ? 'true' : emitCondition(code, round.when, scope, tables);
   line(code, `if (${condition}) { ${advance}`);
   if (round.body.kind === 'values') {
@@ -193,7 +203,10 @@ function emitRound(code: Code, round: { readonly when: Condition | null; readonl
     emitConvert(code, key, 'text', scope, pointer);
     const value = emitNode(code, round.body.value, scope, tables);
     line(code, `if (${key.name} != null && ${value.name} != null) {`);
-    line(code, `if (Object.hasOwn(${into}, ${key.name})) { let twice = r$twice(${key.name}); ${scope.fail('twice', pointer)} }`);
+    line(
+      code,
+      `if (Object.hasOwn(${into}, ${key.name})) { let twice = r$twice(${key.name}); ${scope.fail('twice', pointer)} }`,
+    );
     line(code, `r$put(${into}, ${key.name}, ${value.name}); }`);
   }
   line(code, '}');
@@ -208,7 +221,12 @@ function emitJsonata(code: Code, text: string, scope: Scope): Emitted {
   return { name, type: 'any' };
 }
 
-function emitReference(code: Code, node: Extract<Node, { kind: 'output' | 'match' | 'external' }>, scope: Scope, tables: Tables): Emitted {
+function emitReference(
+  code: Code,
+  node: Extract<Node, { kind: 'output' | 'match' | 'external' }>,
+  scope: Scope,
+  tables: Tables,
+): Emitted {
   const name = fresh(code);
   if (node.kind === 'output') {
     line(code, `let ${name} = ${scope.output(node.name) ?? 'null'};`);
@@ -221,10 +239,16 @@ function emitReference(code: Code, node: Extract<Node, { kind: 'output' | 'match
   if (node.kind === 'match') {
     const normalise = NORMALISERS[ENTITIES[entity].fields[node.field]?.match ?? 'exact'];
     line(code, `let ${name} = ${value.name} == null ? ${value.name} : ${constant(code, normalise)}(${value.name});`);
-    line(code, `${name} = ${name} === "" ? null : ${name} == null ? ${name} : { kind: "match", entity: ${quote(entity)}, field: ${quote(node.field)}, value: ${name} };`);
+    line(
+      code,
+      `${name} = ${name} === "" ? null : ${name} == null ? ${name} : { kind: "match", entity: ${quote(entity)}, field: ${quote(node.field)}, value: ${name} };`,
+    );
   } else {
     line(code, `let ${name} = ${value.name} == null ? ${value.name} : r$joinKey([${value.name}]);`);
-    line(code, `if (${name} != null) ${name} = { kind: "external", entity: ${quote(entity)}, stream: ${JSON.stringify(node.stream)}, id: ${name} };`);
+    line(
+      code,
+      `if (${name} != null) ${name} = { kind: "external", entity: ${quote(entity)}, stream: ${JSON.stringify(node.stream)}, id: ${name} };`,
+    );
   }
   if (code.traced) line(code, `t.step(${quote(node.kind)}, ${name});`);
   return { name, type: 'reference' };
@@ -266,7 +290,9 @@ export function emitCondition(code: Code, condition: Condition, scope: Scope, ta
 function comparison(left: string, operator: string, right: string, isText: boolean): string {
   if (operator === '=' || operator === '!=') {
     // Against a text most values are texts; only others need the slow way.
-    const fast = isText ? `(typeof ${left} === "string" ? ${left} === ${right} : r$equal(${left}, ${right}))` : `r$equal(${left}, ${right})`;
+    const fast = isText
+      ? `(typeof ${left} === "string" ? ${left} === ${right} : r$equal(${left}, ${right}))`
+      : `r$equal(${left}, ${right})`;
     return operator === '=' ? fast : `!${fast}`;
   }
   return `(r$order(${left}, ${right}) ${operator} 0)`;

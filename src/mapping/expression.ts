@@ -33,7 +33,14 @@ export function parsePipeline(placed: PlacedText, reading: Reading): readonly Ca
 type Piece = { readonly start: number; readonly end: number };
 
 /** Cuts at `separator` where it is not inside backticks, parentheses of a call or a quoted argument. */
-function splitOutside(text: string, start: number, end: number, separator: string, quotesFirst: boolean, inCalls = false): Piece[] {
+function splitOutside(
+  text: string,
+  start: number,
+  end: number,
+  separator: string,
+  quotesFirst: boolean,
+  inCalls = false,
+): Piece[] {
   const pieces: Piece[] = [];
   let from = start;
   let quotes = quotesFirst || inCalls;
@@ -98,7 +105,11 @@ function parseContext(placed: PlacedText, piece: Piece, reading: Reading): Conte
   const name = placed.text.slice(piece.start + 1, piece.end);
   const at = placed.span(piece.start, piece.end);
   if (WORD.test(name)) return { kind: 'context', name, at };
-  reading.problems.report(at, { code: 'syntax', message: `@${name} is no context value.`, remedy: 'Write @ and one word, such as @file or @currency.' });
+  reading.problems.report(at, {
+    code: 'syntax',
+    message: `@${name} is no context value.`,
+    remedy: 'Write @ and one word, such as @file or @currency.',
+  });
   return null;
 }
 
@@ -115,7 +126,11 @@ export function parseLiteral(placed: PlacedText, piece: Piece, reading: Reading)
   }
   if (!text.startsWith('"')) return null;
   if (text.length < 2 || closing(text, 0, text.length, '"') !== text.length - 1) {
-    reading.problems.report(at, { code: 'syntax', message: `The text ${text} is not closed, or something follows it.`, remedy: 'End it with " and put a comma or | behind it.' });
+    reading.problems.report(at, {
+      code: 'syntax',
+      message: `The text ${text} is not closed, or something follows it.`,
+      remedy: 'End it with " and put a comma or | behind it.',
+    });
     return { kind: 'literal', value: '', decimal: false, at };
   }
   const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', '"': '"', '\\': '\\' };
@@ -127,7 +142,11 @@ export function parseLiteral(placed: PlacedText, piece: Piece, reading: Reading)
 function parseCalls(placed: PlacedText, pieces: readonly Piece[], reading: Reading): readonly Call[] | null {
   const calls = pieces.map((piece) => parseCall(placed, piece, reading));
   if (calls.length > MAX_CALLS) {
-    reading.problems.report(placed.span(0, 1), { code: 'limit', message: `More than ${MAX_CALLS} functions in a row.`, remedy: 'Split the rule.' });
+    reading.problems.report(placed.span(0, 1), {
+      code: 'limit',
+      message: `More than ${MAX_CALLS} functions in a row.`,
+      remedy: 'Split the rule.',
+    });
     return null;
   }
   const known = calls.filter((call) => call !== null);
@@ -174,7 +193,8 @@ export function parseArgument(placed: PlacedText, piece: Piece, reading: Reading
 export function parsePath(placed: PlacedText, start: number, end: number, reading: Reading): Path | null {
   const text = placed.text.slice(start, end);
   const at = placed.span(start, end);
-  if (reading.columns.has(text)) return { kind: 'path', scope: 'here', segments: [{ kind: 'name', name: text, at }], text, at };
+  if (reading.columns.has(text))
+    return { kind: 'path', scope: 'here', segments: [{ kind: 'name', name: text, at }], text, at };
   if (text === '.') return { kind: 'path', scope: 'here', segments: [], text, at };
   const fromRecord = text === '$' || text.startsWith('$.');
   const segments = parseSegments(placed, fromRecord ? start + 2 : start, end, reading);
@@ -240,7 +260,8 @@ function badPath(placed: PlacedText, start: number, end: number, reading: Readin
   reading.problems.report(placed.span(start, Math.max(end, start + 1)), {
     code: 'syntax',
     message: `"${placed.text.slice(start, end)}" is no part of a path.`,
-    remedy: 'A path is name.name, name[], name[0] or name[field = "value"]; a name that contains . [ | or a quote goes in `backticks`.',
+    remedy:
+      'A path is name.name, name[], name[0] or name[field = "value"]; a name that contains . [ | or a quote goes in `backticks`.',
   });
   return null;
 }

@@ -11,6 +11,7 @@ import { date } from './functions/date.ts';
 import { day } from './functions/day.ts';
 import { decimal } from './functions/decimal.ts';
 import { defaultTo } from './functions/default.ts';
+import type { MappingFunction } from './functions/define.ts';
 import { email } from './functions/email.ts';
 import { endsWith } from './functions/ends-with.ts';
 import { epoch } from './functions/epoch.ts';
@@ -49,7 +50,6 @@ import { truncate } from './functions/truncate.ts';
 import { unique } from './functions/unique.ts';
 import { upper } from './functions/upper.ts';
 import { url } from './functions/url.ts';
-import type { MappingFunction } from './functions/define.ts';
 
 const DECLARED: readonly MappingFunction[] = [
   add,
@@ -104,4 +104,6 @@ const DECLARED: readonly MappingFunction[] = [
   url,
 ];
 
-export const FUNCTIONS: ReadonlyMap<string, MappingFunction> = new Map(DECLARED.map((declared) => [declared.name, declared]));
+export const FUNCTIONS: ReadonlyMap<string, MappingFunction> = new Map(
+  DECLARED.map((declared) => [declared.name, declared]),
+);

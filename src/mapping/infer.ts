@@ -1,7 +1,7 @@
 /** The type a node's value surely has, from literals and functions alone; what a record holds is `any`. */
 import type { Argument, Call, Node } from './ast.ts';
-import { FUNCTIONS } from './functions.ts';
 import type { ValueType } from './functions/define.ts';
+import { FUNCTIONS } from './functions.ts';
 
 export type NodeType = ValueType | 'reference';
 
@@ -20,7 +20,7 @@ export function inferType(node: Node): NodeType {
     case 'first':
       return common(node.options.map(inferType));
     case 'choose':
-      return common(node.branches.map((branch) => inferType(branch.then)));
+      return common(node.branches.map((branch) => inferType(branch.value)));
     case 'object':
       return 'json';
     case 'list':

@@ -24,7 +24,10 @@ function context(): VmContext {
   if (shared !== null) return shared;
   // Reading the library's own file is part of loading this module, as an import is.
   const source = readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8');
-  const made = createContext({ compiled: {} }, { microtaskMode: 'afterEvaluate', codeGeneration: { strings: false, wasm: false } });
+  const made = createContext(
+    { compiled: {} },
+    { microtaskMode: 'afterEvaluate', codeGeneration: { strings: false, wasm: false } },
+  );
   new Script(`var exports = {}, module = { exports }; ${source}\n;var jsonata = module.exports;`).runInContext(made);
   shared = made;
   return made;
@@ -40,12 +43,19 @@ export function runJsonata(expression: string, input: Json | undefined, page: Js
     // A stopped evaluation may leave the context in any state.
     shared = null;
     const isTimeout = thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
-    return new Fault('jsonata', isTimeout ? `JSONata took longer than ${MAX_MS} ms` : `JSONata failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    return new Fault(
+      'jsonata',
+      isTimeout
+        ? `JSONata took longer than ${MAX_MS} ms`
+        : `JSONata failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
   }
   const { out, failure } = sandbox;
   if (typeof failure === 'string') return new Fault('jsonata', `JSONata failed: ${failure}`);
   if (typeof out !== 'string') return undefined;
-  return out.length > MAX_RESULT ? new Fault('jsonata', 'JSONata made more than a million characters') : JSON.parse(out);
+  return out.length > MAX_RESULT
+    ? new Fault('jsonata', 'JSONata made more than a million characters')
+    : JSON.parse(out);
 }
 
 /** What is wrong with an expression before it runs, or `null`. */
@@ -53,7 +63,9 @@ export function jsonataFault(expression: string): string | null {
   const sandbox = context();
   Object.assign(sandbox, { expression });
   try {
-    new Script('fault = null; try { jsonata(expression) } catch (error) { fault = String(error.message) }').runInContext(sandbox, { timeout: MAX_MS });
+    new Script(
+      'fault = null; try { jsonata(expression) } catch (error) { fault = String(error.message) }',
+    ).runInContext(sandbox, { timeout: MAX_MS });
     return typeof sandbox['fault'] === 'string' ? sandbox['fault'] : null;
   } catch {
     shared = null;

@@ -18,7 +18,12 @@ const newKnown = (): Known => ({ children: new Map(), isList: false, isOpen: fal
 /** Something of which nothing is known. */
 const ANYTHING: Known = { children: new Map(), isList: false, isOpen: true, field: null };
 
-export type KnownRecord = { readonly root: Known; readonly isDeclared: boolean; readonly severity: 'error' | 'warning'; readonly origin: string };
+export type KnownRecord = {
+  readonly root: Known;
+  readonly isDeclared: boolean;
+  readonly severity: 'error' | 'warning';
+  readonly origin: string;
+};
 
 const ORIGINS: Readonly<Record<SourceSchema['origin'], string>> = {
   declared: 'the source does not declare it',
@@ -51,7 +56,9 @@ export function knownRecord(file: MappingFile, schema: SourceSchema | null): Kno
 
 /** Parts of a declared path: cut at dots outside backticks. */
 function partsOf(path: string): readonly string[] {
-  return [...path.matchAll(/`([^`]*)`((?:\[\])*)|[^.`]+/g)].map(([whole, quoted, brackets]) => (quoted === undefined ? whole : quoted + brackets));
+  return [...path.matchAll(/`([^`]*)`((?:\[\])*)|[^.`]+/g)].map(([whole, quoted, brackets]) =>
+    quoted === undefined ? whole : quoted + brackets,
+  );
 }
 
 function descend(node: Known, name: string): Known {
@@ -63,7 +70,13 @@ function descend(node: Known, name: string): Known {
 }
 
 /** Where a path starts and how its names are compared. */
-export type PathScope = { readonly record: KnownRecord | null; readonly here: Known; readonly isTop: boolean; readonly isGrouped: boolean; readonly ignoreCase: boolean };
+export type PathScope = {
+  readonly record: KnownRecord | null;
+  readonly here: Known;
+  readonly isTop: boolean;
+  readonly isGrouped: boolean;
+  readonly ignoreCase: boolean;
+};
 
 /** Follows a path; reports where it leaves what is known. Gives what it ends at. */
 export function checkPath(path: Path, scope: PathScope, problems: Problems): Known {
@@ -87,7 +100,9 @@ export function checkPath(path: Path, scope: PathScope, problems: Problems): Kno
     node = next;
   }
   if (isRows && path.segments.length === 1) return { ...(record?.root ?? ANYTHING), isList: true };
-  return isMany || (node.isList && isElement && path.segments.at(-1)?.kind !== 'name') ? { ...node, isList: isMany } : node;
+  return isMany || (node.isList && isElement && path.segments.at(-1)?.kind !== 'name')
+    ? { ...node, isList: isMany }
+    : node;
 }
 
 type Walk = { readonly path: Path; readonly scope: PathScope; readonly problems: Problems };
@@ -100,17 +115,38 @@ function step(node: Known, isElement: boolean, segment: Segment, walk: Walk): Kn
   };
   if (segment.kind !== 'name') {
     if (node.isList || node.isOpen) return segment.kind === 'where' ? judgeWhere(node, segment, walk, report) : node;
-    return report(segment.at, 'not-a-list', `"${walk.path.text}" puts brackets behind something that is no list.`, 'Leave the brackets out.');
+    return report(
+      segment.at,
+      'not-a-list',
+      `"${walk.path.text}" puts brackets behind something that is no list.`,
+      'Leave the brackets out.',
+    );
   }
-  if (node.isList && !isElement) return report(segment.at, 'list-without-brackets', `"${segment.name}" stands behind a list, which has no names itself.`, 'Write [] behind the list for all elements, [0] for the first, or use `each:`.');
+  if (node.isList && !isElement)
+    return report(
+      segment.at,
+      'list-without-brackets',
+      `"${segment.name}" stands behind a list, which has no names itself.`,
+      'Write [] behind the list for all elements, [0] for the first, or use `each:`.',
+    );
   const name = walk.scope.ignoreCase ? segment.name.toLowerCase() : segment.name;
   const found = node.children.get(name) ?? numbered(node, name);
   if (found !== undefined) return found;
   if (node.isOpen) return ANYTHING;
-  return report(segment.at, 'unknown-path', `There is no "${segment.name}": ${record?.origin ?? 'it is unknown'}.`, pathRemedy(segment.name, node));
+  return report(
+    segment.at,
+    'unknown-path',
+    `There is no "${segment.name}": ${record?.origin ?? 'it is unknown'}.`,
+    pathRemedy(segment.name, node),
+  );
 }
 
-function judgeWhere(node: Known, segment: Extract<Segment, { kind: 'where' }>, walk: Walk, report: (at: Span, code: string, message: string, remedy: string) => null): Known | null {
+function judgeWhere(
+  node: Known,
+  segment: Extract<Segment, { kind: 'where' }>,
+  walk: Walk,
+  report: (at: Span, code: string, message: string, remedy: string) => null,
+): Known | null {
   if (node.isOpen || node.children.has(walk.scope.ignoreCase ? segment.name.toLowerCase() : segment.name)) return node;
   return report(segment.at, 'unknown-path', `Elements have no "${segment.name}".`, pathRemedy(segment.name, node));
 }

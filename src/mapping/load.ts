@@ -9,7 +9,10 @@ const ENDING = '.yaml';
 const CASES = '.cases.yaml';
 
 /** What a folder of mappings holds: the good ones by name, and everything that is wrong with the others. */
-export type LoadedMappings = { readonly mappings: ReadonlyMap<string, Mapping>; readonly problems: readonly FileProblem[] };
+export type LoadedMappings = {
+  readonly mappings: ReadonlyMap<string, Mapping>;
+  readonly problems: readonly FileProblem[];
+};
 
 /** Name of the mapping in a file: `mappings/inventory-csv.yaml` is `inventory-csv`. */
 export function mappingName(file: string): string {
@@ -24,9 +27,13 @@ export function loadMapping(file: string, schema: SourceSchema | null = null): M
   const { mapping, problems } = checkMapping(readText(file), file, schema);
   if (mapping !== null) return mapping;
   const errors = problems.filter((problem) => problem.severity === 'error');
-  throw new TributaryError('ERR_MAPPING_INVALID', `${file} does not pass its checks:\n${errors.map(describeProblem).join('\n')}`, {
-    evidence: { file, problems: errors.map(describeProblem) },
-  });
+  throw new TributaryError(
+    'ERR_MAPPING_INVALID',
+    `${file} does not pass its checks:\n${errors.map(describeProblem).join('\n')}`,
+    {
+      evidence: { file, problems: errors.map(describeProblem) },
+    },
+  );
 }
 
 /** `file:line:column: what is wrong. What to do.` */

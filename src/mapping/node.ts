@@ -1,13 +1,21 @@
 /** Reads a value in the long form (`first:`, `choose:`, `each:` …) or hands its text to the one-line reader. */
 import type { Branch, Call, Condition, Entry, LoopBody, Node, Path, Span } from './ast.ts';
 import { parseCondition } from './condition.ts';
-import { closing, parseBetween, parseExpression, parsePath, parsePipeline, type Reading } from './expression.ts';
-import type { PlacedText } from './position.ts';
+import { parseExpression, parsePath, parsePipeline } from './expression.ts';
+import { type NodeReading, parseTemplate, placed, report } from './node-text.ts';
 import { didYouMean } from './suggest.ts';
-import { asMap, asScalar, asSeq, entriesOf, type MapEntry, placedText, scalarText, spanOf, toJson, type YamlMap, type YamlNode } from './yaml-reader.ts';
-
-/** `number`: what `{n}` stands for inside a `numbered` loop. */
-export type NodeReading = Reading & { readonly text: string; readonly number: number | null };
+import {
+  asMap,
+  asScalar,
+  asSeq,
+  entriesOf,
+  type MapEntry,
+  scalarText,
+  spanOf,
+  toJson,
+  type YamlMap,
+  type YamlNode,
+} from './yaml-reader.ts';
 
 /** Each way to say where a value comes from, with the keys that may stand beside it. */
 const FORMS: Readonly<Record<string, readonly string[]>> = {
@@ -28,41 +36,19 @@ const FORMS: Readonly<Record<string, readonly string[]>> = {
 const FORM_NAMES = Object.keys(FORMS);
 const MAX_NUMBERED = 100;
 
-export function report(reading: NodeReading, at: Span, message: string, remedy: string, code = 'syntax'): null {
-  reading.problems.report(at, { code, message, remedy });
-  return null;
-}
-
-function placed(node: YamlNode, reading: NodeReading): PlacedText | null {
-  const scalar = asScalar(node);
-  if (scalar === null) return null;
-  const text = placedText(reading.text, scalar);
-  return reading.number === null ? text : substitute(text, String(reading.number));
-}
-
-/** Puts a number where `{n}` stands; places still point into the file. */
-function substitute(source: PlacedText, number: string): PlacedText {
-  const places: number[] = [];
-  let text = '';
-  for (let at = 0; at < source.text.length; at += 1) {
-    const isHole = source.text.startsWith('{n}', at);
-    const piece = isHole ? number : (source.text[at] ?? '');
-    text += piece;
-    for (let index = 0; index < piece.length; index += 1) places.push(at);
-    if (isHole) at += 2;
-  }
-  places.push(source.text.length);
-  const placeOf = (index: number): number => places[Math.min(index, places.length - 1)] ?? 0;
-  return { text, span: (start, end) => source.span(placeOf(start), placeOf(end)) };
-}
-
 /** A value: one line, a constant, or the long form. `extra` are keys the caller reads itself. */
 export function parseNode(node: YamlNode | null, reading: NodeReading, extra: readonly string[] = []): Node | null {
   if (node === null) return null;
   const map = asMap(node);
   if (map !== null) return parseForm(map, reading, extra);
   const scalar = asScalar(node);
-  if (scalar === null) return report(reading, spanOf(node), 'A list is no value.', 'Write one line, or `list:` with the elements below it.');
+  if (scalar === null)
+    return report(
+      reading,
+      spanOf(node),
+      'A list is no value.',
+      'Write one line, or `list:` with the elements below it.',
+    );
   if (typeof scalar.value === 'string') {
     const text = placed(node, reading);
     return text && parseExpression(text, reading);
@@ -83,15 +69,30 @@ function parseForm(map: YamlMap, reading: NodeReading, extra: readonly string[])
   const main = forms.find((entry) => entry.key !== 'from' && entry.key !== 'object') ?? forms[0];
   if (main === undefined) {
     const unknown = entries.find((entry) => !extra.includes(entry.key) && entry.key !== 'through');
-    return report(reading, unknown?.keyAt ?? at, unknown ? `"${unknown.key}" is no way to make a value.` : 'Nothing says where the value comes from.', didYouMean(unknown?.key ?? '', FORM_NAMES, 'Write one of'));
+    return report(
+      reading,
+      unknown?.keyAt ?? at,
+      unknown ? `"${unknown.key}" is no way to make a value.` : 'Nothing says where the value comes from.',
+      didYouMean(unknown?.key ?? '', FORM_NAMES, 'Write one of'),
+    );
   }
-  const beside = [...(FORMS[main.key] ?? []), ...extra, 'through', ...(main.key === 'each' || main.key === 'numbered' ? ['object'] : [])];
+  const beside = [
+    ...(FORMS[main.key] ?? []),
+    ...extra,
+    'through',
+    ...(main.key === 'each' || main.key === 'numbered' ? ['object'] : []),
+  ];
   let isGood = true;
   for (const entry of entries) {
     if (entry === main || beside.includes(entry.key)) continue;
     isGood = false;
     const isForm = Object.hasOwn(FORMS, entry.key);
-    report(reading, entry.keyAt, isForm ? `"${entry.key}" cannot stand beside "${main.key}".` : `"${entry.key}" is unknown here.`, isForm ? 'Keep one of the two.' : didYouMean(entry.key, [...beside, ...FORM_NAMES]));
+    report(
+      reading,
+      entry.keyAt,
+      isForm ? `"${entry.key}" cannot stand beside "${main.key}".` : `"${entry.key}" is unknown here.`,
+      isForm ? 'Keep one of the two.' : didYouMean(entry.key, [...beside, ...FORM_NAMES]),
+    );
   }
   const value = parseMain(main, entries, reading, at);
   return isGood && value !== null ? through(value, entries, reading, at) : null;
@@ -148,49 +149,27 @@ function parseMain(main: MapEntry, entries: readonly MapEntry[], reading: NodeRe
 
 function parseElements(node: YamlNode, reading: NodeReading, make: (nodes: readonly Node[]) => Node): Node | null {
   const seq = asSeq(node);
-  if (seq === null || seq.items.length === 0) return report(reading, spanOf(node), 'A list of values belongs here.', 'Write [value, value] or one `- value` a line.');
+  if (seq === null || seq.items.length === 0)
+    return report(
+      reading,
+      spanOf(node),
+      'A list of values belongs here.',
+      'Write [value, value] or one `- value` a line.',
+    );
   const nodes = seq.items.map((child) => parseNode(child, reading));
   const known = nodes.filter((child) => child !== null);
   return known.length === nodes.length ? make(known) : null;
 }
 
-/** `{First name} {Last name | upper}`; `{{` is a brace. */
-function parseTemplate(node: YamlNode, reading: NodeReading): Node | null {
-  const source = placed(node, reading);
-  if (source === null) return report(reading, spanOf(node), 'A template is a text.', 'Write `template: "{First name} {Last name}"`.');
-  const { text } = source;
-  const parts: (string | Node)[] = [];
-  let plain = '';
-  for (let at = 0; at < text.length; at += 1) {
-    if (text.startsWith('{{', at) || text.startsWith('}}', at)) {
-      plain += text[at];
-      at += 1;
-    } else if (text[at] === '{') {
-      const close = holeEnd(text, at + 1);
-      if (close < 0) return report(reading, source.span(at, at + 1), 'This { is not closed.', 'Write } behind the path, or {{ for a brace.');
-      const hole = parseBetween(source, at + 1, close, reading);
-      if (hole === null) return null;
-      if (plain !== '') parts.push(plain);
-      parts.push(hole);
-      plain = '';
-      at = close;
-    } else plain += text[at];
-  }
-  if (plain !== '') parts.push(plain);
-  return { kind: 'template', parts, at: spanOf(node) };
-}
-
-function holeEnd(text: string, start: number): number {
-  for (let at = start; at < text.length; at += 1) {
-    if (text[at] === '`' || text[at] === '"') at = closing(text, at, text.length, text[at] ?? '');
-    else if (text[at] === '}') return at;
-  }
-  return -1;
-}
-
 function parseChoose(node: YamlNode, reading: NodeReading): Node | null {
   const seq = asSeq(node);
-  if (seq === null) return report(reading, spanOf(node), '"choose" is a list.', 'Write `- when: condition` with `then: value` below, and `- else: value` last.');
+  if (seq === null)
+    return report(
+      reading,
+      spanOf(node),
+      '"choose" is a list.',
+      'Write `- when: condition` with `then: value` below, and `- else: value` last.',
+    );
   const branches = seq.items.map((child) => parseBranch(child, reading));
   const known = branches.filter((branch) => branch !== null);
   return known.length === branches.length ? { kind: 'choose', branches: known, at: spanOf(node) } : null;
@@ -205,12 +184,17 @@ function parseBranch(node: YamlNode, reading: NodeReading): Branch | null {
   const then = read('then');
   const isShaped = otherwise ? entries.length === 1 : when !== undefined && then !== undefined;
   if (bad !== undefined || !isShaped) {
-    return report(reading, bad?.keyAt ?? spanOf(node), bad ? `"${bad.key}" is unknown here.` : 'A choice is `when` with `then`, or `else` alone.', bad ? didYouMean(bad.key, ['when', 'then', 'else']) : 'Complete it.');
+    return report(
+      reading,
+      bad?.keyAt ?? spanOf(node),
+      bad ? `"${bad.key}" is unknown here.` : 'A choice is `when` with `then`, or `else` alone.',
+      bad ? didYouMean(bad.key, ['when', 'then', 'else']) : 'Complete it.',
+    );
   }
   const value = parseNode(otherwise?.value ?? then?.value ?? null, reading);
   const condition = otherwise ? null : parseConditionNode(when?.value ?? null, reading);
   if (value === null || (condition === null && !otherwise)) return null;
-  return { when: condition, then: value, at: spanOf(node) };
+  return { when: condition, value, at: spanOf(node) };
 }
 
 /** One line, or `all:` / `any:` with a list, or `not:`. */
@@ -219,11 +203,18 @@ export function parseConditionNode(node: YamlNode | null, reading: NodeReading):
   const map = asMap(node);
   if (map === null) {
     const text = placed(node, reading);
-    return text ? parseCondition(text, reading) : report(reading, spanOf(node), 'A list is no condition.', 'Write `all:` or `any:` with the list below it.');
+    return text
+      ? parseCondition(text, reading)
+      : report(reading, spanOf(node), 'A list is no condition.', 'Write `all:` or `any:` with the list below it.');
   }
   const [entry, second] = entriesOf(map);
   if (entry === undefined || second !== undefined || !['all', 'any', 'not'].includes(entry.key)) {
-    return report(reading, second?.keyAt ?? entry?.keyAt ?? spanOf(node), 'A condition is one line, or one of `all`, `any`, `not`.', 'Keep one of them.');
+    return report(
+      reading,
+      second?.keyAt ?? entry?.keyAt ?? spanOf(node),
+      'A condition is one line, or one of `all`, `any`, `not`.',
+      'Keep one of them.',
+    );
   }
   const at = spanOf(node);
   if (entry.key === 'not') {
@@ -232,13 +223,20 @@ export function parseConditionNode(node: YamlNode | null, reading: NodeReading):
   }
   const parsed = (asSeq(entry.value)?.items ?? []).map((child) => parseConditionNode(child, reading));
   const known = parsed.filter((condition) => condition !== null);
-  if (known.length === 0) return report(reading, entry.keyAt, `"${entry.key}" needs a list of conditions.`, 'Write one `- condition` a line below it.');
+  if (known.length === 0)
+    return report(
+      reading,
+      entry.keyAt,
+      `"${entry.key}" needs a list of conditions.`,
+      'Write one `- condition` a line below it.',
+    );
   return known.length === parsed.length ? { kind: entry.key === 'all' ? 'all' : 'any', conditions: known, at } : null;
 }
 
 function parseObject(node: YamlNode, reading: NodeReading): Node | null {
   const map = asMap(node);
-  if (map === null) return report(reading, spanOf(node), '"object" is a map.', 'Write one `name: value` a line below it.');
+  if (map === null)
+    return report(reading, spanOf(node), '"object" is a map.', 'Write one `name: value` a line below it.');
   const entries: Entry[] = [];
   let isGood = true;
   for (const entry of entriesOf(map)) {
@@ -254,7 +252,12 @@ function parseBody(entries: readonly MapEntry[], reading: NodeReading, at: Span)
   const read = (key: string): YamlNode | null => entries.find((entry) => entry.key === key)?.value ?? null;
   const shapes = [read('item'), read('object'), read('key')].filter((shape) => shape !== null);
   if (shapes.length !== 1 || (read('key') === null) !== (read('value') === null)) {
-    return report(reading, at, 'The loop does not say what it makes.', 'Write one of `item: value`, `object:` with fields, or `key: value` and `value: value`.');
+    return report(
+      reading,
+      at,
+      'The loop does not say what it makes.',
+      'Write one of `item: value`, `object:` with fields, or `key: value` and `value: value`.',
+    );
   }
   if (read('key') !== null) {
     const key = parseNode(read('key'), reading);
@@ -291,7 +294,12 @@ function parseNumbered(node: YamlNode, entries: readonly MapEntry[], reading: No
   const first = Number(range?.[1]);
   const last = Number(range?.[2]);
   if (range === null || last < first || last - first >= MAX_NUMBERED) {
-    return report(reading, spanOf(node), `"${scalarText(node)}" is no range of numbers.`, `Write first..last, such as 1..3, at most ${MAX_NUMBERED} numbers, and {n} where the number goes.`);
+    return report(
+      reading,
+      spanOf(node),
+      `"${scalarText(node)}" is no range of numbers.`,
+      `Write first..last, such as 1..3, at most ${MAX_NUMBERED} numbers, and {n} where the number goes.`,
+    );
   }
   const rounds: { when: Condition | null; body: LoopBody }[] = [];
   for (let number = first; number <= last; number += 1) {
@@ -306,7 +314,13 @@ function parseNumbered(node: YamlNode, entries: readonly MapEntry[], reading: No
 
 function parseMatch(main: MapEntry, value: YamlNode, entries: readonly MapEntry[], reading: NodeReading): Node | null {
   const from = entries.find((entry) => entry.key === 'from');
-  if (from === undefined) return report(reading, main.keyAt, '"match" does not say which value to look for.', 'Write `from: value` beside it.');
+  if (from === undefined)
+    return report(
+      reading,
+      main.keyAt,
+      '"match" does not say which value to look for.',
+      'Write `from: value` beside it.',
+    );
   const looked = parseNode(from.value, reading);
   return looked && { kind: 'match', field: scalarText(value), value: looked, at: spanOf(value) };
 }

@@ -2,11 +2,23 @@
 import { ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
 import type { Json } from '../connector/contract.ts';
 import type { Call, FieldRule, MappingFile, Node, OnNull, OutputRule, SkipRule, Span, TableRule } from './ast.ts';
-import { type NodeReading, parseConditionNode, parseNode, parsePathNode, parseWhen, pipe, report } from './node.ts';
+import { parseConditionNode, parseNode, parsePathNode, parseWhen, pipe } from './node.ts';
+import { type NodeReading, report } from './node-text.ts';
 import type { Problems } from './position.ts';
 import { didYouMean } from './suggest.ts';
 import type { Conflict } from './types.ts';
-import { asMap, asScalar, asSeq, entriesOf, type MapEntry, readYaml, scalarText, spanOf, toJson, type YamlNode } from './yaml-reader.ts';
+import {
+  asMap,
+  asScalar,
+  asSeq,
+  entriesOf,
+  type MapEntry,
+  readYaml,
+  scalarText,
+  spanOf,
+  toJson,
+  type YamlNode,
+} from './yaml-reader.ts';
 
 const TOP = ['about', 'record', 'columns', 'tables', 'outputs'];
 const RECORD = ['group', 'ignore_case', 'key', 'version', 'deleted', 'skip'];
@@ -31,16 +43,41 @@ export function parseMapping(text: string, file: string, problems: Problems): Ma
   const reading: NodeReading = { ...bare, columns: new Set(columns?.map(({ name }) => name)) };
   const tables = readTables(value('tables'), reading);
   const outputs = readOutputs(value('outputs'), reading);
-  if (outputs.length === 0) report(reading, start, 'The mapping has no outputs.', 'Write `outputs:` and below it one map for each entity.', 'no-outputs');
+  if (outputs.length === 0)
+    report(
+      reading,
+      start,
+      'The mapping has no outputs.',
+      'Write `outputs:` and below it one map for each entity.',
+      'no-outputs',
+    );
   const about = value('about');
-  return { file, text, about: about === null ? '' : scalarText(about), ...readRecord(value('record'), reading), columns, tables, outputs };
+  return {
+    file,
+    text,
+    about: about === null ? '' : scalarText(about),
+    ...readRecord(value('record'), reading),
+    columns,
+    tables,
+    outputs,
+  };
 }
 
 /** Entries of a map whose keys must be among `allowed`; unknown ones are reported and left out. */
-function readMap(node: YamlNode | null, reading: NodeReading, allowed: readonly string[] | null): readonly MapEntry[] | null {
+function readMap(
+  node: YamlNode | null,
+  reading: NodeReading,
+  allowed: readonly string[] | null,
+): readonly MapEntry[] | null {
   if (node === null || asScalar(node)?.value === null) return [];
   const map = asMap(node);
-  if (map === null) return report(reading, spanOf(node), 'A map belongs here.', `Write one \`name: value\` a line${allowed ? `; there is ${allowed.join(', ')}` : ''}.`);
+  if (map === null)
+    return report(
+      reading,
+      spanOf(node),
+      'A map belongs here.',
+      `Write one \`name: value\` a line${allowed ? `; there is ${allowed.join(', ')}` : ''}.`,
+    );
   return entriesOf(map).filter((entry) => {
     if (allowed === null || allowed.includes(entry.key)) return true;
     report(reading, entry.keyAt, `"${entry.key}" is unknown here.`, didYouMean(entry.key, allowed), 'unknown-key');
@@ -51,7 +88,8 @@ function readMap(node: YamlNode | null, reading: NodeReading, allowed: readonly 
 function readColumns(node: YamlNode | null, reading: NodeReading): MappingFile['columns'] {
   if (node === null) return null;
   const seq = asSeq(node);
-  if (seq === null) return report(reading, spanOf(node), '"columns" is a list of names.', 'Write [name, name] or one `- name` a line.');
+  if (seq === null)
+    return report(reading, spanOf(node), '"columns" is a list of names.', 'Write [name, name] or one `- name` a line.');
   return seq.items.map((item) => ({ name: scalarText(item), at: spanOf(item) }));
 }
 
@@ -87,7 +125,14 @@ function readSkips(node: YamlNode | null, reading: NodeReading): readonly SkipRu
     const entries = readMap(item, reading, ['when', 'reason']) ?? [];
     const reason = entries.find((entry) => entry.key === 'reason')?.value ?? null;
     const when = parseConditionNode(entries.find((entry) => entry.key === 'when')?.value ?? null, reading);
-    if (reason === null) report(reading, spanOf(item), 'The filter does not say why it leaves records out.', 'Add `reason: …`; runs count records by it.', 'skip-reason');
+    if (reason === null)
+      report(
+        reading,
+        spanOf(item),
+        'The filter does not say why it leaves records out.',
+        'Add `reason: …`; runs count records by it.',
+        'skip-reason',
+      );
     return when && reason ? [{ when, reason: scalarText(reason), at: spanOf(item) }] : [];
   });
 }
@@ -102,13 +147,30 @@ function readTables(node: YamlNode | null, reading: NodeReading): ReadonlyMap<st
     for (const entry of readMap(part('values')?.value ?? null, reading, null) ?? []) {
       entries.set(ignoreCase ? entry.key.toLowerCase() : entry.key, { value: toJson(entry.value), at: entry.keyAt });
     }
-    if (entries.size === 0) report(reading, keyAt, `The table "${key}" has no values.`, 'Write `values:` and below it one `from: to` a line.', 'table-empty');
-    tables.set(key, { name: key, at: keyAt, entries, ignoreCase, otherwise: readOtherwise(part('default'), part('otherwise'), reading) });
+    if (entries.size === 0)
+      report(
+        reading,
+        keyAt,
+        `The table "${key}" has no values.`,
+        'Write `values:` and below it one `from: to` a line.',
+        'table-empty',
+      );
+    tables.set(key, {
+      name: key,
+      at: keyAt,
+      entries,
+      ignoreCase,
+      otherwise: readOtherwise(part('default'), part('otherwise'), reading),
+    });
   }
   return tables;
 }
 
-function readOtherwise(fallback: MapEntry | undefined, otherwise: MapEntry | undefined, reading: NodeReading): TableRule['otherwise'] {
+function readOtherwise(
+  fallback: MapEntry | undefined,
+  otherwise: MapEntry | undefined,
+  reading: NodeReading,
+): TableRule['otherwise'] {
   if (fallback !== undefined && otherwise !== undefined) {
     return report(reading, otherwise.keyAt, '"default" and "otherwise" say two things.', 'Keep one of them.');
   }
@@ -116,7 +178,12 @@ function readOtherwise(fallback: MapEntry | undefined, otherwise: MapEntry | und
   if (otherwise === undefined) return null;
   const word = otherwise.value === null ? '' : scalarText(otherwise.value);
   if (word === 'reject' || word === 'keep') return { kind: word };
-  return report(reading, otherwise.value ? spanOf(otherwise.value) : otherwise.keyAt, `"${word}" is no way to treat unknown values.`, 'Write reject or keep; or `default: value`.');
+  return report(
+    reading,
+    otherwise.value ? spanOf(otherwise.value) : otherwise.keyAt,
+    `"${word}" is no way to treat unknown values.`,
+    'Write reject or keep; or `default: value`.',
+  );
 }
 
 function readOutputs(node: YamlNode | null, reading: NodeReading): readonly OutputRule[] {
@@ -131,11 +198,19 @@ function readOutput(name: string, nameAt: Span, node: YamlNode | null, reading: 
   if (entries === null || node === null) return null;
   const value = (key: string): YamlNode | null => entries.find((entry) => entry.key === key)?.value ?? null;
   const named = value('entity');
-  const entity = [...ENTITY_NAMES, 'stock' as const].find((known) => known === (named === null ? name : scalarText(named)));
+  const entity = [...ENTITY_NAMES, 'stock' as const].find(
+    (known) => known === (named === null ? name : scalarText(named)),
+  );
   if (entity === undefined) {
     const written = named === null ? name : scalarText(named);
     const remedy = named === null ? 'Add `entity:` to the output, or name the output after an entity.' : '';
-    return report(reading, named === null ? nameAt : spanOf(named), `There is no entity "${written}".`, `${didYouMean(written, [...ENTITY_NAMES, 'stock'])} ${remedy}`.trim(), 'unknown-entity');
+    return report(
+      reading,
+      named === null ? nameAt : spanOf(named),
+      `There is no entity "${written}".`,
+      `${didYouMean(written, [...ENTITY_NAMES, 'stock'])} ${remedy}`.trim(),
+      'unknown-entity',
+    );
   }
   const when = parseWhen(entries, reading);
   const each = value('each');
@@ -147,7 +222,10 @@ function readOutput(name: string, nameAt: Span, node: YamlNode | null, reading: 
     when: when ?? null,
     each: each === null ? null : parsePathNode(each, reading),
     key: parseNode(value('key'), reading),
-    match: match === null ? [] : (asSeq(match)?.items ?? [match]).map((item) => ({ field: scalarText(item), at: spanOf(item) })),
+    match:
+      match === null
+        ? []
+        : (asSeq(match)?.items ?? [match]).map((item) => ({ field: scalarText(item), at: spanOf(item) })),
     fields: (readMap(value('fields'), reading, null) ?? []).flatMap((entry) => {
       const field = readField(entry, entity, reading);
       return field === null ? [] : [field];
@@ -158,7 +236,13 @@ function readOutput(name: string, nameAt: Span, node: YamlNode | null, reading: 
 
 function readField(entry: MapEntry, entity: EntityName | 'stock', reading: NodeReading): FieldRule | null {
   const { key: name, keyAt: nameAt, value } = entry;
-  if (value === null) return report(reading, nameAt, `The field "${name}" has no rule.`, `Write where ${entity}.${name} comes from, or \`= null\` to keep it empty.`);
+  if (value === null)
+    return report(
+      reading,
+      nameAt,
+      `The field "${name}" has no rule.`,
+      `Write where ${entity}.${name} comes from, or \`= null\` to keep it empty.`,
+    );
   const at = spanOf(value);
   const map = asMap(value);
   const parts = map === null ? [] : entriesOf(map);
@@ -171,7 +255,12 @@ function readField(entry: MapEntry, entity: EntityName | 'stock', reading: NodeR
 }
 
 /** `required:` and `default:` are the functions of that name at the end of the pipeline. */
-function withEndings(node: Node, required: MapEntry | undefined, fallback: MapEntry | undefined, reading: NodeReading): Node {
+function withEndings(
+  node: Node,
+  required: MapEntry | undefined,
+  fallback: MapEntry | undefined,
+  reading: NodeReading,
+): Node {
   const calls: Call[] = [];
   if (required !== undefined && readFlag(required.value, reading)) {
     calls.push({ name: 'required', args: [], at: required.keyAt, nameAt: required.keyAt, text: 'required' });
@@ -180,14 +269,33 @@ function withEndings(node: Node, required: MapEntry | undefined, fallback: MapEn
     const value = toJson(fallback.value);
     const decimal = typeof value === 'string' && typeof asScalar(fallback.value)?.value === 'number';
     const literal = { kind: 'literal' as const, value, decimal, at: spanOf(fallback.value) };
-    calls.push({ name: 'default', args: [literal], at: fallback.keyAt, nameAt: fallback.keyAt, text: `default(${JSON.stringify(value)})` });
+    calls.push({
+      name: 'default',
+      args: [literal],
+      at: fallback.keyAt,
+      nameAt: fallback.keyAt,
+      text: `default(${JSON.stringify(value)})`,
+    });
   }
   return pipe(node, calls, node.at);
 }
 
-function readWord<Word extends string>(entry: MapEntry | undefined, words: readonly Word[], reading: NodeReading): Word | null {
+function readWord<Word extends string>(
+  entry: MapEntry | undefined,
+  words: readonly Word[],
+  reading: NodeReading,
+): Word | null {
   if (entry === undefined) return null;
   const written = entry.value === null ? '' : scalarText(entry.value);
   const word = words.find((candidate) => candidate === written);
-  return word ?? report(reading, entry.value ? spanOf(entry.value) : entry.keyAt, `"${written}" is no value of ${entry.key}.`, didYouMean(written, words), 'unknown-word');
+  return (
+    word ??
+    report(
+      reading,
+      entry.value ? spanOf(entry.value) : entry.keyAt,
+      `"${written}" is no value of ${entry.key}.`,
+      didYouMean(written, words),
+      'unknown-word',
+    )
+  );
 }

@@ -18,7 +18,12 @@ export function lineFinder(text: string): (offset: number) => { line: number; co
   };
 }
 
-export type Finding = { readonly code: string; readonly message: string; readonly remedy: string; readonly severity?: 'error' | 'warning' };
+export type Finding = {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+  readonly severity?: 'error' | 'warning';
+};
 
 /** Where everything that is wrong with one file goes. */
 export type Problems = {
@@ -39,7 +44,15 @@ export function collectProblems(file: string, text: string): Problems {
       const identity = `${line}:${column}:${finding.code}:${finding.message}`;
       if (seen.has(identity)) return;
       seen.add(identity);
-      list.push({ file, line, column, severity: finding.severity ?? 'error', code: finding.code, message: finding.message, remedy: finding.remedy });
+      list.push({
+        file,
+        line,
+        column,
+        severity: finding.severity ?? 'error',
+        code: finding.code,
+        message: finding.message,
+        remedy: finding.remedy,
+      });
     },
     place(at) {
       const { line, column } = find(at.start);

@@ -2,7 +2,10 @@
 import type { DeclaredField, Json, JsonObject } from '../connector/contract.ts';
 import type { Mapping, MapResult, SourceSchema } from './types.ts';
 
-export type FieldFigures = { readonly filled: number; /** Why it was empty, and how often. */ readonly empty: Readonly<Record<string, number>> };
+export type FieldFigures = {
+  readonly filled: number /** Why it was empty, and how often. */;
+  readonly empty: Readonly<Record<string, number>>;
+};
 
 export type Preview = {
   readonly results: readonly { readonly position: number; readonly result: MapResult }[];
@@ -52,7 +55,8 @@ export function schemaOfRecords(records: readonly Json[], origin: SourceSchema['
       for (const element of value) visit(`${path}[]`, element);
       if (value.length === 0) note(`${path}`, 'list');
     } else if (value !== null && typeof value === 'object') {
-      for (const [name, child] of Object.entries(value)) visit(path === '' ? quoted(name) : `${path}.${quoted(name)}`, child);
+      for (const [name, child] of Object.entries(value))
+        visit(path === '' ? quoted(name) : `${path}.${quoted(name)}`, child);
     } else note(path, typeOf(value));
   };
   const note = (path: string, type: DeclaredField['type'] | null): void => {
@@ -62,10 +66,19 @@ export function schemaOfRecords(records: readonly Json[], origin: SourceSchema['
     found.set(path, known);
   };
   for (const record of records) {
-    const rows = record !== null && typeof record === 'object' && !Array.isArray(record) && Object.keys(record).length === 1 ? record['rows'] : undefined;
+    const rows =
+      record !== null && typeof record === 'object' && !Array.isArray(record) && Object.keys(record).length === 1
+        ? record['rows']
+        : undefined;
     for (const one of Array.isArray(rows) ? rows : [record]) visit('', one);
   }
-  const fields = [...found].map(([path, { types, nullable }]): DeclaredField => ({ path, nullable, type: types.size === 1 ? ([...types][0] ?? 'text') : 'text' }));
+  const fields = [...found].map(
+    ([path, { types, nullable }]): DeclaredField => ({
+      path,
+      nullable,
+      type: types.size === 1 ? ([...types][0] ?? 'text') : 'text',
+    }),
+  );
   return { origin, fields };
 }
 
@@ -77,4 +90,3 @@ function typeOf(value: null | boolean | number | string): DeclaredField['type'] 
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'decimal';
   return 'text';
 }
-

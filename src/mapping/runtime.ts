@@ -16,7 +16,8 @@ export type Value = Json | undefined;
 
 const EMPTY: JsonObject = Object.freeze(Object.create(null));
 
-const isObject = (value: Value): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: Value): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The value when names can be read from it, else something without any. */
 export function object(value: Value): JsonObject {
@@ -72,14 +73,21 @@ function collect(list: readonly Json[], rest: readonly Segment[]): Json[] {
 
 export function asText(value: Json): Json | Fault {
   if (typeof value === 'string') return value;
-  if (typeof value !== 'number') return new Fault('not-text', typeof value === 'boolean' ? 'is true or false, not text; write | text' : 'is not a single value', value ?? undefined);
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return new Fault('lossy-number', 'is beyond 2^53 and may have lost digits on its way', value);
+  if (typeof value !== 'number')
+    return new Fault(
+      'not-text',
+      typeof value === 'boolean' ? 'is true or false, not text; write | text' : 'is not a single value',
+      value ?? undefined,
+    );
+  if (Number.isInteger(value) && !Number.isSafeInteger(value))
+    return new Fault('lossy-number', 'is beyond 2^53 and may have lost digits on its way', value);
   return normaliseDecimal(String(value)) ?? new Fault('not-text', 'is no number that can be written out', value);
 }
 
 export function asDecimal(value: Json): Json | Fault {
   if (typeof value === 'string' && isDecimal(value)) return value;
-  if (typeof value !== 'string' && typeof value !== 'number') return new Fault('not-a-number', 'is not a number', value);
+  if (typeof value !== 'string' && typeof value !== 'number')
+    return new Fault('not-a-number', 'is not a number', value);
   if (typeof value === 'string' && value.trim() === '') return null;
   return normaliseDecimal(String(value)) ?? new Fault('not-a-number', 'is not a number', value);
 }
@@ -88,7 +96,8 @@ const WHOLE = /^[+-]?\d{1,16}$/;
 
 export function asInteger(value: Json): Json | Fault {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value === 0 ? 0 : value;
-  if (typeof value !== 'string' && typeof value !== 'number') return new Fault('not-whole', 'is not a whole number', value);
+  if (typeof value !== 'string' && typeof value !== 'number')
+    return new Fault('not-whole', 'is not a whole number', value);
   const text = String(value).trim();
   if (text === '') return null;
   if (!WHOLE.test(text)) return new Fault('not-whole', 'is not a whole number', value);
@@ -108,7 +117,9 @@ export function asTimestamp(value: Json): Json | Fault {
   if (value.trim() === '') return null;
   const found = parseTimestamp(value, null);
   if (found === 'unreadable' || found === 'impossible') return new Fault('bad-time', 'is no point in time', value);
-  return found === 'zone-missing' ? new Fault('zone-missing', 'does not say its zone; write | timestamp("zone")', value) : found;
+  return found === 'zone-missing'
+    ? new Fault('zone-missing', 'does not say its zone; write | timestamp("zone")', value)
+    : found;
 }
 
 export function asDate(value: Json): Json | Fault {
@@ -130,7 +141,9 @@ export function keepText(value: string, max: number): Json | Fault {
   const length = value.length;
   if (length === 0 || (value.charCodeAt(0) <= 32 && value.trim() === '')) return null;
   if (!isStorable(value)) return new Fault('bad-text', 'has a NUL character or half a surrogate pair');
-  return length > max && !isWithin(value, max) ? new Fault('too-long', `is longer than ${max} characters`, value) : value;
+  return length > max && !isWithin(value, max)
+    ? new Fault('too-long', `is longer than ${max} characters`, value)
+    : value;
 }
 
 /** Objects and lists as a field keeps them. */
@@ -139,8 +152,12 @@ export function keepStructure(value: Json): Json | Fault {
 }
 
 function findBad(value: Json, depth: number): Fault | null {
-  if (typeof value === 'string') return isStorable(value) ? null : new Fault('bad-text', 'has a NUL character or half a surrogate pair');
-  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Fault('lossy-number', 'is beyond 2^53', value) : null;
+  if (typeof value === 'string')
+    return isStorable(value) ? null : new Fault('bad-text', 'has a NUL character or half a surrogate pair');
+  if (typeof value === 'number')
+    return Number.isInteger(value) && !Number.isSafeInteger(value)
+      ? new Fault('lossy-number', 'is beyond 2^53', value)
+      : null;
   if (value === null || typeof value !== 'object') return null;
   if (depth > 30) return new Fault('too-deep', 'is nested deeper than 30');
   if (Array.isArray(value)) {
@@ -151,7 +168,9 @@ function findBad(value: Json, depth: number): Fault | null {
     return null;
   }
   for (const [name, child] of Object.entries(value)) {
-    const bad = isStorable(name) ? findBad(child, depth + 1) : new Fault('bad-text', 'has a name with a NUL character or half a surrogate pair');
+    const bad = isStorable(name)
+      ? findBad(child, depth + 1)
+      : new Fault('bad-text', 'has a name with a NUL character or half a surrogate pair');
     if (bad !== null) return bad;
   }
   return null;
@@ -159,14 +178,16 @@ function findBad(value: Json, depth: number): Fault | null {
 
 /** Sets an own property, whatever its name. */
 export function put(target: JsonObject, name: string, value: Json): void {
-  if (name === '__proto__') Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  if (name === '__proto__')
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
   else target[name] = value;
 }
 
 /** Equality as conditions mean it: "1" equals 1, empty equals empty only. */
 export function equal(left: Value, right: Value): boolean {
   if (left === right) return true;
-  if (left === undefined || left === null || right === undefined || right === null) return (left ?? null) === (right ?? null);
+  if (left === undefined || left === null || right === undefined || right === null)
+    return (left ?? null) === (right ?? null);
   if (typeof left === typeof right || typeof left === 'object' || typeof right === 'object') return false;
   if (typeof left === 'boolean' || typeof right === 'boolean') return String(left) === String(right);
   return order(left, right) === 0;
@@ -175,7 +196,8 @@ export function equal(left: Value, right: Value): boolean {
 /** Order as conditions mean it: numbers by value, other text by code unit. `NaN`: not comparable, so no condition holds. */
 export function order(left: Value, right: Value): number {
   if (left === undefined || left === null || right === undefined || right === null) return Number.NaN;
-  if (typeof left === 'object' || typeof right === 'object' || typeof left === 'boolean' || typeof right === 'boolean') return Number.NaN;
+  if (typeof left === 'object' || typeof right === 'object' || typeof left === 'boolean' || typeof right === 'boolean')
+    return Number.NaN;
   const a = normaliseDecimal(String(left));
   const b = normaliseDecimal(String(right));
   if (a !== null && b !== null) return compareDecimals(a, b);
@@ -219,11 +241,19 @@ export function asVersion(value: Json): number | null | Fault {
   if (number === null || typeof number === 'number') return number;
   const time = asTimestamp(value);
   if (typeof time === 'string') return Date.parse(time);
-  return time instanceof Fault && time.code === 'zone-missing' ? time : new Fault('bad-version', 'is neither a whole number nor a point in time', value);
+  return time instanceof Fault && time.code === 'zone-missing'
+    ? time
+    : new Fault('bad-version', 'is neither a whole number nor a point in time', value);
 }
 
 /** Appends a problem; the list is only made when there is one. */
-export function report(problems: RecordProblem[] | null, field: string, pointer: string, fault: Fault, personal: boolean): RecordProblem[] {
+export function report(
+  problems: RecordProblem[] | null,
+  field: string,
+  pointer: string,
+  fault: Fault,
+  personal: boolean,
+): RecordProblem[] {
   const list = problems ?? [];
   if (list.length < 100) list.push({ field, pointer, code: fault.code, message: describeFault(fault, personal) });
   return list;

@@ -9,7 +9,9 @@ const POSITIONS = new Set(['at', 'nameAt', 'text']);
 
 /** What a node computes, without where it stands. */
 export function keyOf(node: Node): string {
-  return JSON.stringify(node, (name, value: unknown) => (POSITIONS.has(name) && typeof value !== 'boolean' && node.kind !== 'jsonata' ? undefined : value));
+  return JSON.stringify(node, (name, value: unknown) =>
+    POSITIONS.has(name) && typeof value !== 'boolean' && node.kind !== 'jsonata' ? undefined : value,
+  );
 }
 
 /** What a field keeps of a node. */
@@ -52,7 +54,10 @@ export function emitShared(code: Code, key: string, scope: Scope, emit: (inside:
   const keeper = known?.name ?? fresh(code);
   const label = fresh(code);
   line(code, `if (${keeper} === r$NONE) { ${label}: {`);
-  const value = emit({ ...scope, fail: (fault, pointer) => `{ ${keeper} = ${fault}; ${keeper}p = ${pointer}; break ${label}; }` });
+  const value = emit({
+    ...scope,
+    fail: (fault, pointer) => `{ ${keeper} = ${fault}; ${keeper}p = ${pointer}; break ${label}; }`,
+  });
   line(code, `${keeper} = ${value.name}; } }`);
   line(code, `let ${name} = ${keeper}; if (${name} instanceof Fault) ${scope.fail(name, `${keeper}p`)}`);
   code.shared.set(key, { name: keeper, type: value.type });

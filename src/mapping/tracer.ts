@@ -4,7 +4,15 @@ import type { TableRule } from './ast.ts';
 import type { FieldTrace, RecordProblem, ReferenceValue } from './types.ts';
 
 type Step = { readonly call: string; readonly result: Json };
-type Open = { readonly output: string; readonly field: string; readonly at: number; sources: string[]; steps: Step[]; seen: unknown; lost: string | null };
+type Open = {
+  readonly output: string;
+  readonly field: string;
+  readonly at: number;
+  sources: string[];
+  steps: Step[];
+  seen: unknown;
+  lost: string | null;
+};
 
 export type Tracer = {
   readonly fields: FieldTrace[];
@@ -38,7 +46,15 @@ export function newTracer(place: (offset: number) => string): Tracer {
   const entries = new Set<string>();
   const close = (value: Json | ReferenceValue, reason: string | null): void => {
     if (open === null) return;
-    fields.push({ output: open.output, field: open.field, value, rule: place(open.at), sources: [...new Set(open.sources)], steps: open.steps, reason });
+    fields.push({
+      output: open.output,
+      field: open.field,
+      value,
+      rule: place(open.at),
+      sources: [...new Set(open.sources)],
+      steps: open.steps,
+      reason,
+    });
     open = null;
   };
   return {

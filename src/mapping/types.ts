@@ -71,7 +71,12 @@ export type MapResult =
   | { readonly kind: 'filtered'; readonly id: string | null; readonly version: number | null; readonly reason: string }
   /** The record itself says that it is deleted. */
   | { readonly kind: 'deleted'; readonly id: string | null; readonly version: number | null }
-  | { readonly kind: 'rejected'; readonly id: string | null; readonly version: number | null; readonly problems: readonly RecordProblem[] };
+  | {
+      readonly kind: 'rejected';
+      readonly id: string | null;
+      readonly version: number | null;
+      readonly problems: readonly RecordProblem[];
+    };
 
 /** What a mapping call is given beside the record. Must be reproducible: everything in it is kept with the raw page. */
 export type MapContext = {
@@ -106,7 +111,9 @@ export type Mapping = {
   /** Rows with equal values in this column are one record; `null`: each row is one. */
   readonly groupBy: string | null;
   /** Entities it can fill, with the fields it fills of each. */
-  readonly fills: Readonly<Record<string, { readonly entity: EntityName | 'stock'; readonly fields: readonly string[] }>>;
+  readonly fills: Readonly<
+    Record<string, { readonly entity: EntityName | 'stock'; readonly fields: readonly string[] }>
+  >;
   /** Conflict policy per `entity.field`; what is not named is last_write_wins. */
   readonly conflicts: Readonly<Record<string, Conflict>>;
   readonly map: (record: Json, context: MapContext) => MapResult;

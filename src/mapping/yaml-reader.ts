@@ -1,5 +1,17 @@
 /** YAML with positions: what both the mapping reader and the case reader need of it. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import type { Json } from '../connector/contract.ts';
 import type { Span } from './ast.ts';
 import { type PlacedText, type Problems, placeScalar } from './position.ts';
@@ -14,13 +26,24 @@ const MAX_DEPTH = 40;
 /** Reads a YAML document. `null`: it is no YAML, too long or uses aliases, and the problems are reported. */
 export function readYaml(text: string, problems: Problems): YamlNode | null {
   if (text.length > MAX_TEXT) {
-    problems.report({ start: 0, end: 1 }, { code: 'limit', message: `The file is longer than ${MAX_TEXT} characters.`, remedy: 'Split it.' });
+    problems.report(
+      { start: 0, end: 1 },
+      { code: 'limit', message: `The file is longer than ${MAX_TEXT} characters.`, remedy: 'Split it.' },
+    );
     return null;
   }
-  const document: Document.Parsed = parseDocument(text, { lineCounter: new LineCounter(), prettyErrors: false, uniqueKeys: true, version: '1.2' });
+  const document: Document.Parsed = parseDocument(text, {
+    lineCounter: new LineCounter(),
+    prettyErrors: false,
+    uniqueKeys: true,
+    version: '1.2',
+  });
   // What follows the first errors mostly follows from them.
   for (const error of [...document.errors.slice(0, 3), ...document.warnings]) {
-    problems.report({ start: error.pos[0], end: error.pos[1] }, { code: 'yaml', message: error.message, remedy: yamlRemedy(error.code) });
+    problems.report(
+      { start: error.pos[0], end: error.pos[1] },
+      { code: 'yaml', message: error.message, remedy: yamlRemedy(error.code) },
+    );
   }
   if (document.errors.length > 0) return null;
   if (document.contents !== null && !isPlain(document.contents, 0, problems)) return null;
@@ -29,7 +52,8 @@ export function readYaml(text: string, problems: Problems): YamlNode | null {
 
 function yamlRemedy(code: string): string {
   if (code === 'DUPLICATE_KEY') return 'Write each name once.';
-  if (code === 'BAD_SCALAR_START') return "Put the whole value into 'single quotes': it begins with a character that YAML keeps for itself.";
+  if (code === 'BAD_SCALAR_START')
+    return "Put the whole value into 'single quotes': it begins with a character that YAML keeps for itself.";
   return 'Look at indentation, colons and quotes; a value that contains ": " or " #" goes into \'single quotes\'.';
 }
 
@@ -60,9 +84,12 @@ export function entriesOf(map: YamlMap): readonly MapEntry[] {
   return map.items.map((pair) => ({ key: scalarText(pair.key), keyAt: spanOf(pair.key), value: pair.value }));
 }
 
-export const asMap = (node: YamlNode | null): YamlMap | null => (node !== null && isMap(node) ? (node as YamlMap) : null);
-export const asSeq = (node: YamlNode | null): YamlSeq | null => (node !== null && isSeq(node) ? (node as YamlSeq) : null);
-export const asScalar = (node: YamlNode | null): Scalar.Parsed | null => (node !== null && isScalar(node) ? (node as Scalar.Parsed) : null);
+export const asMap = (node: YamlNode | null): YamlMap | null =>
+  node !== null && isMap(node) ? (node as YamlMap) : null;
+export const asSeq = (node: YamlNode | null): YamlSeq | null =>
+  node !== null && isSeq(node) ? (node as YamlSeq) : null;
+export const asScalar = (node: YamlNode | null): Scalar.Parsed | null =>
+  node !== null && isScalar(node) ? (node as Scalar.Parsed) : null;
 
 /** A scalar as it is written: `1.50` stays "1.50". */
 export function scalarText(node: YamlNode): string {
@@ -93,6 +120,7 @@ function toScalar(scalar: Scalar.Parsed): Json {
   const { value } = scalar;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   // Fractions and long numbers stay text: nothing may go through a float.
-  if (typeof value === 'number') return Number.isSafeInteger(value) && /^-?\d+$/.test(scalar.source ?? '') ? value : scalarText(scalar as YamlNode);
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) && /^-?\d+$/.test(scalar.source ?? '') ? value : scalarText(scalar as YamlNode);
   return String(value);
 }

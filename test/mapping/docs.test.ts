@@ -6,7 +6,8 @@ import { checkMapping } from '../../src/mapping/check.ts';
 import { documentFunctions } from '../../src/mapping/document.ts';
 
 const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'mapping.md'), 'utf8');
-const blocks = (kind: string): string[] => [...text.matchAll(new RegExp(`\`\`\`yaml ${kind}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '');
+const blocks = (kind: string): string[] =>
+  [...text.matchAll(new RegExp(`\`\`\`yaml ${kind}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '');
 
 describe('docs/mapping.md', () => {
   it('has the functions as they are declared (node scripts/mapping-docs.ts)', () => {
@@ -20,7 +21,10 @@ describe('docs/mapping.md', () => {
 
   it('shows cases that hold', () => {
     const report = runCases(blocks('mapping')[0] ?? '', 'shops.yaml', blocks('cases')[0] ?? '', 'shops.cases.yaml');
-    expect(report.results.map(({ ok, differences }) => [ok, differences])).toEqual([[true, []], [true, []]]);
+    expect(report.results.map(({ ok, differences }) => [ok, differences])).toEqual([
+      [true, []],
+      [true, []],
+    ]);
     expect(report.coverage?.unused).toEqual([]);
   });
 });

@@ -4,7 +4,17 @@ import { checkMapping } from '../../src/mapping/check.ts';
 import { newMapping } from '../../src/mapping/draft.ts';
 import { previewRecords, schemaOfRecords } from '../../src/mapping/preview.ts';
 
-const row = { 'Article number': 'A-1', Title: 'Mug', EAN: '4006381333931', Price: '9.90', Category: 'Home, Sale', Stock: '3', Warehouse: 'berlin', 'Updated at': '2026-11-20T10:00:00Z', '# odd: name': 'x' };
+const row = {
+  'Article number': 'A-1',
+  Title: 'Mug',
+  EAN: '4006381333931',
+  Price: '9.90',
+  Category: 'Home, Sale',
+  Stock: '3',
+  Warehouse: 'berlin',
+  'Updated at': '2026-11-20T10:00:00Z',
+  '# odd: name': 'x',
+};
 
 describe('a drafted mapping', () => {
   for (const entity of [...ENTITY_NAMES, 'stock'] as const) {
@@ -18,7 +28,19 @@ describe('a drafted mapping', () => {
     const { mapping } = checkMapping(newMapping([row], 'variant'), 'draft.yaml', null);
     if (mapping === null) throw new TypeError('the draft does not pass');
     const { results, fields } = previewRecords(mapping, [row]);
-    expect(results[0]?.result).toMatchObject({ kind: 'mapped', id: 'A-1', entities: [{ match: [{ field: 'sku', value: 'a-1' }, { field: 'gtin', value: '04006381333931' }], values: { sku: 'A-1', gtin: '4006381333931', title: 'Mug', price: '9.90' } }] });
+    expect(results[0]?.result).toMatchObject({
+      kind: 'mapped',
+      id: 'A-1',
+      entities: [
+        {
+          match: [
+            { field: 'sku', value: 'a-1' },
+            { field: 'gtin', value: '04006381333931' },
+          ],
+          values: { sku: 'A-1', gtin: '4006381333931', title: 'Mug', price: '9.90' },
+        },
+      ],
+    });
     expect(fields['variant.cost']).toEqual({ filled: 0, empty: { 'not mapped': 1 } });
   });
 });

@@ -7,7 +7,15 @@ import { FUNCTIONS } from '../../src/mapping/functions.ts';
 
 /** Runs one call in a mapping: its result, or the code of its fault. */
 function call(input: Json, text: string): { output: Json } | { fault: string } {
-  const mapping = ['outputs:', '  product:', '    fields:', '      name: "= \\"n\\""', '      metadata:', '        object:', `          made: 'value | ${text.replaceAll("'", "''")}'`].join('\n');
+  const mapping = [
+    'outputs:',
+    '  product:',
+    '    fields:',
+    '      name: "= \\"n\\""',
+    '      metadata:',
+    '        object:',
+    `          made: 'value | ${text.replaceAll("'", "''")}'`,
+  ].join('\n');
   const checked = checkMapping(mapping, 'example.yaml', null);
   if (checked.mapping === null) throw new TypeError(checked.problems.map((problem) => problem.message).join('\n'));
   const result = checked.mapping.map({ value: input, more: 'x' }, { page: {}, position: 1 });
@@ -21,18 +29,24 @@ const declared = [...FUNCTIONS.values()];
 
 describe('functions of the language', () => {
   it('are one file each, and every file is registered', () => {
-    const files = readdirSync(join(import.meta.dirname, '..', '..', 'src', 'mapping', 'functions')).filter((file) => file !== 'define.ts');
+    const files = readdirSync(join(import.meta.dirname, '..', '..', 'src', 'mapping', 'functions')).filter(
+      (file) => file !== 'define.ts',
+    );
     expect(files.sort()).toEqual(declared.map(({ name }) => `${name.replaceAll('_', '-')}.ts`).sort());
   });
 
   it('have an example each', () => {
-    expect(declared.filter(({ name, examples }) => examples.length === 0 && name !== 'lookup').map(({ name }) => name)).toEqual([]);
+    expect(
+      declared.filter(({ name, examples }) => examples.length === 0 && name !== 'lookup').map(({ name }) => name),
+    ).toEqual([]);
   });
 
   for (const { name, examples } of declared) {
     for (const example of examples) {
       it(`${name}: ${JSON.stringify(example.input)} | ${example.call}`, () => {
-        expect(call(example.input, example.call)).toEqual('fault' in example ? { fault: example.fault } : { output: example.output });
+        expect(call(example.input, example.call)).toEqual(
+          'fault' in example ? { fault: example.fault } : { output: example.output },
+        );
       });
     }
   }

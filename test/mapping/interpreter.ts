@@ -6,9 +6,20 @@ import { ENTITIES, type Field } from '../../src/canonical/entities.ts';
 import { NORMALISERS } from '../../src/canonical/normalise.ts';
 import { parseFormat } from '../../src/canonical/time-format.ts';
 import type { Json, JsonObject } from '../../src/connector/contract.ts';
-import type { Argument, Call, Condition, FieldRule, LoopBody, MappingFile, Node, OutputRule, Path, Segment } from '../../src/mapping/ast.ts';
-import { fieldsOf } from '../../src/mapping/fields.ts';
+import type {
+  Argument,
+  Call,
+  Condition,
+  FieldRule,
+  LoopBody,
+  MappingFile,
+  Node,
+  OutputRule,
+  Path,
+  Segment,
+} from '../../src/mapping/ast.ts';
 import { Fault } from '../../src/mapping/fault.ts';
+import { fieldsOf } from '../../src/mapping/fields.ts';
 import { FUNCTIONS } from '../../src/mapping/functions.ts';
 import { runJsonata } from '../../src/mapping/jsonata.ts';
 import { compilePattern } from '../../src/mapping/pattern.ts';
@@ -41,15 +52,22 @@ function good<Made>(made: Made | Fault): Made {
   return made;
 }
 
-const isObject = (value: Value): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
-const read = (value: Value, name: string): Value => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined);
+const isObject = (value: Value): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const read = (value: Value, name: string): Value =>
+  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
 /** Maps one record as the file says. Problems are reduced to field and code. */
-export function interpret(file: MappingFile, record: Json, page: JsonObject): { readonly kind: string; readonly [name: string]: unknown } {
+export function interpret(
+  file: MappingFile,
+  record: Json,
+  page: JsonObject,
+): { readonly kind: string; readonly [name: string]: unknown } {
   if (!isObject(record)) return { kind: 'rejected', problems: ['record not-an-object'] };
   const fold = (row: Value): JsonObject => (file.ignoreCase ? foldNames(row) : isObject(row) ? row : {});
   const rows = file.groupBy === null ? null : read(record, 'rows');
-  if (file.groupBy !== null && (!Array.isArray(rows) || rows.length === 0)) return { kind: 'rejected', problems: ['record not-grouped'] };
+  if (file.groupBy !== null && (!Array.isArray(rows) || rows.length === 0))
+    return { kind: 'rejected', problems: ['record not-grouped'] };
   const folded = Array.isArray(rows) ? rows.map((row) => (file.ignoreCase ? fold(row) : row)) : [];
   const first = file.groupBy === null ? fold(record) : fold(folded[0]);
   const problems: string[] = [];
@@ -63,7 +81,17 @@ export function interpret(file: MappingFile, record: Json, page: JsonObject): { 
       return false;
     }
   };
-  const top: Place = { file, page, whole: file.groupBy === null ? first : { rows: folded }, record: first, here: first, isTop: true, index: 1, field: null, output: () => null };
+  const top: Place = {
+    file,
+    page,
+    whole: file.groupBy === null ? first : { rows: folded },
+    record: first,
+    here: first,
+    isTop: true,
+    index: 1,
+    field: null,
+    output: () => null,
+  };
   let id: string | null = null;
   let version: number | null = null;
   if (file.key.length > 0) {
@@ -95,7 +123,8 @@ export function interpret(file: MappingFile, record: Json, page: JsonObject): { 
 
 function foldNames(row: Value): JsonObject {
   const folded: JsonObject = Object.create(null);
-  for (const [name, value] of Object.entries(isObject(row) ? row : {})) if (!(name.toLowerCase() in folded)) folded[name.toLowerCase()] = value;
+  for (const [name, value] of Object.entries(isObject(row) ? row : {}))
+    if (!(name.toLowerCase() in folded)) folded[name.toLowerCase()] = value;
   return folded;
 }
 
@@ -110,11 +139,20 @@ type Run = {
 
 function runOutput(output: OutputRule, run: Run): void {
   const keys = new Map<number, string>();
-  const refer = (at: number) => (name: string): ReferenceValue | null => {
-    const found = run.produced.get(name);
-    const key = found === undefined ? undefined : found.each === null ? found.keys.get(0) : found.each.text === output.each?.text ? found.keys.get(at) : undefined;
-    return key === undefined ? null : { kind: 'output', key };
-  };
+  const refer =
+    (at: number) =>
+    (name: string): ReferenceValue | null => {
+      const found = run.produced.get(name);
+      const key =
+        found === undefined
+          ? undefined
+          : found.each === null
+            ? found.keys.get(0)
+            : found.each.text === output.each?.text
+              ? found.keys.get(at)
+              : undefined;
+      return key === undefined ? null : { kind: 'output', key };
+    };
   const { each } = output;
   if (each === null) {
     run.attempt(output.name, () => {
@@ -135,7 +173,8 @@ function runOutput(output: OutputRule, run: Run): void {
           const place = { ...run.top, here, isTop: false, index: index + 1, output: refer(at) };
           if (output.when !== null && !holds(output.when, { ...place, index })) return;
           index += 1;
-          const part = output.key === null ? String(index) : runtime.joinKey([evaluate(output.key, { ...place, index })]);
+          const part =
+            output.key === null ? String(index) : runtime.joinKey([evaluate(output.key, { ...place, index })]);
           if (part === null) throw new Stop(runtime.KEY_MISSING);
           if (seen.has(part)) throw new Stop(runtime.twice(part));
           makeOutput(output, `${output.name}:${part}`, { ...place, index }, run);
@@ -160,13 +199,21 @@ function makeOutput(output: OutputRule, key: string, place: Place, run: Run): vo
   }
   if (output.entity === 'stock') {
     const { variant, location, quantity, as_of } = values;
-    run.stock.push({ key, entity: 'stock', variant: variant as unknown as ReferenceValue, location: typeof location === 'string' ? location : 'default', quantity: Number(quantity), asOf: typeof as_of === 'string' ? Date.parse(as_of) : null });
+    run.stock.push({
+      key,
+      entity: 'stock',
+      variant: variant as unknown as ReferenceValue,
+      location: typeof location === 'string' ? location : 'default',
+      quantity: Number(quantity),
+      asOf: typeof as_of === 'string' ? Date.parse(as_of) : null,
+    });
     return;
   }
   const { entity } = output;
   const match = output.match.flatMap(({ field }) => {
     const value = values[field];
-    const normal = typeof value === 'string' ? NORMALISERS[ENTITIES[entity].fields[field]?.match ?? 'exact'](value) : '';
+    const normal =
+      typeof value === 'string' ? NORMALISERS[ENTITIES[entity].fields[field]?.match ?? 'exact'](value) : '';
     return normal === '' ? [] : [{ field, value: normal }];
   });
   run.entities.push({ key, entity, match, values });
@@ -187,13 +234,20 @@ function keep(value: Json, spec: Field): Json {
   if (spec.type === 'json' || spec.type === 'list') return good(runtime.keepStructure(converted));
   if (spec.type !== 'text') return converted;
   const text = good(runtime.keepText(String(converted), spec.max ?? 10_000_000));
-  if (text !== null && spec.values !== undefined && !spec.values.includes(String(text))) throw new Stop(new Fault('not-allowed', ''));
+  if (text !== null && spec.values !== undefined && !spec.values.includes(String(text)))
+    throw new Stop(new Fault('not-allowed', ''));
   return text;
 }
 
 const CONVERTERS: Readonly<Record<string, (value: Json) => Json | Fault>> = {
-  text: runtime.asText, integer: runtime.asInteger, decimal: runtime.asDecimal, boolean: runtime.asBoolean,
-  timestamp: runtime.asTimestamp, date: runtime.asDate, json: runtime.asObject, list: runtime.asList,
+  text: runtime.asText,
+  integer: runtime.asInteger,
+  decimal: runtime.asDecimal,
+  boolean: runtime.asBoolean,
+  timestamp: runtime.asTimestamp,
+  date: runtime.asDate,
+  json: runtime.asObject,
+  list: runtime.asList,
 };
 
 function convert(value: Json, type: string): Json {
@@ -229,24 +283,13 @@ function evaluate(node: Node, place: Place): Value {
     }
     case 'choose': {
       const branch = node.branches.find((one) => one.when === null || holds(one.when, place));
-      return branch === undefined ? null : evaluate(branch.then, place);
+      return branch === undefined ? null : evaluate(branch.value, place);
     }
-    case 'object': {
-      const entries = node.entries.map((entry) => [entry.name, evaluate(entry.value, place)] as const).filter(([, value]) => value !== undefined);
-      return entries.every(([, value]) => value === null) ? null : (Object.fromEntries(entries) as JsonObject);
-    }
-    case 'list': {
-      const found = node.elements.map((element) => evaluate(element, place)).filter((value) => value !== undefined && value !== null);
-      return found.length === 0 ? null : found;
-    }
-    case 'each': {
-      const list = evaluate(node.over, place);
-      if (list === undefined || list === null) return undefined;
-      const elements = convert(list, 'list');
-      return loop((Array.isArray(elements) ? elements : []).map((here) => ({ place: { ...place, here, isTop: false }, when: node.when, body: node.body })), node.body.kind);
-    }
+    case 'object':
+    case 'list':
+    case 'each':
     case 'numbered':
-      return loop(node.rounds.map((round) => ({ place, when: round.when, body: round.body })), node.rounds[0]?.body.kind ?? 'values');
+      return gather(node, place);
     case 'jsonata':
       return good(runJsonata(node.text, place.isTop ? place.whole : place.here, place.page));
     case 'output':
@@ -258,8 +301,45 @@ function evaluate(node: Node, place: Place): Value {
       if (found === undefined) return undefined;
       const value = text(found);
       const id = runtime.joinKey([value]);
-      return id === null ? null : ({ kind: 'external', entity: place.field?.entity ?? 'product', stream: node.stream, id } as JsonObject);
+      return id === null
+        ? null
+        : ({ kind: 'external', entity: place.field?.entity ?? 'product', stream: node.stream, id } as JsonObject);
     }
+  }
+}
+
+function gather(node: Extract<Node, { kind: 'object' | 'list' | 'each' | 'numbered' }>, place: Place): Value {
+  switch (node.kind) {
+    case 'object': {
+      const entries = node.entries
+        .map((entry) => [entry.name, evaluate(entry.value, place)] as const)
+        .filter(([, value]) => value !== undefined);
+      return entries.every(([, value]) => value === null) ? null : (Object.fromEntries(entries) as JsonObject);
+    }
+    case 'list': {
+      const found = node.elements
+        .map((element) => evaluate(element, place))
+        .filter((value) => value !== undefined && value !== null);
+      return found.length === 0 ? null : found;
+    }
+    case 'each': {
+      const list = evaluate(node.over, place);
+      if (list === undefined || list === null) return undefined;
+      const elements = convert(list, 'list');
+      return loop(
+        (Array.isArray(elements) ? elements : []).map((here) => ({
+          place: { ...place, here, isTop: false },
+          when: node.when,
+          body: node.body,
+        })),
+        node.body.kind,
+      );
+    }
+    default:
+      return loop(
+        node.rounds.map((round) => ({ place, when: round.when, body: round.body })),
+        node.rounds[0]?.body.kind ?? 'values',
+      );
   }
 }
 
@@ -277,7 +357,10 @@ function text(value: Value): string | null {
   return value === undefined || value === null ? null : String(convert(value, 'text'));
 }
 
-function loop(rounds: readonly { place: Place; when: Condition | null; body: LoopBody }[], kind: LoopBody['kind']): Value {
+function loop(
+  rounds: readonly { place: Place; when: Condition | null; body: LoopBody }[],
+  kind: LoopBody['kind'],
+): Value {
   const list: Json[] = [];
   const object = new Map<string, Json>();
   let index = 0;
@@ -315,7 +398,11 @@ function runCall(call: Call, before: Value, place: Place): Value {
   return declared.output === 'text' && made === '' ? null : made;
 }
 
-function callArgument(arg: Argument, spec: { readonly kind: string; readonly name: string } | undefined, place: Place): unknown {
+function callArgument(
+  arg: Argument,
+  spec: { readonly kind: string; readonly name: string } | undefined,
+  place: Place,
+): unknown {
   const kind = spec?.kind ?? 'any';
   if (kind === 'table') return place.file.tables.get(arg.kind === 'path' ? arg.text : '');
   if (arg.kind === 'literal') {
@@ -352,7 +439,13 @@ function holds(condition: Condition, place: Place): boolean {
       if (condition.operator === '=') return runtime.equal(left, right);
       if (condition.operator === '!=') return !runtime.equal(left, right);
       const order = runtime.order(left, right);
-      return condition.operator === '<' ? order < 0 : condition.operator === '<=' ? order <= 0 : condition.operator === '>' ? order > 0 : order >= 0;
+      return condition.operator === '<'
+        ? order < 0
+        : condition.operator === '<='
+          ? order <= 0
+          : condition.operator === '>'
+            ? order > 0
+            : order >= 0;
     }
   }
 }
@@ -363,7 +456,9 @@ function readPath(path: Path, place: Place): Value {
   const [first] = path.segments;
   const isRows = file.groupBy !== null && fromRecord && first?.kind === 'name' && first.name === 'rows';
   const start = isRows ? place.whole : fromRecord ? place.record : place.here;
-  const folded = path.segments.map((segment) => (segment.kind === 'name' && file.ignoreCase ? { ...segment, name: segment.name.toLowerCase() } : segment));
+  const folded = path.segments.map((segment) =>
+    segment.kind === 'name' && file.ignoreCase ? { ...segment, name: segment.name.toLowerCase() } : segment,
+  );
   // A thing without names has none of them: absent, not null.
   return follow(first?.kind === 'name' && !isObject(start) ? {} : start, folded);
 }
@@ -376,10 +471,13 @@ function follow(value: Value, segments: readonly Segment[]): Value {
   if (!Array.isArray(value)) return undefined;
   if (segment.kind === 'index') return follow(value.at(segment.index), rest);
   if (segment.kind === 'where') {
-    return follow(value.find((element) => {
-      const found = read(element, segment.name);
-      return found !== undefined && found !== null && typeof found !== 'object' && String(found) === segment.value;
-    }), rest);
+    return follow(
+      value.find((element) => {
+        const found = read(element, segment.name);
+        return found !== undefined && found !== null && typeof found !== 'object' && String(found) === segment.value;
+      }),
+      rest,
+    );
   }
   return value.flatMap((element) => {
     const found = follow(element, rest);
@@ -390,8 +488,10 @@ function follow(value: Value, segments: readonly Segment[]): Value {
 
 /** A result of the product in the words of {@link interpret}. */
 export function reduceResult(result: MapResult): { readonly kind: string; readonly [name: string]: unknown } {
-  if (result.kind === 'rejected') return { kind: 'rejected', problems: result.problems.map(({ field, code }) => `${field} ${code}`) };
-  if (result.kind === 'filtered') return { kind: result.reason === 'no output applies' ? 'filtered no output applies' : `filtered ${result.reason}` };
+  if (result.kind === 'rejected')
+    return { kind: 'rejected', problems: result.problems.map(({ field, code }) => `${field} ${code}`) };
+  if (result.kind === 'filtered')
+    return { kind: result.reason === 'no output applies' ? 'filtered no output applies' : `filtered ${result.reason}` };
   if (result.kind === 'deleted') return { kind: 'deleted' };
   const { id, version, entities, stock } = result;
   return { kind: 'mapped', id, version, entities, stock };

@@ -7,9 +7,19 @@ import { casesFile } from '../../src/mapping/load.ts';
 import { type Random, seededRandom } from './generate.ts';
 
 /** A token of a mapping file that can be broken. `rule`: the field rule around it. */
-type Target = { readonly kind: 'path' | 'function' | 'argument' | 'field'; readonly at: Span; readonly rule: Span | null };
+type Target = {
+  readonly kind: 'path' | 'function' | 'argument' | 'field';
+  readonly at: Span;
+  readonly rule: Span | null;
+};
 
-export type Mutation = { readonly file: string; readonly kind: Target['kind']; readonly line: number; readonly before: string; readonly after: string };
+export type Mutation = {
+  readonly file: string;
+  readonly kind: Target['kind'];
+  readonly line: number;
+  readonly before: string;
+  readonly after: string;
+};
 export type Report = {
   readonly seed: number;
   readonly total: number;
@@ -47,7 +57,13 @@ export function mutateAll(files: readonly string[], seed: number, rounds: number
         total += 1;
         const mutated = text.slice(0, target.at.start) + after + text.slice(target.at.end);
         const verdict = judge(mutated, file, casesText, target);
-        const mutation = { file, kind: target.kind, line: text.slice(0, target.at.start).split('\n').length, before, after };
+        const mutation = {
+          file,
+          kind: target.kind,
+          line: text.slice(0, target.at.start).split('\n').length,
+          before,
+          after,
+        };
         if (verdict === 'unseen') equivalent.push(mutation);
         else if (verdict === 'elsewhere') misplaced.push(mutation);
         else found[verdict] += 1;
@@ -55,7 +71,17 @@ export function mutateAll(files: readonly string[], seed: number, rounds: number
     }
   }
   const reported = total - misplaced.length - equivalent.length;
-  return { seed, total, reported, byCheck: found.reported, byRule: found.ruled, byCase: found.cased, misplaced, equivalent, share: reported / total };
+  return {
+    seed,
+    total,
+    reported,
+    byCheck: found.reported,
+    byRule: found.ruled,
+    byCase: found.cased,
+    misplaced,
+    equivalent,
+    share: reported / total,
+  };
 }
 
 type Verdict = 'reported' | 'ruled' | 'cased' | 'elsewhere' | 'unseen';
@@ -66,7 +92,9 @@ function judge(text: string, file: string, cases: string, target: Target): Verdi
   const { problems } = checkMapping(text, file, null);
   const line = lineOf(target.at.start);
   const errors = problems.filter((problem) => problem.severity === 'error');
-  const isOnToken = problems.some((problem) => problem.line === line && problem.remedy !== '' && isNear(problem.column, text, target));
+  const isOnToken = problems.some(
+    (problem) => problem.line === line && problem.remedy !== '' && isNear(problem.column, text, target),
+  );
   if (isOnToken) return 'reported';
   if (errors.length > 0) return 'elsewhere';
   const report = runCases(text, file, cases, 'mutated.cases.yaml');
@@ -76,7 +104,9 @@ function judge(text: string, file: string, cases: string, target: Target): Verdi
   const last = lineOf(target.rule?.end ?? target.at.end);
   // What decides about whole outputs or records (keys, conditions) has no field rule; a failing case that says what came out otherwise is all there is.
   if (target.rule === null) return 'cased';
-  const isNamed = failed.some((result) => result.differences.some(({ rule }) => rule !== null && isWithin(rule, first, last)));
+  const isNamed = failed.some((result) =>
+    result.differences.some(({ rule }) => rule !== null && isWithin(rule, first, last)),
+  );
   return isNamed ? 'ruled' : 'elsewhere';
 }
 
@@ -106,7 +136,9 @@ function broken(token: string, random: Random): string {
         ? inner.slice(0, at) + letter + inner.slice(at)
         : kind === 'swap' && at + 1 < inner.length && letter !== inner[at + 1]
           ? inner.slice(0, at) + (inner[at + 1] ?? '') + letter + inner.slice(at + 2)
-          : inner.slice(0, at) + (/\d/.test(letter) ? String((Number(letter) + 1 + random.below(8)) % 10) : letter === 'q' ? 'k' : 'q') + inner.slice(at + 1);
+          : inner.slice(0, at) +
+            (/\d/.test(letter) ? String((Number(letter) + 1 + random.below(8)) % 10) : letter === 'q' ? 'k' : 'q') +
+            inner.slice(at + 1);
   return isQuoted ? `"${changed}"` : changed;
 }
 
@@ -123,13 +155,18 @@ function targetsOf(file: MappingFile): readonly Target[] {
   };
   const addCall = (call: Call, rule: Span | null): void => {
     add('function', call.nameAt, rule);
-    for (const arg of call.args) if (arg.kind === 'path') addPath(arg, rule); else if (arg.kind === 'literal') add('argument', arg.at, rule);
+    for (const arg of call.args)
+      if (arg.kind === 'path') addPath(arg, rule);
+      else if (arg.kind === 'literal') add('argument', arg.at, rule);
   };
   const visit = (value: unknown, rule: Span | null): void => {
     if (Array.isArray(value)) for (const child of value) visit(child, rule);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
     const node = value as Partial<Node>;
-    if (node.kind === 'path') return addPath(value as Path, rule);
+    if (node.kind === 'path') {
+      addPath(value as Path, rule);
+      return;
+    }
     if (node.kind === 'pipe') {
       const pipe = value as Extract<Node, { kind: 'pipe' }>;
       visit(pipe.source, rule);

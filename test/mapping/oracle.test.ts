@@ -17,7 +17,10 @@ describe(`generated mappings and records (TEST_SEED=${SEED})`, () => {
       const { mapping, parsed, problems } = checkMapping(text, 'generated.yaml', null);
       if (mapping === null || parsed === null) {
         // Generated files may break a rule about types; they must never break the reader.
-        expect(problems.filter((problem) => problem.severity === 'error'), text).not.toEqual([]);
+        expect(
+          problems.filter((problem) => problem.severity === 'error'),
+          text,
+        ).not.toEqual([]);
         continue;
       }
       for (let count = 0; count < RECORDS; count += 1) {
@@ -35,7 +38,8 @@ describe(`generated mappings and records (TEST_SEED=${SEED})`, () => {
     }
     // Most generated files must pass the checks, else this compares little.
     expect(compared).toBeGreaterThan((MAPPINGS * RECORDS) / 3);
-    for (const kind of ['mapped', 'rejected']) expect(kinds[kind] ?? 0, JSON.stringify(kinds)).toBeGreaterThan(compared / 20);
+    for (const kind of ['mapped', 'rejected'])
+      expect(kinds[kind] ?? 0, JSON.stringify(kinds)).toBeGreaterThan(compared / 20);
   });
 });
 
@@ -44,10 +48,15 @@ type Traces = ReturnType<NonNullable<ReturnType<typeof checkMapping>['mapping']>
 
 /** Every value of the result is in the trace, every empty field of the trace has a reason. */
 function compareTrace(result: Result, traces: Traces, place: string): void {
-  for (const trace of traces) if (trace.value === null) expect(trace.reason, `${place}\n${JSON.stringify(trace)}`).not.toBeNull();
+  for (const trace of traces)
+    if (trace.value === null) expect(trace.reason, `${place}\n${JSON.stringify(trace)}`).not.toBeNull();
   if (result.kind !== 'mapped') return;
   for (const output of result.entities) {
-    const traced = Object.fromEntries(traces.filter((trace) => trace.output === output.key && trace.value !== null).map((trace) => [trace.field, trace.value]));
+    const traced = Object.fromEntries(
+      traces
+        .filter((trace) => trace.output === output.key && trace.value !== null)
+        .map((trace) => [trace.field, trace.value]),
+    );
     const mapped = Object.fromEntries(Object.entries(output.values).filter(([, value]) => value !== null));
     expect(traced, place).toEqual(mapped);
   }

@@ -3,7 +3,11 @@ import type { Json } from '../../src/connector/contract.ts';
 import { checkMapping } from '../../src/mapping/check.ts';
 
 function map(rules: string, record: Json): unknown {
-  const { mapping, problems } = checkMapping(`outputs:\n  product:\n    fields:\n      name: = "n"\n${rules}`, 'm.yaml', null);
+  const { mapping, problems } = checkMapping(
+    `outputs:\n  product:\n    fields:\n      name: = "n"\n${rules}`,
+    'm.yaml',
+    null,
+  );
   if (mapping === null) return problems.map((problem) => problem.code);
   const result = mapping.map(record, { page: {}, position: 1 });
   return result.kind === 'mapped' ? result.entities[0]?.values : result;
@@ -11,7 +15,15 @@ function map(rules: string, record: Json): unknown {
 
 describe('a mapping file from a stranger', () => {
   it('reads own properties only', () => {
-    for (const name of ['constructor', '__proto__', 'toString', 'constructor.name', '__proto__.polluted', 'a.constructor.name', 'a.length']) {
+    for (const name of [
+      'constructor',
+      '__proto__',
+      'toString',
+      'constructor.name',
+      '__proto__.polluted',
+      'a.constructor.name',
+      'a.length',
+    ]) {
       expect(map(`      brand: ${name}\n`, { a: 'text' }), name).toEqual({ name: 'n' });
     }
     expect(map('      brand: __proto__\n', JSON.parse('{"__proto__": "own"}'))).toEqual({ name: 'n', brand: 'own' });
@@ -21,12 +33,14 @@ describe('a mapping file from a stranger', () => {
     const rules = '      metadata: {each: list, key: k, value: v}\n';
     map(rules, JSON.parse('{"list":[{"k":"__proto__","v":{"polluted":1}}]}'));
     expect('polluted' in {}).toBe(false);
-    expect(JSON.stringify(map(rules, JSON.parse('{"list":[{"k":"__proto__","v":1}]}')))).toBe('{"name":"n","metadata":{"__proto__":1}}');
+    expect(JSON.stringify(map(rules, JSON.parse('{"list":[{"k":"__proto__","v":1}]}')))).toBe(
+      '{"name":"n","metadata":{"__proto__":1}}',
+    );
   });
 
   it('cannot bring code in, whatever names, texts and tables contain', () => {
     const evil = '"]; globalThis.hacked = true; //';
-    const texts = [evil, '\u2028', '`${globalThis.hacked = true}`', "'+(globalThis.hacked=true)+'", '*/', '\\'];
+    const texts = [evil, '\u2028', `\`\${globalThis.hacked = true}\``, "'+(globalThis.hacked=true)+'", '*/', '\\'];
     for (const text of texts) {
       const quoted = JSON.stringify(text);
       const file = `tables:\n  t: {values: {${quoted}: ${quoted}}, otherwise: keep}\nrecord:\n  skip: [{when: "a is not empty", reason: ${quoted}}]\noutputs:\n  ${quoted}:\n    entity: product\n    fields:\n      name: {const: ${quoted}}\n      brand: {from: ${JSON.stringify(`\`${text.replaceAll('`', '')}\` | lookup(t)`)}}\n      metadata: {object: {${quoted}: b}}\n`;
@@ -44,40 +58,62 @@ describe('a mapping file from a stranger', () => {
   it('cannot make JSONata run away, and the next evaluation works', () => {
     const endless = '      metadata: {jsonata: "($f := function($x) { $f($x + 1) }; $f(1))"}\n';
     expect(map(endless, {})).toMatchObject({ kind: 'rejected', problems: [{ code: 'jsonata' }] });
-    expect(map('      metadata: {jsonata: "{\\"sum\\": $sum(list)}"}\n', { list: [1, 2] })).toEqual({ name: 'n', metadata: { sum: 3 } });
+    expect(map('      metadata: {jsonata: "{\\"sum\\": $sum(list)}"}\n', { list: [1, 2] })).toEqual({
+      name: 'n',
+      metadata: { sum: 3 },
+    });
   });
 
   it('cannot grow texts or loops without bounds', () => {
     const grow = Array.from({ length: 30 }, () => 'replace("a", "aa")').join(' | ');
-    expect(map(`      brand: a | ${grow}\n`, { a: 'a' })).toMatchObject({ kind: 'rejected', problems: [{ code: 'too-long' }] });
+    expect(map(`      brand: a | ${grow}\n`, { a: 'a' })).toMatchObject({
+      kind: 'rejected',
+      problems: [{ code: 'too-long' }],
+    });
     const rounds = '      tags: {each: l, item: {each: $.l, item: {each: $.l, item: .}}}\n';
-    expect(map(rounds, { l: Array.from({ length: 100 }, () => 'x') })).toMatchObject({ kind: 'rejected', problems: [{ code: 'too-much' }] });
+    expect(map(rounds, { l: Array.from({ length: 100 }, () => 'x') })).toMatchObject({
+      kind: 'rejected',
+      problems: [{ code: 'too-much' }],
+    });
   });
 
   it('is refused when it is too long, too deep or uses aliases', () => {
     expect(checkMapping('a'.repeat(1_000_001), 'm.yaml', null).problems.map(({ code }) => code)).toContain('limit');
-    expect(checkMapping(`outputs: ${'['.repeat(60)}${']'.repeat(60)}`, 'm.yaml', null).problems.map(({ code }) => code)).toContain('yaml');
-    expect(checkMapping('a: &a [1]\noutputs: [*a, *a]', 'm.yaml', null).problems.map(({ code }) => code)).toContain('yaml');
+    expect(
+      checkMapping(`outputs: ${'['.repeat(60)}${']'.repeat(60)}`, 'm.yaml', null).problems.map(({ code }) => code),
+    ).toContain('yaml');
+    expect(checkMapping('a: &a [1]\noutputs: [*a, *a]', 'm.yaml', null).problems.map(({ code }) => code)).toContain(
+      'yaml',
+    );
   });
 });
 
 describe('values', () => {
   it('that the store cannot keep are refused', () => {
     for (const bad of ['nul\u0000', '\ud800', 'x\udc00y'.repeat(50)]) {
-      expect(map('      brand: a\n', { a: bad })).toMatchObject({ kind: 'rejected', problems: [{ field: 'product.brand', pointer: 'a', code: 'bad-text' }] });
+      expect(map('      brand: a\n', { a: bad })).toMatchObject({
+        kind: 'rejected',
+        problems: [{ field: 'product.brand', pointer: 'a', code: 'bad-text' }],
+      });
     }
-    expect(map('      metadata: {object: {deep: a}}\n', { a: { b: ['\u0000'] } })).toMatchObject({ problems: [{ code: 'bad-text' }] });
+    expect(map('      metadata: {object: {deep: a}}\n', { a: { b: ['\u0000'] } })).toMatchObject({
+      problems: [{ code: 'bad-text' }],
+    });
   });
 
   it('take their unit from a sibling, which must be known', () => {
     expect(map('      price: w | grams(u)\n', { w: '1.5', u: 'kg' })).toMatchObject({ price: '1500' });
-    expect(map('      price: w | grams(u)\n', { w: '1.5', u: 'stone' })).toMatchObject({ problems: [{ code: 'unknown-unit' }] });
+    expect(map('      price: w | grams(u)\n', { w: '1.5', u: 'stone' })).toMatchObject({
+      problems: [{ code: 'unknown-unit' }],
+    });
     expect(map('      price: w | grams(u)\n', { w: '1.5' })).toMatchObject({ problems: [{ code: 'empty-argument' }] });
     expect(map('      price: w | from_minor(u)\n', { w: 1990, u: 'eur' })).toMatchObject({ price: '19.90' });
   });
 
   it('stay exact', () => {
-    expect(map('      price: a\n', { a: '12345678901234567890.123456789' })).toMatchObject({ price: '12345678901234567890.123456789' });
+    expect(map('      price: a\n', { a: '12345678901234567890.123456789' })).toMatchObject({
+      price: '12345678901234567890.123456789',
+    });
     expect(map('      price: a\n', { a: 19.9 })).toMatchObject({ price: '19.9' });
     expect(map('      price: a\n', { a: '1e3' })).toMatchObject({ price: '1000' });
     expect(map('      sku: a\n', { a: 2 ** 53 })).toMatchObject({ problems: [{ code: 'lossy-number' }] });

@@ -7,11 +7,7 @@ export const add = defineFunction({
   about: 'Adds a number, exactly.',
   input: 'decimal',
   output: 'decimal',
-  args: [
-    { name: 'number', kind: 'decimal', about: 'what to add; negative subtracts' },
-  ],
-  examples: [
-    { input: '1.10', call: 'add(2.2)', output: '3.30' },
-  ],
+  args: [{ name: 'number', kind: 'decimal', about: 'what to add; negative subtracts' }],
+  examples: [{ input: '1.10', call: 'add(2.2)', output: '3.30' }],
   run: (value, number) => addDecimals(value, number),
 });

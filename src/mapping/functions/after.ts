@@ -6,9 +6,7 @@ export const after = defineFunction({
   about: 'What stands behind the first occurrence of a text; empty when there is none.',
   input: 'text',
   output: 'text',
-  args: [
-    { name: 'mark', kind: 'text', about: 'where to cut' },
-  ],
+  args: [{ name: 'mark', kind: 'text', about: 'where to cut' }],
   examples: [
     { input: 'id:744', call: 'after("id:")', output: '744' },
     { input: '744', call: 'after("id:")', output: null },

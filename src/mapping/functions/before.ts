@@ -6,9 +6,7 @@ export const before = defineFunction({
   about: 'What stands before the first occurrence of a text; all of it when there is none.',
   input: 'text',
   output: 'text',
-  args: [
-    { name: 'mark', kind: 'text', about: 'where to cut' },
-  ],
+  args: [{ name: 'mark', kind: 'text', about: 'where to cut' }],
   examples: [
     { input: 'SKU-1:red', call: 'before(":")', output: 'SKU-1' },
     { input: 'SKU-1', call: 'before(":")', output: 'SKU-1' },

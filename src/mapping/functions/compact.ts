@@ -7,8 +7,6 @@ export const compact = defineFunction({
   input: 'list',
   output: 'list',
   args: [],
-  examples: [
-    { input: ['a', null, ''], call: 'compact', output: ['a'] },
-  ],
+  examples: [{ input: ['a', null, ''], call: 'compact', output: ['a'] }],
   run: (value) => value.filter((element) => element !== null && element !== ''),
 });

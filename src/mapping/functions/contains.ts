@@ -6,11 +6,7 @@ export const contains = defineFunction({
   about: 'True when a text contains another one.',
   input: 'text',
   output: 'boolean',
-  args: [
-    { name: 'part', kind: 'text', about: 'what to look for' },
-  ],
-  examples: [
-    { input: 'simple, virtual', call: 'contains("virtual")', output: true },
-  ],
+  args: [{ name: 'part', kind: 'text', about: 'what to look for' }],
+  examples: [{ input: 'simple, virtual', call: 'contains("virtual")', output: true }],
   run: (value, part) => value.includes(part),
 });

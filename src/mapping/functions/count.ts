@@ -7,8 +7,6 @@ export const count = defineFunction({
   input: 'list',
   output: 'integer',
   args: [],
-  examples: [
-    { input: ['a', 'b'], call: 'count', output: 2 },
-  ],
+  examples: [{ input: ['a', 'b'], call: 'count', output: 2 }],
   run: (value) => value.length,
 });

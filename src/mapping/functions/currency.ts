@@ -16,6 +16,8 @@ export const currency = defineFunction({
   ],
   run: (value) => {
     const code = currencyCode(value);
-    return code !== null || value.trim() === '' ? code : new Fault('unknown-currency', 'is no ISO 4217 currency', value);
+    return code !== null || value.trim() === ''
+      ? code
+      : new Fault('unknown-currency', 'is no ISO 4217 currency', value);
   },
 });

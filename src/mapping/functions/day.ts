@@ -7,11 +7,7 @@ export const day = defineFunction({
   about: 'The day that clocks in a zone show at a point in time.',
   input: 'timestamp',
   output: 'date',
-  args: [
-    { name: 'zone', kind: 'zone', about: 'IANA zone' },
-  ],
-  examples: [
-    { input: '2026-11-20T23:30:00.000Z', call: 'day("Europe/Berlin")', output: '2026-11-21' },
-  ],
+  args: [{ name: 'zone', kind: 'zone', about: 'IANA zone' }],
+  examples: [{ input: '2026-11-20T23:30:00.000Z', call: 'day("Europe/Berlin")', output: '2026-11-21' }],
   run: (value, zone) => dayIn(value, zone),
 });

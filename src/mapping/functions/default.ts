@@ -6,9 +6,7 @@ export const defaultTo = defineFunction({
   about: 'The argument when there is no value.',
   input: 'any',
   output: 'same',
-  args: [
-    { name: 'value', kind: 'any', about: 'what to take instead' },
-  ],
+  args: [{ name: 'value', kind: 'any', about: 'what to take instead' }],
   takesEmpty: true,
   examples: [
     { input: null, call: 'default("EUR")', output: 'EUR' },

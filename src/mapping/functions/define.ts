@@ -8,7 +8,17 @@ import type { Fault } from '../fault.ts';
 /** Types values have on their way through a pipeline. `any`: not known before a record comes. */
 export type ValueType = 'any' | 'text' | 'integer' | 'decimal' | 'boolean' | 'timestamp' | 'date' | 'json' | 'list';
 
-type Values = { any: Json; text: string; integer: number; decimal: string; boolean: boolean; timestamp: string; date: string; json: JsonObject; list: Json[] };
+type Values = {
+  any: Json;
+  text: string;
+  integer: number;
+  decimal: string;
+  boolean: boolean;
+  timestamp: string;
+  date: string;
+  json: JsonObject;
+  list: Json[];
+};
 
 /** Kinds of arguments. Those of the second group must be constants and are prepared once. */
 type Arguments = {
@@ -43,12 +53,16 @@ type ArgumentValue<Spec> = Spec extends { readonly kind: infer Kind extends Argu
   : Spec extends { readonly kind: infer Kind extends ArgumentKind }
     ? Arguments[Kind]
     : never;
-type ArgumentValues<Specs extends readonly ArgumentSpec[]> = Specs extends readonly [infer Only extends { readonly rest: true; readonly kind: ArgumentKind }]
+type ArgumentValues<Specs extends readonly ArgumentSpec[]> = Specs extends readonly [
+  infer Only extends { readonly rest: true; readonly kind: ArgumentKind },
+]
   ? Arguments[Only['kind']][]
   : { readonly [Index in keyof Specs]: ArgumentValue<Specs[Index]> };
 
 /** `call` is what stands behind the |. `output` may be a fault's code. */
-export type Example = { readonly input: Json; readonly call: string; readonly output: Json } | { readonly input: Json; readonly call: string; readonly fault: string };
+export type Example =
+  | { readonly input: Json; readonly call: string; readonly output: Json }
+  | { readonly input: Json; readonly call: string; readonly fault: string };
 
 type Shared = {
   readonly name: string;
@@ -64,7 +78,10 @@ type Shared = {
   readonly examples: readonly Example[];
 };
 
-export type MappingFunction = Shared & { readonly input: ValueType; readonly run: (value: never, ...args: never[]) => Json | Fault };
+export type MappingFunction = Shared & {
+  readonly input: ValueType;
+  readonly run: (value: never, ...args: never[]) => Json | Fault;
+};
 
 /** Checks a declaration's types: `run` gets the input type and exactly the declared arguments. */
 export function defineFunction<Input extends ValueType, const Specs extends readonly ArgumentSpec[]>(

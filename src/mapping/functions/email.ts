@@ -13,5 +13,6 @@ export const email = defineFunction({
     { input: ' Ann@Example.com', call: 'email', output: 'ann@example.com' },
     { input: 'ann', call: 'email', fault: 'bad-email' },
   ],
-  run: (value) => (value.trim() === '' ? null : normaliseEmail(value) || new Fault('bad-email', 'is no e-mail address', value)),
+  run: (value) =>
+    value.trim() === '' ? null : normaliseEmail(value) || new Fault('bad-email', 'is no e-mail address', value),
 });

@@ -6,11 +6,7 @@ export const endsWith = defineFunction({
   about: 'True when a text ends with another one.',
   input: 'text',
   output: 'boolean',
-  args: [
-    { name: 'part', kind: 'text', about: 'what to look for' },
-  ],
-  examples: [
-    { input: 'a.png', call: 'ends_with(".png")', output: true },
-  ],
+  args: [{ name: 'part', kind: 'text', about: 'what to look for' }],
+  examples: [{ input: 'a.png', call: 'ends_with(".png")', output: true }],
   run: (value, part) => value.endsWith(part),
 });

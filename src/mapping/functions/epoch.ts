@@ -8,9 +8,7 @@ export const epoch = defineFunction({
   about: 'Reads seconds or milliseconds since 1970.',
   input: 'decimal',
   output: 'timestamp',
-  args: [
-    { name: 'unit', kind: 'choice', about: 'what is counted', values: ['s', 'ms'] },
-  ],
+  args: [{ name: 'unit', kind: 'choice', about: 'what is counted', values: ['s', 'ms'] }],
   examples: [
     { input: 1795168800, call: 'epoch("s")', output: '2026-11-20T10:00:00.000Z' },
     { input: '1e400', call: 'epoch("s")', fault: 'not-a-number' },

@@ -8,9 +8,7 @@ export const fromMinor = defineFunction({
   about: 'An amount in minor units (cents) as a decimal of its currency.',
   input: 'integer',
   output: 'decimal',
-  args: [
-    { name: 'currency', kind: 'text', about: 'ISO code, or a path to it' },
-  ],
+  args: [{ name: 'currency', kind: 'text', about: 'ISO code, or a path to it' }],
   examples: [
     { input: 1990, call: 'from_minor("EUR")', output: '19.90' },
     { input: 1990, call: 'from_minor("JPY")', output: '1990' },

@@ -6,9 +6,7 @@ export const get = defineFunction({
   about: 'A field of an object that an earlier function made.',
   input: 'json',
   output: 'element',
-  args: [
-    { name: 'name', kind: 'text', about: 'which field' },
-  ],
+  args: [{ name: 'name', kind: 'text', about: 'which field' }],
   examples: [
     { input: { a: 1 }, call: 'get("a")', output: 1 },
     { input: { a: 1 }, call: 'get("b")', output: null },

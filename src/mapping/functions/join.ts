@@ -7,9 +7,7 @@ export const join = defineFunction({
   about: 'Makes one text of a list; empty elements are left out.',
   input: 'list',
   output: 'text',
-  args: [
-    { name: 'separator', kind: 'text', about: 'what to put between' },
-  ],
+  args: [{ name: 'separator', kind: 'text', about: 'what to put between' }],
   grows: true,
   examples: [
     { input: ['Red', null, 'XL'], call: 'join(" / ")', output: 'Red / XL' },

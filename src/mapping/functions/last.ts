@@ -7,8 +7,6 @@ export const lastElement = defineFunction({
   input: 'list',
   output: 'element',
   args: [],
-  examples: [
-    { input: ['a', 'b', null], call: 'last', output: 'b' },
-  ],
+  examples: [{ input: ['a', 'b', null], call: 'last', output: 'b' }],
   run: (value) => value.findLast((element) => element !== null && element !== '') ?? null,
 });

@@ -7,8 +7,6 @@ export const lower = defineFunction({
   input: 'text',
   output: 'text',
   args: [],
-  examples: [
-    { input: 'ÄBC', call: 'lower', output: 'äbc' },
-  ],
+  examples: [{ input: 'ÄBC', call: 'lower', output: 'äbc' }],
   run: (value) => value.toLowerCase(),
 });

@@ -7,8 +7,6 @@ export const negate = defineFunction({
   input: 'boolean',
   output: 'boolean',
   args: [],
-  examples: [
-    { input: true, call: 'not', output: false },
-  ],
+  examples: [{ input: true, call: 'not', output: false }],
   run: (value) => !value,
 });

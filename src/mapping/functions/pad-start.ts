@@ -11,8 +11,6 @@ export const padStart = defineFunction({
     { name: 'fill', kind: 'text', about: 'what to put in front' },
   ],
   grows: true,
-  examples: [
-    { input: '42', call: 'pad_start(5, "0")', output: '00042' },
-  ],
+  examples: [{ input: '42', call: 'pad_start(5, "0")', output: '00042' }],
   run: (value, length, fill) => value.padStart(length, fill),
 });

@@ -11,8 +11,6 @@ export const replacePattern = defineFunction({
     { name: 'by', kind: 'text', about: 'what to put there' },
   ],
   grows: true,
-  examples: [
-    { input: 'A 12 / B 3', call: 'replace_pattern("[0-9]+", "#")', output: 'A # / B #' },
-  ],
+  examples: [{ input: 'A 12 / B 3', call: 'replace_pattern("[0-9]+", "#")', output: 'A # / B #' }],
   run: (value, pattern, by) => pattern.matcher(value).replaceAll(by),
 });

@@ -11,8 +11,6 @@ export const replace = defineFunction({
     { name: 'by', kind: 'text', about: 'what to put there' },
   ],
   grows: true,
-  examples: [
-    { input: 'a-b-c', call: 'replace("-", " ")', output: 'a b c' },
-  ],
+  examples: [{ input: 'a-b-c', call: 'replace("-", " ")', output: 'a b c' }],
   run: (value, search, by) => (search === '' ? value : value.replaceAll(search, () => by)),
 });

@@ -11,7 +11,13 @@ export const round = defineFunction({
   output: 'decimal',
   args: [
     { name: 'places', kind: 'integer', about: 'digits behind the point', min: 0, max: 20 },
-    { name: 'mode', kind: 'choice', about: 'what happens to a half; half_up if left out', values: ['half_up', 'half_even', 'down'], optional: true },
+    {
+      name: 'mode',
+      kind: 'choice',
+      about: 'what happens to a half; half_up if left out',
+      values: ['half_up', 'half_even', 'down'],
+      optional: true,
+    },
   ],
   examples: [
     { input: '2.345', call: 'round(2)', output: '2.35' },

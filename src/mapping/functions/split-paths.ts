@@ -15,6 +15,11 @@ export const splitPaths = defineFunction({
   ],
   run: (value, separator, level) =>
     (separator === '' ? [value] : value.split(separator))
-      .map((path) => (level === '' ? [path] : path.split(level)).map((name) => name.trim()).filter((name) => name !== '').join(' > '))
+      .map((path) =>
+        (level === '' ? [path] : path.split(level))
+          .map((name) => name.trim())
+          .filter((name) => name !== '')
+          .join(' > '),
+      )
       .filter((path) => path !== ''),
 });

@@ -7,8 +7,6 @@ export const squish = defineFunction({
   input: 'text',
   output: 'text',
   args: [],
-  examples: [
-    { input: ' Blue \n  mug ', call: 'squish', output: 'Blue mug' },
-  ],
+  examples: [{ input: ' Blue \n  mug ', call: 'squish', output: 'Blue mug' }],
   run: (value) => value.trim().replace(/\s+/g, ' '),
 });

@@ -6,11 +6,7 @@ export const startsWith = defineFunction({
   about: 'True when a text begins with another one.',
   input: 'text',
   output: 'boolean',
-  args: [
-    { name: 'part', kind: 'text', about: 'what to look for' },
-  ],
-  examples: [
-    { input: 'id:744', call: 'starts_with("id:")', output: true },
-  ],
+  args: [{ name: 'part', kind: 'text', about: 'what to look for' }],
+  examples: [{ input: 'id:744', call: 'starts_with("id:")', output: true }],
   run: (value, part) => value.startsWith(part),
 });

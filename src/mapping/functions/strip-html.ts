@@ -41,7 +41,8 @@ function entity(whole: string, name: string): string {
 export const stripHtml = defineFunction({
   name: 'strip_html',
   group: 'text',
-  about: 'The text of an HTML fragment: tags, scripts, styles and comments removed, entities of XML and &nbsp; resolved.',
+  about:
+    'The text of an HTML fragment: tags, scripts, styles and comments removed, entities of XML and &nbsp; resolved.',
   input: 'text',
   output: 'text',
   args: [],

@@ -13,5 +13,6 @@ export const toText = defineFunction({
     { input: true, call: 'text', output: 'true' },
     { input: ['a'], call: 'text', fault: 'not-text' },
   ],
-  run: (value) => (value !== null && typeof value === 'object' ? new Fault('not-text', 'is not a single value', value) : String(value)),
+  run: (value) =>
+    value !== null && typeof value === 'object' ? new Fault('not-text', 'is not a single value', value) : String(value),
 });

@@ -7,9 +7,7 @@ export const unique = defineFunction({
   input: 'list',
   output: 'list',
   args: [],
-  examples: [
-    { input: ['a', 'b', 'a'], call: 'unique', output: ['a', 'b'] },
-  ],
+  examples: [{ input: ['a', 'b', 'a'], call: 'unique', output: ['a', 'b'] }],
   run: (value) => {
     const seen = new Set<string>();
     return value.filter((element) => {

@@ -7,8 +7,6 @@ export const upper = defineFunction({
   input: 'text',
   output: 'text',
   args: [],
-  examples: [
-    { input: 'eur', call: 'upper', output: 'EUR' },
-  ],
+  examples: [{ input: 'eur', call: 'upper', output: 'EUR' }],
   run: (value) => value.toUpperCase(),
 });

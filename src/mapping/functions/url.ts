@@ -15,6 +15,8 @@ export const url = defineFunction({
   run: (value) => {
     const address = value.trim();
     if (address === '') return null;
-    return /^https?:\/\/[^\s/]+/i.test(address) && URL.canParse(address) ? address : new Fault('bad-url', 'is no http(s) address', value);
+    return /^https?:\/\/[^\s/]+/i.test(address) && URL.canParse(address)
+      ? address
+      : new Fault('bad-url', 'is no http(s) address', value);
   },
 });
