@@ -21,7 +21,7 @@ import { withdrawRecords } from './withdraw.ts';
 export async function commitPage(deps: LoadDeps, request: CommitRequest): Promise<PageOutcome> {
   const payload = await pack(request.page.candidates.map((one) => one.parts));
   const ids = await deps.store.newIds(idsNeeded(request.page));
-  return deps.store.transaction((tx) => load(deps, tx, ids, payload, request));
+  return deps.store.transaction((tx) => load(deps, tx, ids, payload, request), { durable: request.durable });
 }
 
 /** An upper bound: page, entities, movements, dead letters, outbox rows, figures that waited. */
@@ -41,7 +41,7 @@ async function load(
 ): Promise<PageOutcome> {
   const { stream, page, fence } = request;
   const at = deps.clock.now().toISOString();
-  await passFence(tx, fence);
+  const { cancelRequested } = await passFence(tx, fence);
   const pageId = ids.next();
   const counts = noCounts();
   counts.rows = page.rows;
@@ -86,6 +86,7 @@ async function load(
       problems: one.problems,
     })),
     tainted,
+    cancelRequested,
   };
 }
 

@@ -62,7 +62,13 @@ export type Candidate = {
 };
 
 /** A record whose bytes are those that last ended loaded (or filtered) under the same mapping set. */
-export type Recognised = { readonly no: number; readonly filtered: boolean; readonly position: number };
+export type Recognised = {
+  readonly no: number;
+  readonly filtered: boolean;
+  readonly position: number;
+  /** The source's version where it comes beside the bytes: it may have risen although they did not change. */
+  readonly version: number | null;
+};
 
 /** A delete the source reported, or one by absence (`no` known, no longer counted as read). */
 export type Gone = { readonly id: string; readonly version: number | null };
@@ -126,7 +132,7 @@ export type PageOutcome = {
   readonly learned: readonly {
     readonly id: string;
     readonly no: number;
-    readonly hash: Uint8Array;
+    readonly hash: Uint8Array | null;
     readonly oldHash: Uint8Array | null;
     readonly filtered: boolean;
   }[];
@@ -137,6 +143,7 @@ export type PageOutcome = {
   }[];
   /** Why nothing may be deleted by absence in this window; `null`: nothing speaks against it. */
   readonly tainted: string | null;
+  readonly cancelRequested: boolean;
 };
 
 export type CommitRequest = {
@@ -150,6 +157,11 @@ export type CommitRequest = {
   readonly moveCheckpoint: boolean;
   /** The page holds stored versions, mapped anew: nothing in it can be stale, and no version is replaced. */
   readonly again: boolean;
+  /**
+   * Somebody outside is told that the page is in (a file is moved, a webhook was acknowledged). Otherwise a database that
+   * crashes may forget the last pages, data and checkpoint together, and they are read again.
+   */
+  readonly durable: boolean;
 };
 
 /** Leaves a record out, with its reason. */

@@ -11,6 +11,7 @@ import { commitPage } from '../load/commit.ts';
 import { deleteAbsent } from '../load/deletes.ts';
 import type { MappingSet, PageOutcome } from '../load/types.ts';
 import { sql } from '../store/store.ts';
+import { coalesce, type Step } from './coalesce.ts';
 import type { RunDeps, RunStream } from './deps.ts';
 import { type Known, loadKnown } from './known.ts';
 import { type Prepared, preparePage } from './prepare.ts';
@@ -102,7 +103,10 @@ async function loadPages(
   let committing: Promise<void> | null = null;
   let notBefore: Date | null = null;
   try {
-    for await (const { prepared, afterCommit, waitUntil } of pagesOf(deps, run, stream, set, known, signal)) {
+    for await (const { prepared, afterCommit, waitUntil } of coalesce(
+      pagesOf(deps, run, stream, set, known, signal),
+      deps.pageSize,
+    )) {
       // The next page is prepared while the last one is committed; here the last one must be through.
       if (committing) await committing;
       committing = null;
@@ -120,12 +124,6 @@ async function loadPages(
   signal.throwIfAborted();
   return notBefore ? { notBefore } : 'done';
 }
-
-type Step = {
-  readonly prepared: Prepared;
-  readonly afterCommit: (() => Promise<void>) | undefined;
-  readonly waitUntil: Date | null;
-};
 
 async function* pagesOf(
   deps: RunDeps,
@@ -191,6 +189,7 @@ async function commit(
     mayExist: known.mayExist,
     moveCheckpoint: run.mode === 'incremental',
     again: run.mode === 'remap',
+    durable: afterCommit !== undefined || run.trigger === 'webhook',
   });
   progress.seq += 1;
   known.learn(outcome);
@@ -202,10 +201,7 @@ async function commit(
       observedAt: page.observedAt,
       expected: page.expected,
     });
-  const [row] = await deps.store.rows<{ cancel_requested: boolean }>(
-    sql`select cancel_requested from run where id = ${run.id}`,
-  );
-  progress.isCancelled = row?.cancel_requested === true;
+  progress.isCancelled = outcome.cancelRequested;
 }
 
 async function report(

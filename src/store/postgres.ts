@@ -33,7 +33,7 @@ export async function openPostgres(url: string, options: { connections: number }
     }
   };
 
-  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  async function transaction<T>(work: (tx: Tx) => Promise<T>, { durable = true }: TransactionOptions = {}): Promise<T> {
     let client: pg.PoolClient;
     try {
       client = await pool.connect();
@@ -47,7 +47,7 @@ export async function openPostgres(url: string, options: { connections: number }
     };
     client.on('error', onError);
     try {
-      await client.query('begin');
+      await client.query(durable ? 'begin' : 'begin; set local synchronous_commit to off');
       const result = await work(txOn(client, lane));
       await lane.end();
       await client.query('commit');

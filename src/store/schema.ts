@@ -223,6 +223,8 @@ export const page = pgTable(
     /** Bytes of `payload` before compression. */
     bytes: integer().notNull(),
     seen: ranges().notNull(),
+    /** Numbers of records that were there in an older version: not seen as they are kept, but not absent either. */
+    stale: ranges().notNull().default('{}'),
   },
   (t) => [
     index('page_window').on(t.stream_id, t.window_id),
@@ -344,6 +346,8 @@ export const deadLetter = pgTable(
     page_id: id('page_id').notNull(),
     slot: integer(),
     external_id: text('external_id'),
+    /** Source version of the record; a lower one that loads does not put it right. */
+    version: id('version'),
     position: id('position'),
     code: text().notNull(),
     problems: jsonb().notNull(),
@@ -372,6 +376,8 @@ export const heldDelete = pgTable(
     external_id: text('external_id').notNull(),
     /** held · applied · void (the record was seen again) */
     state: text().notNull(),
+    /** Written when it was listed; what later pages see has come back. */
+    page_id: id('page_id').notNull().default(0),
   },
   (t) => [primaryKey({ columns: [t.run_id, t.no] })],
 );

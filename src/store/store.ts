@@ -19,11 +19,19 @@ export type Tx = {
   copy(table: string, columns: readonly string[], lines: CopyLines): void;
 };
 
+export type TransactionOptions = {
+  /**
+   * False: a crash of the database (not of this program) may forget the transaction, whole and in order with its
+   * neighbours; the next durable one makes it last. @defaultValue true
+   */
+  readonly durable?: boolean;
+};
+
 export type Store = {
   readonly engine: 'pglite' | 'postgres';
   rows<Row>(query: SQL): Promise<Row[]>;
   /** All or nothing, as the owner: for the loader and the run engine, which carry the tenant in every statement. */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Read-only, as `tributary_reader` under row-level security: for everything that answers someone. */
   answer<T>(tenant: number, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** `count` new ids, ascending. */
