@@ -4,7 +4,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
-import { becomeReader, compile, type Store, type Tx, takeIds } from './store.ts';
+import { becomeReader, compile, type Store, type TransactionOptions, type Tx, takeIds } from './store.ts';
 
 const INT8 = 20;
 /** Every 64-bit number of ours stays below 2^53. */
