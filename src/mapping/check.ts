@@ -1,6 +1,6 @@
 /** Checks a mapping file before it runs: everything that is wrong with it, all at once. */
 import { basename } from 'node:path';
-import { ENTITIES, type Field } from '../canonical/entities.ts';
+import type { Field } from '../canonical/entities.ts';
 import type { FieldRule, MappingFile, Node, OutputRule, Span } from './ast.ts';
 import { type BuiltMapping, buildMapping } from './build.ts';
 import { checkFit } from './check-call.ts';
@@ -250,6 +250,3 @@ function checkTables(file: MappingFile, judge: Judge): void {
     }
   }
 }
-
-/** Entities a mapping can be written for. */
-export const MAPPABLE = [...Object.keys(ENTITIES), 'stock'];

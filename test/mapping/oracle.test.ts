@@ -8,7 +8,7 @@ const MAPPINGS = Number(process.env['MAPPINGS'] ?? 250);
 const RECORDS = 12;
 
 describe(`generated mappings and records (TEST_SEED=${SEED})`, () => {
-  it('map as the plain interpreter does, and explain the same values', () => {
+  it('map as the plain interpreter does, and explain the same values', { timeout: 600_000 }, () => {
     let compared = 0;
     const kinds: Record<string, number> = {};
     for (let at = 0; at < MAPPINGS; at += 1) {
