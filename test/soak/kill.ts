@@ -1,0 +1,72 @@
+/** Tries points one after another and adds up what was found. */
+import { isClean } from './compare.ts';
+import { type Engine, pgliteEngine, type Soak } from './pglite.ts';
+
+export type KillSoak = Soak & {
+  readonly engine: 'pglite' | 'postgres';
+  readonly points: { readonly from: number; readonly to: number };
+};
+
+export type KillReport = {
+  readonly engine: string;
+  readonly points: number;
+  /** Faults that struck while there was work to do. */
+  readonly faults: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly unbalanced: number;
+  readonly different: number;
+  /** Points after which something was not as in the undisturbed run. */
+  readonly bad: readonly { readonly point: number; readonly words: string; readonly examples: readonly string[] }[];
+  readonly seconds: number;
+  readonly isClean: boolean;
+  readonly line: string;
+};
+
+export async function killSoak(soak: KillSoak, say: (line: string) => void): Promise<KillReport> {
+  const started = performance.now();
+  const total = { lost: 0, doubled: 0, unbalanced: 0, different: 0 };
+  const bad: KillReport['bad'][number][] = [];
+  let altered = 0;
+  let struck = 0;
+  say(
+    `${soak.engine}: seed ${soak.seed}, ${soak.records} records${soak.without ? `, without ${soak.without}` : ''}; syncing undisturbed`,
+  );
+  const engine = await openEngine(soak);
+  try {
+    for (let no = soak.points.from; no <= soak.points.to; no += 1) {
+      const result = await engine.try(no);
+      const { examples, ...found } = result.verdict;
+      altered += result.altered;
+      struck += result.struck;
+      for (const [name, count] of Object.entries(found)) total[name as keyof typeof total] += count;
+      if (!isClean(found)) bad.push({ point: no, words: result.words, examples });
+      say(`${soak.engine} point ${no}: ${result.words}: ${isClean(found) ? 'nothing lost' : lineOf(found)}`);
+      for (const example of examples) say(`  ${example}`);
+    }
+  } finally {
+    await engine.close();
+  }
+  if (soak.without && altered === 0)
+    throw new Error(`no statement was altered: the soak no longer knows how to take ${soak.without} away`);
+  const points = soak.points.to - soak.points.from + 1;
+  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  return {
+    engine: soak.engine,
+    points,
+    faults: struck,
+    ...total,
+    bad,
+    seconds,
+    isClean: isClean(total),
+    line: `${points} points, ${lineOf(total)}; ${struck} faults in ${seconds} s`,
+  };
+}
+
+const lineOf = (found: { lost: number; doubled: number; unbalanced: number; different: number }): string =>
+  `${found.lost} lost, ${found.doubled} doubled, ${found.unbalanced} unbalanced, ${found.different} different`;
+
+async function openEngine(soak: KillSoak): Promise<Engine> {
+  if (soak.engine === 'postgres') throw new Error('not yet');
+  return pgliteEngine(soak);
+}

@@ -1,0 +1,101 @@
+/**
+ * A store with a finger on it: counts what goes through, strikes at a chosen place, and can take a safety away.
+ * Nothing of the product is changed; only statements on their way to the database.
+ */
+import type { CopyLines } from '../../src/store/copy.ts';
+import { compile, type SQL, type Store, sql, type Tx } from '../../src/store/store.ts';
+import type { Alteration } from './alterations.ts';
+
+/** Where a fault may strike. Statements that write outside a transaction are commits of their own. */
+export const PLACES = ['transaction', 'copy', 'before-commit', 'after-commit'] as const;
+export type Place = (typeof PLACES)[number];
+export type Places = Record<Place, number>;
+
+export type Tap = {
+  /** How often each place was passed. */
+  readonly passed: Places;
+  /** Called at every place with its number there, from 1; what it returns is awaited. */
+  onPlace: (place: Place, nth: number) => Promise<void> | void;
+};
+
+const WRITES = /^\s*(insert|update|delete)\b/i;
+
+/** Taps the store in place, so that all who hold it are tapped. */
+export function tapStore(store: Store, alteration: Alteration | null): Tap {
+  const tap: Tap = {
+    passed: { transaction: 0, copy: 0, 'before-commit': 0, 'after-commit': 0 },
+    onPlace: () => undefined,
+  };
+  const reach = async (place: Place): Promise<void> => {
+    tap.passed[place] += 1;
+    await tap.onPlace(place, tap.passed[place]);
+  };
+  const { rows, transaction } = store;
+  const altered = (query: SQL): SQL => alter(query, alteration);
+  store.rows = async <Row>(query: SQL): Promise<Row[]> => {
+    const isCommit = WRITES.test(compile(query).sql);
+    if (isCommit) await reach('before-commit');
+    const answer = await rows<Row>(altered(query));
+    if (isCommit) await reach('after-commit');
+    return answer;
+  };
+  store.transaction = async (work) => {
+    await reach('transaction');
+    const result = await transaction(async (tx) => {
+      const done = await work(tapTx(tx, altered, () => reach('copy'), alteration));
+      await reach('before-commit');
+      return done;
+    });
+    await reach('after-commit');
+    return result;
+  };
+  return tap;
+}
+
+function alter(query: SQL, alteration: Alteration | null): SQL {
+  if (!alteration?.rewrite) return query;
+  const { sql: text, params } = compile(query);
+  const changed = alteration.rewrite(text);
+  if (changed === text) return query;
+  alteration.applied += 1;
+  return fromText(changed, params);
+}
+
+/** A statement from its text with `$n` and their values. */
+function fromText(text: string, params: readonly unknown[]): SQL {
+  const parts = text.split(/\$(\d+)/);
+  return sql.join(
+    parts.map((part, at) => (at % 2 === 0 ? sql.raw(part) : sql`${sql.param(params[Number(part) - 1])}`)),
+  );
+}
+
+type Step = { readonly run: () => Promise<unknown> };
+
+function tapTx(tx: Tx, altered: (query: SQL) => SQL, onCopy: () => void, alteration: Alteration | null): Tx {
+  const done: Step[] = [];
+  return {
+    async rows<Row>(query: SQL): Promise<Row[]> {
+      const own = altered(query);
+      const { sql: text } = compile(query);
+      if (alteration?.before?.test(text)) {
+        await commitFirst(tx, query, done);
+        alteration.applied += 1;
+      }
+      done.push({ run: () => tx.rows(own) });
+      return tx.rows<Row>(own);
+    },
+    copy(table: string, columns: readonly string[], lines: CopyLines): void {
+      if (lines.count > 0) onCopy();
+      done.push({ run: async () => tx.copy(table, columns, lines) });
+      tx.copy(table, columns, lines);
+    },
+  };
+}
+
+/** Commits one statement of a transaction before the rest of it, which is undone and said again. */
+async function commitFirst(tx: Tx, query: SQL, done: readonly Step[]): Promise<void> {
+  await tx.rows(sql`rollback`);
+  await tx.rows(query);
+  await tx.rows(sql`begin`);
+  for (const step of done) await step.run();
+}
