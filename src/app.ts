@@ -22,6 +22,8 @@ import { openPglite } from './store/pglite.ts';
 import { openPostgres } from './store/postgres.ts';
 import { type Store, sql } from './store/store.ts';
 
+export { findConnectors };
+
 /** Mappings that come with the program. */
 export const SHIPPED_MAPPINGS = fileURLToPath(new URL('../mappings', import.meta.url));
 /** Postgres connections for loading and answering; the queue has its own. */

@@ -10,13 +10,20 @@ import type { CommandContext, Terminal } from './context.ts';
 type Alone = {
   readonly terminal: Terminal;
   readonly json: boolean;
+  readonly dir: string;
   readonly signal: AbortSignal;
   /** @throws ERR_CONFIG_INVALID */
   readonly config: () => Config;
 };
 
 /** Modules are loaded when they are needed: a command that goes through the running program opens nothing. */
-export function aloneContext({ terminal, json, signal, config }: Alone): CommandContext & { close(): Promise<void> } {
+export function aloneContext({
+  terminal,
+  json,
+  dir,
+  signal,
+  config,
+}: Alone): CommandContext & { close(): Promise<void> } {
   let app: Promise<App> | null = null;
   let store: Promise<Store> | null = null;
   const openAlone = async (): Promise<App> => {
@@ -36,11 +43,19 @@ export function aloneContext({ terminal, json, signal, config }: Alone): Command
   return {
     ...terminal,
     json,
+    dir,
     signal,
     service: null,
     config,
-    app: () => (app ??= openAlone()),
-    store: async () => (app ? (await app).store : (store ??= openStore())),
+    app() {
+      app ??= openAlone();
+      return app;
+    },
+    async store() {
+      if (app) return (await app).store;
+      store ??= openStore();
+      return store;
+    },
     async close() {
       // What could not be opened was told already.
       const opened = await app?.catch(() => null);

@@ -19,6 +19,8 @@ type Options = Readonly<Record<string, Option<unknown>>>;
 type ArgumentsOf<A> = { readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never };
 type OptionsOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
+type Where = 'here' | 'program' | 'anyhow';
+
 type Definition<A, O> = {
   /** Words it is called by: `runs list`. */
   readonly path: string;
@@ -30,8 +32,11 @@ type Definition<A, O> = {
   readonly options: O;
   /** What to type, and what it does. */
   readonly examples: readonly (readonly [string, string])[];
-  /** `here`: in the process it was typed in, without store. `program`: through the running program, where there is one. */
-  readonly where: 'here' | 'program';
+  /**
+   * `here`: in the process it was typed in, without store. `program`: through the running program, where there is one.
+   * `anyhow`: likewise, and here when the configuration is broken.
+   */
+  readonly where: Where | ((options: Readonly<Record<string, unknown>>) => Where);
   readonly run: (
     context: CommandContext,
     input: { readonly args: ArgumentsOf<A>; readonly options: OptionsOf<O> },

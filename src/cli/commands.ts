@@ -1,8 +1,38 @@
 /** Every command that can run inside the program, in the order of the help. `start` is not among them: it is the program. */
+import { checkpointsReset, checkpointsShow } from './checkpoints.ts';
 import type { Command } from './command.ts';
+import {
+  connectionsCheck,
+  connectionsList,
+  connectionsPause,
+  connectionsResume,
+  connectionsSample,
+} from './connections.ts';
+import { deadlettersAccept, deadlettersList, deadlettersReplay, deadlettersShow } from './deadletters.ts';
+import { doctor } from './doctor.ts';
+import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { init } from './init.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
+import { mappingCheck, mappingNew, mappingPreview, mappingTest } from './mapping.ts';
+import { migrateCommand } from './migrate.ts';
+import { recordsList, recordsShow } from './records.ts';
+import { runsApprove, runsCancel, runsLogs, runsShow } from './runs.ts';
 import { runsList } from './runs-list.ts';
 import { sync } from './sync.ts';
 
-export const COMMANDS: readonly Command[] = [sync, runsList, exportCommand, keysCreate, keysList, keysRevoke];
+export const COMMANDS: readonly Command[] = [
+  init,
+  sync,
+  ...[connectionsList, connectionsCheck, connectionsSample, connectionsPause, connectionsResume],
+  ...[mappingCheck, mappingTest, mappingPreview, mappingNew],
+  ...[runsList, runsShow, runsLogs, runsCancel, runsApprove],
+  ...[recordsList, recordsShow],
+  ...[deadlettersList, deadlettersShow, deadlettersReplay, deadlettersAccept],
+  explainCommand,
+  exportCommand,
+  ...[checkpointsShow, checkpointsReset],
+  ...[keysCreate, keysList, keysRevoke],
+  migrateCommand,
+  doctor,
+];

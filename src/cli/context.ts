@@ -27,6 +27,8 @@ export type Terminal = {
 
 export type CommandContext = Terminal & {
   readonly json: boolean;
+  /** Folder of tributary.yaml and .tributary, whether they are there or not. */
+  readonly dir: string;
   /** The command is to stop (Ctrl-C, a client that went away, the program's end). */
   readonly signal: AbortSignal;
   /** The program this command runs inside; `null`: it runs alone. */

@@ -200,6 +200,7 @@ async function runRequest(
     isTty: request.isTty,
     columns: request.columns,
     json: request.argv.includes('--json'),
+    dir: config.dir,
     signal,
     service,
     config: () => config,

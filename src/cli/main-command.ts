@@ -45,7 +45,9 @@ async function runCommand(
 ): Promise<number> {
   const { globals, command } = invocation;
   const config = once(() => configOf(globals.dir, terminal.cwd));
-  if (command.where === 'here') return runAlone(invocation, terminal, config, signal);
+  const where = typeof command.where === 'function' ? command.where(invocation.options) : command.where;
+  if (where === 'here' || (where === 'anyhow' && isBroken(config)))
+    return runAlone(invocation, terminal, config, signal);
   const until = Date.now() + LOCKED_MS;
   for (;;) {
     const code = await callControl(config(), argv, { terminal, canAnswer: terminal.canAnswer, signal });
@@ -71,7 +73,13 @@ async function runAlone(
   signal: AbortSignal,
   isLast = true,
 ): Promise<number> {
-  const context = aloneContext({ terminal, json: invocation.globals.json, signal, config });
+  const context = aloneContext({
+    terminal,
+    json: invocation.globals.json,
+    dir: folderOf(invocation.globals.dir, terminal.cwd),
+    signal,
+    config,
+  });
   let busy = false;
   const opening =
     <T>(open: () => Promise<T>) =>
@@ -99,12 +107,25 @@ async function runAlone(
 const nothing = () => Promise.resolve();
 
 /** `--dir` is nearer to the person than TRIBUTARY_DIR. */
-function configOf(dir: string | null, cwd: string): Config {
-  const env = dir === null ? process.env : { ...process.env, TRIBUTARY_DIR: undefined };
-  return loadConfig({ dir: dir === null ? cwd : resolve(cwd, dir), env });
+const folderOf = (dir: string | null, cwd: string): string =>
+  resolve(cwd, dir ?? (process.env['TRIBUTARY_DIR'] || '.'));
+
+const configOf = (dir: string | null, cwd: string): Config =>
+  loadConfig({ dir: folderOf(dir, cwd), env: { ...process.env, TRIBUTARY_DIR: undefined } });
+
+function isBroken(config: () => Config): boolean {
+  try {
+    config();
+    return false;
+  } catch {
+    return true; // The command tells.
+  }
 }
 
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null;
-  return () => (made ??= { value: make() }).value;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

@@ -10,7 +10,13 @@ import type { FieldTrace } from '../mapping/types.ts';
 import { tableOf } from '../store/columns.ts';
 import { json, type SQL, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
-import { type ContributionRow, contributionsOfEntities, contributionsOfRecords, evaluate, rawPages } from './evaluate.ts';
+import {
+  type ContributionRow,
+  contributionsOfEntities,
+  contributionsOfRecords,
+  evaluate,
+  rawPages,
+} from './evaluate.ts';
 import { candidates, changedAt, rank, type Statement } from './fold.ts';
 import { type Decode, loadSet } from './mapping-sets.ts';
 import { keyFields, keyOf, readRows } from './rows.ts';
@@ -66,16 +72,26 @@ export type ExplainDeps = LoadDeps & { readonly decodeOf: (streamId: number) => 
  * @param field only this one
  * @throws ERR_NOT_FOUND, ERR_LOAD_MATCH_AMBIGUOUS when several rows carry the key
  */
-export async function explain(deps: ExplainDeps, tenant: number, entity: EntityName, key: string, field?: string): Promise<Explained> {
+export async function explain(
+  deps: ExplainDeps,
+  tenant: number,
+  entity: EntityName,
+  key: string,
+  field?: string,
+): Promise<Explained> {
   const fields = Object.keys(ENTITIES[entity].fields);
   if (field !== undefined && !fields.includes(field)) {
-    throw new TributaryError('ERR_NOT_FOUND', `${entity} has no field ${field}.`, { remedy: `Its fields are ${fields.join(', ')}.` });
+    throw new TributaryError('ERR_NOT_FOUND', `${entity} has no field ${field}.`, {
+      remedy: `Its fields are ${fields.join(', ')}.`,
+    });
   }
   return deps.store.answer(tenant, async (tx) => {
     const id = await findEntity(tx, tenant, entity, key);
     const row = (await readRows(tx, entity, [id])).get(id);
     const said = await readStatements(deps, tx, id);
-    const decisions = await tx.rows<{ field: string; decided_by: string; at: Date }>(sql`select field, decided_by, at from decision where entity_id = ${id}`);
+    const decisions = await tx.rows<{ field: string; decided_by: string; at: Date }>(
+      sql`select field, decided_by, at from decision where entity_id = ${id}`,
+    );
     const shown = field === undefined ? fields : [field];
     return {
       entity,
@@ -83,7 +99,12 @@ export async function explain(deps: ExplainDeps, tenant: number, entity: EntityN
       archived: row?.archived ?? false,
       fields: shown.map((name) => {
         const decided = decisions.find((one) => one.field === name);
-        return explainField(said, name, asJson(row?.values[name]), decided ? { by: decided.decided_by, at: decided.at.toISOString() } : null);
+        return explainField(
+          said,
+          name,
+          asJson(row?.values[name]),
+          decided ? { by: decided.decided_by, at: decided.at.toISOString() } : null,
+        );
       }),
     };
   });
@@ -112,7 +133,11 @@ export async function findEntity(tx: Tx, tenant: number, entity: EntityName, key
   if (!only && merged?.merged_into) return merged.merged_into;
   if (only) {
     const ids = chosen.map((hit) => publicId(entity, hit.id));
-    throw new TributaryError('ERR_LOAD_MATCH_AMBIGUOUS', `${chosen.length} ${entity} rows carry the key ${key}: ${ids.join(', ')}.`, { remedy: 'Name one of them by its id.', evidence: { ids } });
+    throw new TributaryError(
+      'ERR_LOAD_MATCH_AMBIGUOUS',
+      `${chosen.length} ${entity} rows carry the key ${key}: ${ids.join(', ')}.`,
+      { remedy: 'Name one of them by its id.', evidence: { ids } },
+    );
   }
   const keys = keyFields(entity);
   throw new TributaryError('ERR_NOT_FOUND', `There is no ${entity} ${key.slice(0, 100)}.`, {
@@ -120,7 +145,12 @@ export async function findEntity(tx: Tx, tenant: number, entity: EntityName, key
   });
 }
 
-type Said = { readonly row: ContributionRow; readonly statement: Statement | null; readonly origin: Omit<Origin, 'rule' | 'sources' | 'steps' | 'value' | 'reason' | 'changedAt'>; readonly traces: readonly FieldTrace[] };
+type Said = {
+  readonly row: ContributionRow;
+  readonly statement: Statement | null;
+  readonly origin: Omit<Origin, 'rule' | 'sources' | 'steps' | 'value' | 'reason' | 'changedAt'>;
+  readonly traces: readonly FieldTrace[];
+};
 
 /** Everything that was ever said about an entity and still counts, or was withdrawn. */
 async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Said[]> {
@@ -130,7 +160,7 @@ async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Sa
   for (const row of rows) siblings.push(...(await contributionsOfRecords(tx, row.stream_id, [row.no])));
   const load = rawPages(tx);
   const pages = await load(rows.map((row) => row.page_id));
-  const statements = await evaluate(deps, tx, load, rows, siblings);
+  const statements = await evaluate(deps, load, rows, siblings, tx);
   const origins = await originsOf(tx, rows);
   const said: Said[] = [];
   for (const row of rows) {
@@ -139,7 +169,10 @@ async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Sa
     const parts = page?.records[row.slot];
     const member = (await loadSet(tx, row.mapping_set)).members.find((one) => one.id === row.mapping_id);
     if (!origin || !page || !parts || !member) continue;
-    const traces = member.mapping.trace(deps.decodeOf(row.stream_id)(parts, page.context), { page: page.context, position: 0 });
+    const traces = member.mapping.trace(deps.decodeOf(row.stream_id)(parts, page.context), {
+      page: page.context,
+      position: 0,
+    });
     said.push({
       row,
       statement: statements.get(row) ?? null,
@@ -150,9 +183,21 @@ async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Sa
   return said;
 }
 
-type OriginRow = { connection: string; stream: string; external_id: string; run_id: number; observed_at: Date; stream_id: number; no: number; page_id: number };
+type OriginRow = {
+  connection: string;
+  stream: string;
+  external_id: string;
+  run_id: number;
+  observed_at: Date;
+  stream_id: number;
+  no: number;
+  page_id: number;
+};
 
-async function originsOf(tx: Tx, rows: readonly ContributionRow[]): Promise<Map<ContributionRow, Omit<Said['origin'], 'mapping' | 'mappingVersion'>>> {
+async function originsOf(
+  tx: Tx,
+  rows: readonly ContributionRow[],
+): Promise<Map<ContributionRow, Omit<Said['origin'], 'mapping' | 'mappingVersion'>>> {
   const wanted = rows.map((row) => ({ stream_id: row.stream_id, no: row.no, page_id: row.page_id }));
   const found = await tx.rows<OriginRow>(sql`
     select n.stream_id, n.no, n.page_id, c.name as connection, s.name as stream, r.external_id, p.run_id, p.observed_at
@@ -161,30 +206,76 @@ async function originsOf(tx: Tx, rows: readonly ContributionRow[]): Promise<Map<
     join record r on r.stream_id = n.stream_id and r.no = n.no join page p on p.id = n.page_id`);
   return new Map(
     rows.flatMap((row) => {
-      const origin = found.find((one) => one.stream_id === row.stream_id && one.no === row.no && one.page_id === row.page_id);
+      const origin = found.find(
+        (one) => one.stream_id === row.stream_id && one.no === row.no && one.page_id === row.page_id,
+      );
       if (!origin) return [];
       const { connection, stream, external_id: externalId } = origin;
-      return [[row, { connection, stream, externalId, run: publicId('run', origin.run_id), page: publicId('page', row.page_id), slot: row.slot, observedAt: origin.observed_at.toISOString() }] as const];
+      return [
+        [
+          row,
+          {
+            connection,
+            stream,
+            externalId,
+            run: publicId('run', origin.run_id),
+            page: publicId('page', row.page_id),
+            slot: row.slot,
+            observedAt: origin.observed_at.toISOString(),
+          },
+        ] as const,
+      ];
     }),
   );
 }
 
-function explainField(said: readonly Said[], field: string, value: Json, decided: ExplainedField['decided']): ExplainedField {
+function explainField(
+  said: readonly Said[],
+  field: string,
+  value: Json,
+  decided: ExplainedField['decided'],
+): ExplainedField {
   const live = said.filter((one) => one.row.state === 'live');
   // An archived row keeps what was last said of it.
   const counting = live.length > 0 ? live : said;
-  const ranked = candidates(field, counting.flatMap((one) => one.statement ?? []));
+  const ranked = candidates(
+    field,
+    counting.flatMap((one) => one.statement ?? []),
+  );
   const [winner] = ranked;
-  const originOf = (statement: Statement): Origin => toOrigin(counting.find((one) => one.statement === statement), statement, field);
+  const originOf = (statement: Statement): Origin =>
+    toOrigin(
+      counting.find((one) => one.statement === statement),
+      statement,
+      field,
+    );
   const beaten = decided ? ranked : ranked.slice(1);
-  const losers = beaten.map((statement) => ({ ...originOf(statement), why: decided ? `${decided.by} decided the value` : whyLost(field, winner, statement) }));
-  const withdrawn = live.length === 0 ? [] : said.filter((one) => one.row.state === 'withdrawn' && one.statement?.values[field] !== undefined);
+  const losers = beaten.map((statement) => ({
+    ...originOf(statement),
+    why: decided ? `${decided.by} decided the value` : whyLost(field, winner, statement),
+  }));
+  const withdrawn =
+    live.length === 0
+      ? []
+      : said.filter((one) => one.row.state === 'withdrawn' && one.statement?.values[field] !== undefined);
   return {
     field,
     value,
     decided,
     winner: decided || !winner ? null : originOf(winner),
-    losers: [...losers, ...withdrawn.flatMap((one) => (one.statement ? [{ ...toOrigin(one, one.statement, field), why: 'its record no longer says so: it is gone, or says otherwise' }] : []))],
+    losers: [
+      ...losers,
+      ...withdrawn.flatMap((one) =>
+        one.statement
+          ? [
+              {
+                ...toOrigin(one, one.statement, field),
+                why: 'its record no longer says so: it is gone, or says otherwise',
+              },
+            ]
+          : [],
+      ),
+    ],
     none: decided || winner ? null : whyNone(counting, field),
   };
 }
@@ -210,7 +301,8 @@ function whyLost(field: string, winner: Statement | undefined, loser: Statement)
   if (low < 0 && high >= 0) return 'it is empty there and never was filled';
   if (high !== low) return `the conflict policy ${policyBetween(field, winner, loser)} puts the other first`;
   const [won, lost] = [changedAt(field, winner), changedAt(field, loser)];
-  if (won !== lost) return `it changed earlier: ${new Date(lost).toISOString()}, the winner ${new Date(won).toISOString()}`;
+  if (won !== lost)
+    return `it changed earlier: ${new Date(lost).toISOString()}, the winner ${new Date(won).toISOString()}`;
   return 'both changed at the same time, and the stream that was configured first goes first';
 }
 
@@ -222,8 +314,9 @@ function policyBetween(field: string, winner: Statement, loser: Statement): stri
 function whyNone(said: readonly Said[], field: string): string {
   const traced = said.flatMap((one) => {
     const trace = one.traces.find((found) => found.field === field);
-    return trace ? [`${one.origin.connection}/${one.origin.stream}: ${trace.reason ?? 'no opinion'} (${trace.rule})`] : [];
+    return trace
+      ? [`${one.origin.connection}/${one.origin.stream}: ${trace.reason ?? 'no opinion'} (${trace.rule})`]
+      : [];
   });
   return traced.length > 0 ? traced.join('; ') : 'not mapped: no mapping fills it';
 }
-

@@ -132,7 +132,11 @@ export async function showRecord(
     const read = await readRecord(tx, stream, externalId);
     const load = rawPages(tx);
     const held = await load([...read.versions, ...read.contributions].map((one) => one.page_id));
-    return { found: read, pages: held, statements: await evaluate(deps, tx, load, read.contributions, read.contributions) };
+    return {
+      found: read,
+      pages: held,
+      statements: await evaluate(deps, load, read.contributions, read.contributions, tx),
+    };
   });
   return {
     externalId,
@@ -191,10 +195,6 @@ async function readRecord(tx: Tx, stream: LoadStream, externalId: string) {
   );
   const versions = [...dead, ...(record ? [record] : []), ...history];
   const contributions: ContributionRow[] = record ? await contributionsOfRecords(tx, stream.id, [record.no]) : [];
-  const pageIds = [...versions.map((one) => one.page_id), ...contributions.map((one) => one.page_id)];
-  const pages = await tx.rows<PageRow>(
-    sql`select id, context, payload from page where id = any(${numbers([...new Set(pageIds)])})`,
-  );
   const mappings = await tx.rows<{ id: number; name: string }>(
     sql`select id, name from mapping where id = any(${numbers(contributions.map((row) => row.mapping_id))})`,
   );
