@@ -241,7 +241,8 @@ export function openAppQueue(app: App): Promise<WakeQueue> {
 }
 
 /** Secrets of the configuration, to be hidden wherever they turn up. */
-export function secretsOf(config: Config, connectors: ReadonlyMap<string, Connector>): readonly string[] {
+export async function secretsOf(config: Config): Promise<readonly string[]> {
+  const { connectors } = await findConnectors();
   return config.connections.flatMap((connection) => {
     const connector = connectors.get(connection.connector);
     return connector ? secretValues(connector.config, connection.settings) : [];

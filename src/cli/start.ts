@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { stateDir } from '../app.ts';
+import { secretsOf, stateDir } from '../app.ts';
 import type { Config } from '../config/types.ts';
 import { TributaryError } from '../errors.ts';
 import { createLog } from '../observe/log.ts';
@@ -36,7 +36,12 @@ export const start = command({
       await context.out(`Tributary runs already at ${running}\n`);
       return EXIT.ok;
     }
-    const log = createLog({ format: context.isTty ? 'text' : 'json', write: (line) => void context.err(line) });
+    const secrets = await secretsOf(config);
+    const log = createLog({
+      format: context.isTty ? 'text' : 'json',
+      write: (line) => void context.err(line),
+      secrets: () => secrets,
+    });
     const service = await startService(config, { log });
     await context.out(opening(config, service));
     const told = tellFirstRuns(context, service, config).catch(() => undefined);

@@ -6,7 +6,7 @@ import { type Cursor, type Json, type JsonObject, type Page, type SourceRecord, 
 import { TributaryError } from '../errors.ts';
 import { canonicalText } from './hash.ts';
 import { JoinStore, type Part } from './join-store.ts';
-import type { FramedPage, LogicalRecord, ReadPagesOptions } from './pages.ts';
+import type { FramedPage, LogicalRecord, ReadPagesOptions } from './types.ts';
 
 /** Where a framed stream goes on: in the window that begins at `inner`, behind so many of its records. */
 const framedCursor = z.object({

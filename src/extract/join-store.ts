@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LogicalRecord } from './pages.ts';
+import type { LogicalRecord } from './types.ts';
 
 export type Part = {
   readonly raw: Uint8Array;

@@ -1,5 +1,6 @@
 /** A page from the source, sorted into records known to be unchanged and candidates with what the mappings say of them. */
-import { type ExtractedPage, hashAt } from '../extract/pages.ts';
+import { hashAt } from '../extract/pages.ts';
+import type { ExtractedPage } from '../extract/types.ts';
 import type { Candidate, MappingSet, PreparedPage, Recognised } from '../load/types.ts';
 import type { Known } from './known.ts';
 
@@ -13,11 +14,11 @@ export function preparePage(
   identify: ((candidateId: string) => string) | null = null,
 ): Prepared {
   const candidates: Candidate[] = [];
-  const recognised: (Recognised & { readonly at: number })[] = [];
+  const recognised: Recognised[] = [];
   const candidateAt = (at: number): Candidate => toCandidate(extracted, at, set, identify);
   for (let at = 0; at < extracted.records.length; at += 1) {
     const found = known.recognise(hashAt(extracted, at));
-    if (found) recognised.push({ ...found, position: extracted.records[at]?.position ?? 0, at });
+    if (found) recognised.push({ ...found, place: at, version: versionOf(extracted, at, set) });
     else candidates.push(candidateAt(at));
   }
   const page = (of: readonly Candidate[], same: readonly Recognised[]): PreparedPage => ({
@@ -36,15 +37,29 @@ export function preparePage(
   return {
     page: page(candidates, recognised),
     refresh(now) {
-      const lost = recognised.filter((one) => now.recognise(hashAt(extracted, one.at))?.no !== one.no);
-      if (lost.length === 0) return page(candidates, recognised);
-      const again = [...candidates, ...lost.map((one) => candidateAt(one.at))].sort((a, b) => a.position - b.position);
-      return page(
-        again,
-        recognised.filter((one) => !lost.includes(one)),
-      );
+      const lost = new Set(recognised.filter((one) => now.recognise(hashAt(extracted, one.place))?.no !== one.no));
+      // The page before it brought the same content: loading it again would only move it.
+      const gained = candidates.flatMap((one): Recognised[] => {
+        const found = now.recognise(one.hash);
+        return found ? [{ ...found, place: one.place, version: versionOf(extracted, one.place, set) }] : [];
+      });
+      if (lost.size === 0 && gained.length === 0) return page(candidates, recognised);
+      const left = gained.length === 0 ? candidates : candidates.filter((one) => !now.recognise(one.hash));
+      const again = [...left, ...[...lost].map((one) => candidateAt(one.place))].sort((a, b) => a.place - b.place);
+      return page(again, [...recognised.filter((one) => !lost.has(one)), ...gained]);
     },
   };
+}
+
+const mapsVersion = new WeakMap<MappingSet, boolean>();
+
+/** The source's version of a recognised record, where the mapping does not read one from the bytes. */
+function versionOf(extracted: ExtractedPage, at: number, set: MappingSet): number | null {
+  const record = extracted.records[at];
+  if (!record || record.version === null) return null;
+  if (!mapsVersion.has(set))
+    mapsVersion.set(set, set.map(record.parts, extracted.context, record.position).version !== null);
+  return mapsVersion.get(set) === true ? null : record.version;
 }
 
 function toCandidate(
@@ -65,6 +80,7 @@ function toCandidate(
       parts: record.parts,
       version: version ?? record.version,
       position: record.position,
+      place: at,
       outcome,
     };
   } catch (thrown) {
@@ -78,6 +94,7 @@ function toCandidate(
       parts: record.parts,
       version: record.version,
       position: record.position,
+      place: at,
       outcome: { kind: 'rejected', problems },
     };
   }

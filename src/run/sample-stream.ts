@@ -1,6 +1,7 @@
 /** A few records of a source and what mappings make of them. Nothing is kept. */
 import type { Connector, Json, JsonObject, ReadRequest, Source, StreamDeclaration } from '../connector/contract.ts';
-import { type LogicalRecord, readPages } from '../extract/pages.ts';
+import { readPages } from '../extract/pages.ts';
+import type { LogicalRecord } from '../extract/types.ts';
 import { type RawText, rawText } from '../load/show-record.ts';
 import type { Mapping, MapResult } from '../mapping/types.ts';
 import { decodeOf } from './streams.ts';

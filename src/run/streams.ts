@@ -5,7 +5,7 @@ import type { Clock, Connector, Log } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { buildSet, type Decode, decodeJson, loadSet, registerSet } from '../load/mapping-sets.ts';
 import type { MappingSet } from '../load/types.ts';
-import { describeProblem, loadMapping } from '../mapping/load.ts';
+import { loadMapping } from '../mapping/load.ts';
 import type { Mapping } from '../mapping/types.ts';
 import { json, numbers, type Store, sql } from '../store/store.ts';
 import type { RunStream } from './deps.ts';
@@ -166,5 +166,3 @@ export function findMapping(name: string, folders: readonly string[]): Mapping {
   }
   throw new TributaryError('ERR_MAPPING_UNKNOWN', `There is no mapping ${name} in ${folders.join(' or ')}.`);
 }
-
-export { describeProblem };

@@ -13,7 +13,8 @@ import type {
   StreamDeclaration,
 } from '../../src/connector/contract.ts';
 import { JoinStore } from '../../src/extract/join-store.ts';
-import { type ExtractedPage, hashAt, readAhead, readPages } from '../../src/extract/pages.ts';
+import { hashAt, readAhead, readPages } from '../../src/extract/pages.ts';
+import type { ExtractedPage } from '../../src/extract/types.ts';
 
 let scratchDir = '';
 beforeEach(() => {
