@@ -4,13 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import type { EntityName } from '../canonical/entities.ts';
-import type { Clock, Connector, JsonObject } from '../connector/contract.ts';
+import { parseJson } from '../canonical/json.ts';
+import type { Clock, Connector } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { checkMapping } from '../mapping/check.ts';
 import type { Conflict, EntityOutput, Mapping, MapResult } from '../mapping/types.ts';
 import { json, type Store, sql } from '../store/store.ts';
 import { referenceFields } from './rows.ts';
-import type { MappedRecord, MappingSet, RecordOutcome, Tagged, TaggedEntity } from './types.ts';
+import type { MappedRecord, MappingSet, RecordOutcome, TaggedEntity } from './types.ts';
 
 type Member = { readonly id: number; readonly version: string };
 /** Conflict policy of the connection, for fields whose mapping names none. */
@@ -21,8 +22,10 @@ export type Decode = NonNullable<Connector['decode']>;
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 /** What `raw` is when a connector says nothing else: JSON; the parts of a joined record are its root and its children. */
 export const decodeJson: Decode = (parts) => {
-  const [root, ...children] = parts.map((part) => JSON.parse(DECODER.decode(part)));
-  return children.length === 0 ? root : { ...root, children };
+  const [root = null, ...children] = parts.map((part) => parseJson(DECODER.decode(part)));
+  if (children.length === 0) return root;
+  return typeof root === 'object' && !Array.isArray(root) ? { ...root, children } : { root, children };
+};
 };
 
 /** Registers mappings and policy; the same ones always get the same id. */
@@ -80,56 +83,45 @@ export function buildSet(
     map(parts, context, position): MappedRecord {
       const record = decode(parts, context);
       const mapContext = { page: context, position };
-      const [only] = compiled;
-      if (compiled.length === 1 && only) {
-        const result = only.mapping.map(record, mapContext);
-        return {
-          id: result.id,
-          version: result.version,
-          outcome: outcomeOf([{ id: only.id, fills: only.fills, result }]),
-        };
+      let mapped: MappedRecord | null = null;
+      for (const { id, mapping, fills } of compiled) {
+        const result = mapping.map(record, mapContext);
+        const next = { id: result.id, version: result.version, outcome: outcomeOf(id, fills, result) };
+        mapped = mapped ? both(mapped, next) : next;
       }
-      const results = compiled.map((member) => ({
-        id: member.id,
-        fills: member.fills,
-        result: member.mapping.map(record, mapContext),
-      }));
-      return {
-        id: results.find((one) => one.result.id !== null)?.result.id ?? null,
-        version: results.find((one) => one.result.version !== null)?.result.version ?? null,
-        outcome: outcomeOf(results),
-      };
+      if (!mapped) throw new TributaryError('ERR_INTERNAL', `mapping set ${id} has no mapping`);
+      return mapped;
     },
   };
 }
 
-type Member1 = {
-  readonly id: number;
-  readonly fills: ReadonlyMap<string, readonly string[]>;
-  readonly result: MapResult;
-};
+/** A mapping's result with its number on each output. The result is the caller's own, so it is completed in place. */
+function outcomeOf(mappingId: number, fills: ReadonlyMap<string, readonly string[]>, result: MapResult): RecordOutcome {
+  if (result.kind === 'rejected') return { kind: 'rejected', problems: result.problems };
+  if (result.kind === 'filtered') return { kind: 'filtered', reason: result.reason };
+  if (result.kind === 'deleted') return { kind: 'deleted' };
+  const entities = result.entities.map((output): TaggedEntity => {
+    const fields = fills.get(outputName(output.key));
+    if (fields) for (const field of fields) if (output.values[field] === undefined) output.values[field] = null;
+    const { key, entity, match, values } = output;
+    return { key, entity, match, values, mappingId, refersByKey: refersByKey(output) };
+  });
+  return { kind: 'mapped', entities, stock: result.stock.map((output) => ({ ...output, mappingId })) };
+}
 
-/** One outcome over all mappings: rejected by one is rejected; filtered by all is filtered. */
-function outcomeOf(results: readonly Member1[]): RecordOutcome {
-  const problems = results.flatMap(({ result }) => (result.kind === 'rejected' ? result.problems : []));
-  if (problems.length > 0) return { kind: 'rejected', problems };
-  if (results.some(({ result }) => result.kind === 'deleted')) return { kind: 'deleted' };
-  const entities: TaggedEntity[] = [];
-  const stock: Tagged<Extract<MapResult, { kind: 'mapped' }>['stock'][number]>[] = [];
-  let mapped = false;
-  let reason = 'filtered';
-  for (const { id, fills, result } of results) {
-    if (result.kind === 'filtered') reason = result.reason;
-    if (result.kind !== 'mapped') continue;
-    mapped = true;
-    for (const output of result.entities) {
-      const fields = fills.get(outputName(output.key));
-      if (fields) for (const field of fields) if (output.values[field] === undefined) output.values[field] = null;
-      entities.push(Object.assign(output, { mappingId: id, refersByKey: refersByKey(output) }));
-    }
-    for (const output of result.stock) stock.push(Object.assign(output, { mappingId: id }));
-  }
-  return mapped ? { kind: 'mapped', entities, stock } : { kind: 'filtered', reason };
+/** Two mappings of one record: rejected by one is rejected; filtered only where both leave it out. */
+function both(a: MappedRecord, b: MappedRecord): MappedRecord {
+  return { id: a.id ?? b.id, version: a.version ?? b.version, outcome: join(a.outcome, b.outcome) };
+}
+
+function join(a: RecordOutcome, b: RecordOutcome): RecordOutcome {
+  if (a.kind === 'rejected' && b.kind === 'rejected')
+    return { kind: 'rejected', problems: [...a.problems, ...b.problems] };
+  if (a.kind === 'rejected' || b.kind === 'filtered') return a;
+  if (b.kind === 'rejected' || a.kind === 'filtered') return b;
+  if (a.kind === 'deleted') return a;
+  if (b.kind === 'deleted') return b;
+  return { kind: 'mapped', entities: [...a.entities, ...b.entities], stock: [...a.stock, ...b.stock] };
 }
 
 function refersByKey({ entity, values }: EntityOutput): boolean {
@@ -197,5 +189,3 @@ export async function loadSet(
   }
   return { members, policy: set.policy };
 }
-
-export type { JsonObject };
