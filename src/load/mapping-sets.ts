@@ -26,7 +26,6 @@ export const decodeJson: Decode = (parts) => {
   if (children.length === 0) return root;
   return typeof root === 'object' && !Array.isArray(root) ? { ...root, children } : { root, children };
 };
-};
 
 /** Registers mappings and policy; the same ones always get the same id. */
 export async function registerSet(
