@@ -1,7 +1,18 @@
-import { type IdBlocks, sql, type Tx, texts } from '../store/store.ts';
+import { type IdBlocks, type Tx, takeIds } from '../store/store.ts';
 import type { EntityChanges } from './entities.ts';
+import { entry } from './entry.ts';
 import type { RecordPlan, Work } from './plan.ts';
-import { applyFigures, type Figure, keepWaiting, takeWaiting, type WaitingFigure, withdrawFigures } from './stock.ts';
+import { findTargets, type KeyReference, keyName, keyValue, soleTargets } from './references.ts';
+import {
+  applyFigures,
+  type Figure,
+  figuresWait,
+  keepWaiting,
+  type TakenFigure,
+  takeWaiting,
+  type WaitingFigure,
+  withdrawFigures,
+} from './stock.ts';
 import type { CommitRequest, LoadStream, MappedRecord } from './types.ts';
 
 /** A page's figures: applied where the variant is known, kept waiting where it is not. */
@@ -15,93 +26,74 @@ export async function applyStock(
   previous: ReadonlyMap<number, MappedRecord>,
 ): Promise<void> {
   const { stream, page } = request;
-  const { plans } = work;
+  const observed = page.observedAt.getTime();
+  const known = await variantsOf(tx, stream, work.plans);
   const figures: Figure[] = [];
   const waiting: WaitingFigure[] = [];
-  const matched = plans.some((plan) => plan.stock.some((one) => one.variant.kind === 'match'))
-    ? await variantsOf(tx, stream, plans)
-    : new Map<string, number>();
-  const silent: number[] = [];
-  for (const plan of plans) {
-    for (const one of plan.stock) {
-      const asOf = (one.asOf ?? page.observedAt.getTime()) - stream.clockSkewMs;
-      const { variant } = one;
+  for (const plan of work.plans) {
+    for (const { variant, mappingId, key, location, quantity, asOf } of plan.stock) {
+      const figure = { no: plan.no, location, quantity, asOf: (asOf ?? observed) - stream.clockSkewMs };
       const variantId =
-        variant.kind === 'output'
-          ? plan.entities.find(
-              (entity) => entity.output.mappingId === one.mappingId && entity.output.key === variant.key,
-            )?.entityId
-          : variant.kind === 'match'
-            ? matched.get(`${variant.field}\u0000${variant.value}`)
-            : undefined;
-      if (variantId !== undefined)
-        figures.push({ variantId, location: one.location, quantity: one.quantity, asOf, no: plan.no });
-      else if (variant.kind === 'match')
+        variant.kind === 'output' ? entityOf(plan, mappingId, variant.key) : known.get(nameOf(stream, variant));
+      if (variantId !== undefined) figures.push({ ...figure, variantId });
+      else if (variant.kind !== 'output')
         waiting.push({
-          no: plan.no,
-          output: `${one.mappingId}/${one.key}`,
-          key: variant.field,
-          value: variant.value,
-          location: one.location,
-          quantity: one.quantity,
-          asOf,
+          ...figure,
+          output: `${mappingId}/${key}`,
+          key: keyName(stream, variant),
+          value: keyValue(variant),
         });
     }
-    const before = previous.get(plan.no);
-    if (plan.stock.length === 0 && before?.outcome.kind === 'mapped' && before.outcome.stock.length > 0)
-      silent.push(plan.no);
   }
-  const isNew = (id: number) => work.entities.created.has(id);
-  await withdrawFigures(tx, ids, stream, pageId, silent, page.observedAt.getTime());
-  await applyFigures(tx, ids, stream, pageId, figures, isNew);
+  const moved = work.plans.flatMap((plan) => (mayHaveMoved(previous.get(plan.no)) ? [plan.no] : []));
+  await withdrawFigures(tx, stream, pageId, moved, observed, figures);
+  await applyFigures(tx, ids, stream, pageId, figures, (id) => work.entities.created.has(id));
   await keepWaiting(tx, stream, pageId, waiting);
-  await applyWaiting(tx, ids, stream, pageId, targets);
+  await applyWaiting(tx, stream, pageId, targets);
 }
+
+const entityOf = (plan: RecordPlan, mappingId: number, output: string): number | undefined =>
+  plan.entities.find((one) => one.output.mappingId === mappingId && one.output.key === output)?.entityId;
+
+/** A record that spoke about stock before may speak about other variants and locations now. */
+const mayHaveMoved = (before: MappedRecord | undefined): boolean =>
+  before?.outcome.kind === 'mapped' && before.outcome.stock.length > 0;
 
 /** Figures that waited for variants of this page: applied in the name of the streams that reported them. */
 async function applyWaiting(
   tx: Tx,
-  ids: IdBlocks,
   stream: LoadStream,
   pageId: number,
   targets: EntityChanges['targets'],
 ): Promise<void> {
-  const variants = targets.filter((one) => one.entity === 'variant' && one.key === 'match:sku');
-  const idOf = new Map(variants.map((one) => [one.value, one.id]));
-  const taken = await takeWaiting(tx, stream.tenant, 'sku', [...idOf.keys()]);
-  for (const row of taken) {
-    const variantId = idOf.get(row.value);
-    if (variantId === undefined) continue;
-    const origin: LoadStream = {
-      ...stream,
-      id: row.stream_id,
-      connectionId: row.connection_id,
-      stockAuthority: row.stock_authority,
-    };
-    await applyFigures(
-      tx,
-      ids,
-      origin,
-      pageId,
-      [{ variantId, location: row.location, quantity: row.quantity, asOf: row.as_of, no: row.no }],
-      () => false,
-    );
+  const variants = targets.filter((one) => one.entity === 'variant');
+  if (variants.length === 0 || !(await figuresWait(tx, stream.tenant))) return;
+  const taken = await takeWaiting(tx, stream.tenant, await soleTargets(tx, stream, variants));
+  if (taken.length === 0) return;
+  const ids = await takeIds((query) => tx.rows(query), taken.length);
+  const byStream = new Map<number, TakenFigure[]>();
+  for (const one of taken) entry(byStream, one.stream_id, (): TakenFigure[] => []).push(one);
+  for (const [id, mine] of byStream) {
+    const [first] = mine;
+    if (!first) continue;
+    const { connection_id: connectionId, stock_authority: stockAuthority } = first;
+    const figures = mine.map((one) => ({ ...one, variantId: one.variant_id, asOf: one.as_of }));
+    await applyFigures(tx, ids, { ...stream, id, connectionId, stockAuthority }, pageId, figures, () => false);
   }
 }
 
+const nameOf = (stream: LoadStream, to: KeyReference): string => `${keyName(stream, to)}\u0000${keyValue(to)}`;
+
+/** Variants that the figures name by a key. */
 async function variantsOf(tx: Tx, stream: LoadStream, plans: readonly RecordPlan[]): Promise<Map<string, number>> {
-  const byField = new Map<string, Set<string>>();
-  for (const plan of plans)
-    for (const { variant } of plan.stock)
-      if (variant.kind === 'match')
-        byField.set(variant.field, (byField.get(variant.field) ?? new Set()).add(variant.value));
+  const named = plans.flatMap((plan) =>
+    plan.stock.flatMap(({ variant }) => (variant.kind === 'output' ? [] : [variant])),
+  );
   const found = new Map<string, number>();
-  for (const [field, values] of byField) {
-    const key = sql.identifier(`${field}_key`);
-    const rows = await tx.rows<{ id: number; key: string }>(
-      sql`select id, ${key} as key from variant where tenant = ${stream.tenant} and ${key} = any(${texts([...values])}) and merged_into is null`,
-    );
-    for (const row of rows) found.set(`${field}\u0000${row.key}`, row.id);
+  if (named.length === 0) return found;
+  for (const { to, ids } of await findTargets(tx, stream, named)) {
+    const [only] = ids;
+    if (only !== undefined && ids.length === 1) found.set(nameOf(stream, to), only);
   }
   return found;
 }

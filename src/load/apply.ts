@@ -13,6 +13,7 @@ import { changesOf, type Statement, same, stable } from './fold.ts';
 import { outputName } from './mapping-sets.ts';
 import type { PlannedOutput, priorOf, RecordPlan, Work } from './plan.ts';
 import { writeRecords } from './records.ts';
+import { externalNames, type Target } from './references.ts';
 import { type InsertShape, insertShape } from './rows.ts';
 import type { CommitRequest, LoadStream, MappedRecord, MappingSet } from './types.ts';
 
@@ -47,7 +48,6 @@ export async function applyPlans(
     if (applyRecord(speech, plan, before)) changed.add(plan.no);
   }
   await created.flush(tx);
-  const externalIds = isPlain ? new Map<number, string>() : externalIdsOf(work.plans);
   const { byEntity, targets } = await applyEntities(
     deps,
     tx,
@@ -55,7 +55,7 @@ export async function applyPlans(
     stream,
     touches,
     new Set(work.plans.map((plan) => plan.no)),
-    (id) => externalIds.get(id) ?? null,
+    isPlain ? [] : namedTargets(stream, work.plans),
     at,
   );
   for (const [entity, made] of created.made) for (const id of made) note(byEntity, entity, 'created', id);
@@ -89,7 +89,7 @@ function applyRecord(speech: Speech, plan: RecordPlan, before: MappedRecord | un
   const when = changeTime(plan.candidate.version, speech.request.page.observedAt);
   for (const planned of plan.entities) {
     const { output, entityId, isNew } = planned;
-    const values = resolveOutputs(output.values, (key) => siblingOf(plan, output.mappingId, key));
+    const values = resolveOutputs(output.entity, output.values, (key) => siblingOf(plan, output.mappingId, key));
     if (planned.prior === null) speech.contributions.create(plan, output, entityId, when);
     // Nobody else speaks about it and nobody waits for it: its row is what this record says.
     if (speech.isPlain && isNew && !work.entities.shared.has(entityId)) {
@@ -159,10 +159,14 @@ function newRows(stream: LoadStream, set: MappingSet) {
   };
 }
 
-function externalIdsOf(plans: readonly RecordPlan[]): Map<number, string> {
-  const ids = new Map<number, string>();
-  for (const plan of plans) for (const one of plan.entities) ids.set(one.entityId, plan.candidate.id ?? '');
-  return ids;
+/** Entities that records speak about for the first time: others may be waiting for them under the records' ids. */
+function namedTargets(stream: LoadStream, plans: readonly RecordPlan[]): Target[] {
+  const names = externalNames(stream);
+  return plans.flatMap(({ candidate: { id: value }, entities }) =>
+    entities.flatMap(({ output: { entity }, entityId, prior }) =>
+      value === null || prior?.state === 'live' ? [] : names.map((key) => ({ entity, id: entityId, key, value })),
+    ),
+  );
 }
 
 /** What the stored versions of the page's records said. */
@@ -201,6 +205,7 @@ function valuesBefore(
   return (
     found &&
     resolveOutputs(
+      output.entity,
       found.values,
       (key) => prior.find((row) => row.mapping_id === output.mappingId && row.output === key)?.entity_id,
     )

@@ -11,11 +11,11 @@ import { rawPages } from './evaluate.ts';
 import { passFence } from './fence.ts';
 import { writeOutbox } from './outbox.ts';
 import { type Payload, pack } from './payload.ts';
-import { type DeadRecord, isStale, type RecordPlan, type RecordRow, type Work } from './plan.ts';
+import type { DeadRecord, RecordPlan, Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
-import { sortOut, storedRecords } from './sort-out.ts';
+import { raiseVersions } from './records.ts';
+import { NO_SLOT, sortOut } from './sort-out.ts';
 import { type CommitRequest, type Counts, noCounts, type PageOutcome, type PreparedPage, skip } from './types.ts';
-import { withdrawRecords } from './withdraw.ts';
 
 /** @throws ERR_RUN_FENCED when the run is no longer ours; nothing is written then. */
 export async function commitPage(deps: LoadDeps, request: CommitRequest): Promise<PageOutcome> {
@@ -46,19 +46,18 @@ async function load(
   const counts = noCounts();
   counts.rows = page.rows;
   counts.read = page.candidates.length + page.recognised.length + page.tombstones.length;
+  counts.tombstones = page.tombstones.length;
   for (const one of page.recognised) {
     if (one.filtered) skip(counts, 'filtered');
     else counts.unchanged += 1;
   }
 
   const sorted = await sortOut(tx, request, counts);
+  await raiseVersions(tx, stream, page.recognised);
   const work = await planRecords(tx, ids, request, sorted, counts);
   const pages = rawPages(tx);
   const written = await applyPlans(deps, tx, ids, pages, request, pageId, work, at);
   for (const plan of work.plans) countRecord(counts, plan, written.changed.has(plan.no));
-
-  const gone = await withdrawRecords(deps, tx, ids, pages, request, pageId, at, await tombstoned(tx, request, counts));
-  countTombstones(counts, page.tombstones.length, gone.length);
 
   const tainted = taintOf(page, work.dead);
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, dead: work.dead, problems: page.problems, at });
@@ -68,18 +67,12 @@ async function load(
     work.plans.map((plan) => plan.candidate.id ?? ''),
   );
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
-  await writePage(tx, request, pageId, payload, seenOf(page, work));
+  await writePage(tx, request, pageId, payload, seenOf(page, work), rangesOf([...sorted.stale]));
   await closeBooks(tx, request, work.nextNo, counts, tainted);
   return {
     counts,
     pageId,
-    learned: work.plans.map((plan) => ({
-      id: plan.candidate.id ?? '',
-      no: plan.no,
-      hash: plan.candidate.hash,
-      oldHash: plan.existing?.hash ?? null,
-      filtered: plan.state === RECORD_STATE.filtered,
-    })),
+    learned: learnedFrom(work),
     deadLetters: work.dead.map((one) => ({
       position: one.candidate.position,
       id: one.candidate.id,
@@ -90,13 +83,30 @@ async function load(
   };
 }
 
+/** A record that is gone, or whose newest version is a dead letter, has to be looked at again when its content comes back. */
+function learnedFrom({ plans, dead }: Work): PageOutcome['learned'] {
+  const loaded = plans.map(({ candidate, no, existing, state }) => ({
+    id: candidate.id ?? '',
+    no,
+    hash: state === RECORD_STATE.deleted ? null : candidate.hash,
+    oldHash: existing?.hash ?? null,
+    filtered: state === RECORD_STATE.filtered,
+  }));
+  const failed = dead.flatMap(({ candidate, existing }) =>
+    existing ? [{ id: candidate.id ?? '', no: existing.no, hash: null, oldHash: existing.hash, filtered: false }] : [],
+  );
+  return [...loaded, ...failed];
+}
+
 /** Numbers of all records of the page, as ranges. */
-function seenOf(page: PreparedPage, work: Work): string {
-  const nos = [
+const seenOf = (page: PreparedPage, work: Work): string =>
+  rangesOf([
     ...page.recognised.map((one) => one.no),
-    ...work.plans.map((plan) => plan.no),
+    ...work.plans.flatMap((plan) => (plan.slot === NO_SLOT ? [] : [plan.no])),
     ...work.dead.flatMap((one) => (one.existing ? [one.existing.no] : [])),
-  ];
+  ]);
+
+function rangesOf(nos: number[]): string {
   nos.sort((a, b) => a - b);
   const ranges: string[] = [];
   for (let at = 0; at < nos.length; ) {
@@ -114,12 +124,13 @@ async function writePage(
   pageId: number,
   payload: Payload,
   seen: string,
+  stale: string,
 ): Promise<void> {
   const { page, stream, fence } = request;
   await tx.rows(sql`
-    insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen)
+    insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen, stale)
     values (${pageId}, ${stream.tenant}, ${stream.id}, ${fence.runId}, ${fence.seq + 1}, ${page.window.id}, ${page.window.scope}, ${page.observedAt.toISOString()}::timestamptz,
-      ${page.candidates.length + page.recognised.length}, ${json(page.context)}, ${payload.compressed}, ${payload.bytes}, ${seen}::int8multirange)`);
+      ${page.candidates.length + page.recognised.length}, ${json(page.context)}, ${payload.compressed}, ${payload.bytes}, ${seen}::int8multirange, ${stale}::int8multirange)`);
 }
 
 /** Counters and checkpoint, in the transaction of the data they speak of. */
@@ -161,31 +172,6 @@ function taintOf(page: PreparedPage, dead: readonly DeadRecord[]): string | null
   return nameless ? `line ${nameless.candidate.position}: a record without an external id` : null;
 }
 
-async function tombstoned(tx: Tx, request: CommitRequest, counts: Counts): Promise<readonly RecordRow[]> {
-  const { page, stream } = request;
-  const stored = await storedRecords(
-    tx,
-    stream,
-    page.tombstones.map((one) => one.id),
-  );
-  const observed = page.observedAt.getTime();
-  const gone: RecordRow[] = [];
-  for (const tombstone of page.tombstones) {
-    const row = stored.get(tombstone.id);
-    if (!row || row.state === RECORD_STATE.deleted || isStale(row, tombstone, observed)) continue;
-    stored.delete(tombstone.id);
-    gone.push(row);
-  }
-  counts.tombstones += page.tombstones.length;
-  return gone;
-}
-
-function countTombstones(counts: Counts, read: number, gone: number): void {
-  counts.updated += gone;
-  counts.unchanged += read - gone;
-  counts.deleted += gone;
-}
-
 function countRecord(counts: Counts, plan: RecordPlan, changed: boolean): void {
   if (plan.state === RECORD_STATE.live) {
     if (!plan.existing) counts.created += 1;
@@ -194,9 +180,10 @@ function countRecord(counts: Counts, plan: RecordPlan, changed: boolean): void {
     return;
   }
   if (plan.state === RECORD_STATE.deleted) {
-    const gone = plan.existing !== null && plan.existing.state !== RECORD_STATE.deleted;
-    counts.tombstones += 1;
-    countTombstones(counts, 1, gone ? 1 : 0);
+    const isGone = plan.existing !== null && plan.existing.state !== RECORD_STATE.deleted;
+    if (plan.slot !== NO_SLOT) counts.tombstones += 1;
+    counts[isGone ? 'updated' : 'unchanged'] += 1;
+    if (isGone) counts.deleted += 1;
     return;
   }
   skip(counts, 'filtered');

@@ -21,7 +21,13 @@ export type WindowEnd = {
 export type Brake = { readonly share: number; readonly count: number };
 
 /** What became of the records a complete window did not show. */
-export type Absence = { readonly state: 'nothing' | 'deleted' | 'held'; readonly records: number; readonly of: number };
+export type Absence = {
+  readonly state: 'nothing' | 'deleted' | 'held';
+  readonly records: number;
+  readonly of: number;
+  /** What was deleted, as it was known. */
+  readonly gone: readonly { readonly no: number; readonly hash: Uint8Array }[];
+};
 
 const ROWS = sql.raw(
   `r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, 0::bigint as observed`,
@@ -47,7 +53,7 @@ export async function deleteAbsent(
     const [tainted] = await tx.rows(
       sql`select 1 from page p join run on run.id = p.run_id where p.stream_id = ${stream.id} and p.window_id = ${window.id} and run.tainted is not null limit 1`,
     );
-    const short = await missing(tx, stream, window);
+    const short = await missing(tx, stream, fence.runId, window);
     if (short !== null)
       await tx.rows(sql`update run set tainted = coalesce(tainted, ${short}) where id = ${fence.runId}`);
     const absent = tainted || short !== null ? [] : await absentRecords(tx, stream, window);
@@ -55,30 +61,32 @@ export async function deleteAbsent(
       sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`,
     );
     const of = live?.live ?? 0;
-    if (absent.length === 0) return { state: 'nothing', records: 0, of };
+    if (absent.length === 0) return { state: 'nothing', gone: [], records: 0, of };
     const [open] = await tx.rows(
       sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and run.state = 'held' limit 1`,
     );
     if (open || (absent.length > brake.count && absent.length > brake.share * of)) {
       await tx.rows(sql`update run set held = true where id = ${fence.runId}`);
-      await tx.rows(sql`insert into held_delete (tenant, run_id, stream_id, no, external_id, state)
-        select ${stream.tenant}, ${fence.runId}, ${stream.id}, n.no, n.external_id, 'held'
+      await tx.rows(sql`insert into held_delete (tenant, run_id, stream_id, no, external_id, state, page_id)
+        select ${stream.tenant}, ${fence.runId}, ${stream.id}, n.no, n.external_id, 'held', ${ids.next()}
         from jsonb_to_recordset(${json(absent.map((row) => ({ no: row.no, external_id: row.external_id })))}) as n(no bigint, external_id text) on conflict do nothing`);
-      return { state: 'held', records: absent.length, of };
+      return { state: 'held', gone: [], records: absent.length, of };
     }
     await removeRecords(deps, tx, ids, stream, fence.runId, fence.seq + 1, window, at, absent);
-    return { state: 'deleted', records: absent.length, of };
+    return { state: 'deleted', gone: absent, records: absent.length, of };
   });
 }
 
 /** How a window fell short of what the source promised; `null`: it did not. */
-async function missing(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<string | null> {
+async function missing(tx: Tx, stream: LoadStream, runId: number, window: WindowEnd): Promise<string | null> {
   if (window.expected === null) return null;
-  const [row] = await tx.rows<{ read: number }>(
-    sql`select coalesce(sum(read), 0)::bigint as read from page where stream_id = ${stream.id} and window_id = ${window.id}`,
-  );
-  const read = row?.read ?? 0;
-  return read === window.expected ? null : `the source promised ${window.expected} records and sent ${read}`;
+  const [row] = await tx.rows<{ alone: number; read: number }>(sql`
+    select coalesce(sum(read) filter (where run_id = ${runId}), 0)::bigint as alone, coalesce(sum(read), 0)::bigint as read
+    from page where stream_id = ${stream.id} and window_id = ${window.id}`);
+  // Read by this run from its start, or gone on with where an earlier run broke off.
+  const { alone = 0, read = 0 } = row ?? {};
+  if (alone === window.expected || read === window.expected) return null;
+  return `the source promised ${window.expected} records and sent ${alone}`;
 }
 
 /** Live records of the scope that no page of the window saw. */
@@ -87,10 +95,10 @@ async function absentRecords(tx: Tx, stream: LoadStream, window: WindowEnd): Pro
     with r as materialized (
       select * from record
       where stream_id = ${stream.id} and scope = ${window.scope} and state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered})
-        and not no <@ (select coalesce(range_agg(span), '{}'::int8multirange) from page p, unnest(p.seen) as span
+        and not no <@ (select coalesce(range_agg(span), '{}'::int8multirange) from page p, unnest(p.seen + p.stale) as span
           where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope}))
     select ${ROWS} from r
-    where not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and later.seen @> r.no)`);
+    where not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and (later.seen @> r.no or later.stale @> r.no))`);
 }
 
 /** Commits deletes as a page of their own. */
@@ -137,7 +145,8 @@ export async function approveDeletes(
     const [run] = await tx.rows<{ seq: number; observed: Date }>(sql`
       update run set seq = seq + 1 where id = ${runId} returning seq, (select max(observed_at) from page where run_id = ${runId}) as observed`);
     const listed = await tx.rows<RecordRow & { seen_again: boolean }>(sql`
-      select ${ROWS}, exists (select 1 from page later where later.stream_id = h.stream_id and later.run_id > h.run_id and later.seen @> r.no) as seen_again
+      select ${ROWS}, exists (
+          select 1 from page later where later.stream_id = h.stream_id and later.id > h.page_id and (later.seen @> r.no or later.stale @> r.no)) as seen_again
       from held_delete h join record r on r.stream_id = h.stream_id and r.no = h.no
       where h.run_id = ${runId} and h.state = 'held' order by r.no for update of r`);
     const gone = listed.filter(

@@ -7,12 +7,13 @@ import type { LoadDeps } from './deps.ts';
 import { entry } from './entry.ts';
 import { contributionsOfEntities, contributionsOfRecords, evaluate, type rawPages } from './evaluate.ts';
 import { type Decision, fold, type Statement, same } from './fold.ts';
-import { type KeyReference, type Pending, remember, resolve, settle, type Target } from './references.ts';
+import { forget, type KeyReference, type Pending, remember, resolve, settle, type Target } from './references.ts';
 import {
   type InsertShape,
   insertShape,
   keyFields,
   keyOf,
+  lockRows,
   readRows,
   referenceFields,
   type StoredRow,
@@ -39,6 +40,8 @@ type Row = {
   id: number;
   entity: EntityName;
   values: Record<string, unknown>;
+  /** Who gave each value, where several speak. */
+  winners: Readonly<Record<string, Statement | null>>;
   archived: boolean;
   stored: StoredRow | null;
 };
@@ -54,7 +57,7 @@ export async function applyEntities(
   stream: LoadStream,
   touches: ReadonlyMap<number, Touch>,
   spoken: ReadonlySet<number>,
-  external: (id: number) => string | null,
+  named: readonly Target[],
   at: string,
 ): Promise<EntityChanges> {
   const rows: Row[] = [];
@@ -62,19 +65,13 @@ export async function applyEntities(
   for (const [id, touch] of touches) {
     const [only] = touch.statements;
     if (touch.isNew && only && touch.statements.length === 1)
-      rows.push({ id, entity: touch.entity, values: only.values, archived: false, stored: null });
+      rows.push({ id, entity: touch.entity, values: only.values, winners: {}, archived: false, stored: null });
     else if (touch.isNew)
-      rows.push({
-        id,
-        entity: touch.entity,
-        values: fold(touch.entity, touch.statements).values,
-        archived: false,
-        stored: null,
-      });
+      rows.push({ id, entity: touch.entity, ...fold(touch.entity, touch.statements), archived: false, stored: null });
     else known.push([id, touch]);
   }
   rows.push(...(await refold(deps, tx, pages, stream, known, spoken)));
-  const targets = targetsOf(stream, rows, external);
+  const targets = [...matchTargets(rows), ...named];
   await fillReferences(tx, stream, rows, targets);
   const changes = await write(tx, stream.tenant, rows, at);
   for (const one of await settle(tx, stream, targets, at)) note(changes, one.entity, 'updated', one.id);
@@ -92,6 +89,14 @@ async function refold(
 ): Promise<Row[]> {
   if (known.length === 0) return [];
   const ids = known.map(([id]) => id);
+  // Before their contributions are read: a page of another stream that touches them waits, and then sees what this one wrote.
+  for (const entity of ENTITY_NAMES) {
+    await lockRows(
+      tx,
+      entity,
+      known.flatMap(([id, touch]) => (touch.entity === entity ? [id] : [])),
+    );
+  }
   const all = await contributionsOfEntities(tx, ids);
   const others = all.filter((row) => !(row.stream_id === stream.id && spoken.has(row.no)));
   const siblings = [...all];
@@ -116,8 +121,8 @@ async function refold(
   return known.map(([id, touch]) => {
     const group = byEntity.get(id);
     const live = [...touch.statements, ...(group?.live ?? [])];
-    const values = fold(touch.entity, live.length > 0 ? live : (group?.withdrawn ?? []), decisions.get(id)).values;
-    return { id, entity: touch.entity, values, archived: live.length === 0, stored: stored.get(id) ?? null };
+    const folded = fold(touch.entity, live.length > 0 ? live : (group?.withdrawn ?? []), decisions.get(id));
+    return { id, entity: touch.entity, ...folded, archived: live.length === 0, stored: stored.get(id) ?? null };
   });
 }
 
@@ -137,7 +142,7 @@ async function decisionsOf(tx: Tx, ids: readonly number[]): Promise<Map<number, 
 }
 
 /** Keys under which others may be waiting for these entities. */
-function targetsOf(stream: LoadStream, rows: readonly Row[], external: (id: number) => string | null): Target[] {
+function matchTargets(rows: readonly Row[]): Target[] {
   const targets: Target[] = [];
   for (const row of rows) {
     for (const field of keyFields(row.entity)) {
@@ -146,9 +151,6 @@ function targetsOf(stream: LoadStream, rows: readonly Row[], external: (id: numb
         targets.push({ entity: row.entity, id: row.id, key: `match:${field}`, value });
       }
     }
-    const id = row.stored ? null : external(row.id);
-    if (id !== null)
-      targets.push({ entity: row.entity, id: row.id, key: `external:${stream.connectionId}:*`, value: id });
   }
   return targets;
 }
@@ -160,17 +162,24 @@ async function fillReferences(
   targets: readonly Target[],
 ): Promise<void> {
   const pending: Pending[] = [];
+  const unnamed: { id: number; field: string }[] = [];
+  const connectionOf = await connectionsOf(tx, stream, rows);
   for (const row of rows) {
     const copied = { done: false };
     for (const field of referenceFields(row.entity)) {
       const value = row.values[field];
-      if (typeof value !== 'object' || value === null) continue;
+      if (typeof value !== 'object' || value === null) {
+        if (row.stored) unnamed.push({ id: row.id, field });
+        continue;
+      }
       if (!copied.done) row.values = { ...row.values };
       copied.done = true;
       row.values[field] = null;
-      pending.push({ entity: row.entity, entityId: row.id, field, to: value as KeyReference });
+      const connectionId = connectionOf(row.winners[field]?.streamId);
+      pending.push({ entity: row.entity, entityId: row.id, field, to: { ...(value as KeyReference), connectionId } });
     }
   }
+  await forget(tx, unnamed);
   if (pending.length === 0) return;
   const resolved = await resolve(tx, stream, pending, targets);
   await remember(tx, stream, pending, resolved);
@@ -179,6 +188,27 @@ async function fillReferences(
     const row = byId.get(one.entityId);
     if (row) row.values[one.field] = resolved.get(`${one.entityId}/${one.field}`) ?? null;
   }
+}
+
+/** Connections of the streams that gave references; an external id is that of the connection which says it. */
+async function connectionsOf(
+  tx: Tx,
+  stream: LoadStream,
+  rows: readonly Row[],
+): Promise<(streamId: number | undefined) => number> {
+  const others = new Set<number>();
+  for (const row of rows) {
+    for (const field of referenceFields(row.entity)) {
+      const winner = row.winners[field];
+      if (winner && winner.streamId !== stream.id && typeof row.values[field] === 'object') others.add(winner.streamId);
+    }
+  }
+  if (others.size === 0) return () => stream.connectionId;
+  const found = await tx.rows<{ id: number; connection_id: number }>(
+    sql`select id, connection_id from stream where id = any(${numbers([...others])})`,
+  );
+  const byStream = new Map(found.map((one) => [one.id, one.connection_id]));
+  return (streamId) => byStream.get(streamId ?? stream.id) ?? stream.connectionId;
 }
 
 async function write(

@@ -8,6 +8,7 @@ import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import type { Statement } from './fold.ts';
 import { unpack } from './payload.ts';
+import { referenceFields } from './rows.ts';
 import type { MappedRecord } from './types.ts';
 
 export type ContributionRow = {
@@ -95,7 +96,7 @@ export async function evaluate(
       no: row.no,
       mappingId: row.mapping_id,
       output: row.output,
-      values: resolveOutputs(output.values, (sibling) =>
+      values: resolveOutputs(row.entity, output.values, (sibling) =>
         entityOf.get(outputKey(row.stream_id, row.no, row.mapping_id, sibling)),
       ),
       changed: row.changed,
@@ -113,11 +114,13 @@ export const outputKey = (streamId: number, no: number, mappingId: number, outpu
 
 /** Values with references to sibling outputs replaced by the ids of their entities. */
 export function resolveOutputs(
+  entity: EntityName,
   values: Statement['values'],
   idOf: (output: string) => number | undefined,
 ): Statement['values'] {
   let resolved = values;
-  for (const field in values) {
+  // Only these: a JSON field may happen to look like a reference.
+  for (const field of referenceFields(entity)) {
     const value = values[field];
     if (isOutputReference(value)) {
       if (resolved === values) resolved = { ...values };

@@ -7,6 +7,8 @@ import { entry } from './entry.ts';
 /** Wanted keys, and after `find` the entities they hit. */
 export type Matches = {
   want(entity: EntityName, field: string, value: string): void;
+  /** What may turn up while this page waits for it must not turn up unseen. */
+  lock(entity: EntityName): void;
   /** Looks all wanted keys up. Holds the tenant's lock on each entity until the transaction ends, so that two streams cannot create one thing twice. */
   find(): Promise<void>;
   /** Ids that carry the key; those created in this page among them. */
@@ -22,6 +24,7 @@ type Hits = Map<string, readonly number[]>;
 
 export function matches(tx: Tx, tenant: number): Matches {
   const wanted = new Map<EntityName, Map<string, Hits>>();
+  const locked = new Set<EntityName>();
   const bucket = (entity: EntityName, field: string): Hits =>
     entry(
       entry(wanted, entity, () => new Map<string, Hits>()),
@@ -33,9 +36,10 @@ export function matches(tx: Tx, tenant: number): Matches {
       const hits = bucket(entity, field);
       if (!hits.has(value)) hits.set(value, NONE);
     },
+    lock: (entity) => locked.add(entity),
     async find() {
       // Always in the same order, so that two pages never wait for each other.
-      for (const entity of [...wanted.keys()].sort()) {
+      for (const entity of [...new Set([...wanted.keys(), ...locked])].sort()) {
         await tx.rows(sql`select pg_advisory_xact_lock(hashtext(${entity}), ${tenant}::integer)`);
       }
       for (const [entity, fields] of wanted) {

@@ -3,11 +3,12 @@
  * stale or dead letters, and which entity each output is about.
  */
 import type { EntityName } from '../canonical/entities.ts';
-import type { RecordProblem, StockOutput } from '../mapping/types.ts';
+import type { RecordProblem, ReferenceValue, StockOutput } from '../mapping/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import type { IdBlocks } from '../store/store.ts';
 import type { ContributionRow } from './evaluate.ts';
 import type { Matches } from './match.ts';
+import { referenceFields } from './rows.ts';
 import type { Candidate, Tagged, TaggedEntity } from './types.ts';
 
 /** The stored state of a record. */
@@ -66,13 +67,28 @@ export function isStale(
 export function wantKeys(matches: Matches, candidate: Candidate, prior: readonly ContributionRow[]): void {
   if (candidate.outcome.kind !== 'mapped') return;
   for (const output of candidate.outcome.entities) {
+    if (output.refersByKey) lockTargets(matches, output);
     if (priorOf(prior, output)) continue;
     for (const key of output.match) matches.want(output.entity, key.field, key.value);
   }
   for (const { variant } of candidate.outcome.stock) {
     if (variant.kind === 'match') matches.want(variant.entity, variant.field, variant.value);
+    else if (variant.kind === 'external') matches.lock(variant.entity);
   }
 }
+
+function lockTargets(matches: Matches, { entity, values }: TaggedEntity): void {
+  for (const field of referenceFields(entity)) {
+    const value = values[field];
+    if (isKeyReference(value)) matches.lock(value.entity);
+  }
+}
+
+const isKeyReference = (value: unknown): value is Exclude<ReferenceValue, { kind: 'output' }> =>
+  typeof value === 'object' &&
+  value !== null &&
+  'kind' in value &&
+  (value.kind === 'match' || value.kind === 'external');
 
 export const priorOf = (prior: readonly ContributionRow[], output: TaggedEntity): ContributionRow | null =>
   prior.length === 0

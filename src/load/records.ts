@@ -1,7 +1,7 @@
 import { CopyLines, copyBytes, copyPlain, copyText } from '../store/copy.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { RecordPlan } from './plan.ts';
-import type { CommitRequest, LoadStream } from './types.ts';
+import type { CommitRequest, LoadStream, Recognised } from './types.ts';
 
 /** Writes the latest version of each record; the one before it goes into the history. */
 export async function writeRecords(
@@ -39,6 +39,16 @@ export async function writeRecords(
     update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}
     from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, hash text, slot integer, version bigint, state smallint)
     where r.stream_id = ${stream.id} and r.no = n.no`);
+}
+
+/** The source's version of a record may rise although its content stays; what lies between the two is older from then on. */
+export async function raiseVersions(tx: Tx, stream: LoadStream, recognised: readonly Recognised[]): Promise<void> {
+  const versioned = recognised.flatMap(({ no, version }) => (version === null ? [] : [{ no, version }]));
+  if (versioned.length === 0) return;
+  await tx.rows(sql`
+    update record r set version = n.version
+    from (select no, max(version) as version from jsonb_to_recordset(${JSON.stringify(versioned)}::jsonb) as v(no bigint, version bigint) group by no) n
+    where r.stream_id = ${stream.id} and r.no = n.no and (r.version is null or r.version < n.version)`);
 }
 
 export const keepHistory = (tx: Tx, stream: LoadStream, pageId: number, nos: readonly number[]): Promise<unknown> =>

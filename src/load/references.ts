@@ -6,9 +6,13 @@ import { ENTITIES, type EntityName } from '../canonical/entities.ts';
 import type { ReferenceValue } from '../mapping/types.ts';
 import { tableOf } from '../store/columns.ts';
 import { numbers, sql, type Tx, texts } from '../store/store.ts';
+import { entry } from './entry.ts';
 import type { LoadStream } from './types.ts';
 
-export type KeyReference = Exclude<ReferenceValue, { kind: 'output' }>;
+export type KeyReference = Exclude<ReferenceValue, { kind: 'output' }> & {
+  /** Whose external id it is, where not that of the stream being loaded. */
+  readonly connectionId?: number;
+};
 
 /** A reference field of an entity whose winning value is a key. */
 export type Pending = {
@@ -21,9 +25,16 @@ export type Pending = {
 /** Something of this page that waiting references may be meant for. */
 export type Target = { readonly entity: EntityName; readonly id: number; readonly key: string; readonly value: string };
 
-const keyName = (stream: LoadStream, to: KeyReference): string =>
-  to.kind === 'match' ? `match:${to.field}` : `external:${stream.connectionId}:${to.stream ?? '*'}`;
-const keyValue = (to: KeyReference): string => (to.kind === 'match' ? to.value : to.id);
+/** Name of the key by which a reference names its target; one stream's external ids are not another's. */
+export const keyName = (stream: LoadStream, to: KeyReference): string =>
+  to.kind === 'match' ? `match:${to.field}` : `external:${to.connectionId ?? stream.connectionId}:${to.stream ?? '*'}`;
+export const keyValue = (to: KeyReference): string => (to.kind === 'match' ? to.value : to.id);
+
+/** Names under which others may wait for what a record of the stream speaks about. */
+export const externalNames = ({ connectionId, name }: LoadStream): readonly string[] => [
+  `external:${connectionId}:*`,
+  `external:${connectionId}:${name}`,
+];
 
 /** Resolves what can be resolved, by `<entity id>/<field>`; ambiguous keys stay unresolved. */
 export async function resolve(
@@ -33,29 +44,60 @@ export async function resolve(
   created: readonly Target[],
 ): Promise<Map<string, number>> {
   const found = new Map<string, Set<number>>();
-  const add = (key: string, id: number) => found.set(key, (found.get(key) ?? new Set()).add(id));
   const nameOf = (entity: EntityName, key: string, value: string) => `${entity}\u0000${key}\u0000${value}`;
-  for (const target of created) add(nameOf(target.entity, target.key, target.value), target.id);
-  for (const [group, members] of groupBy(pending, (one) => `${one.to.entity}\u0000${keyName(stream, one.to)}`)) {
-    const first = members[0];
-    if (!first) continue;
-    const values = [...new Set(members.map((one) => keyValue(one.to)))];
-    const rows =
-      first.to.kind === 'match'
-        ? await byMatch(tx, stream.tenant, first.to.entity, first.to.field, values)
-        : await byExternalId(tx, stream, first.to.entity, first.to.stream, values);
-    for (const row of rows) add(`${group}\u0000${row.value}`, row.id);
+  const idsOf = (entity: EntityName, key: string, value: string) =>
+    entry(found, nameOf(entity, key, value), () => new Set<number>());
+  for (const { entity, key, value, id } of created) idsOf(entity, key, value).add(id);
+  const named = pending.map((one) => one.to);
+  for (const { to, ids } of await findTargets(tx, stream, named)) {
+    for (const id of ids) idsOf(to.entity, keyName(stream, to), keyValue(to)).add(id);
   }
   const resolved = new Map<string, number>();
-  for (const one of pending) {
-    const hits = found.get(nameOf(one.to.entity, keyName(stream, one.to), keyValue(one.to)));
-    const [only] = hits ?? [];
-    if (only !== undefined && hits?.size === 1) resolved.set(`${one.entityId}/${one.field}`, only);
+  for (const { to, entityId, field } of pending) {
+    const hits = idsOf(to.entity, keyName(stream, to), keyValue(to));
+    const [only] = hits;
+    if (only !== undefined && hits.size === 1) resolved.set(`${entityId}/${field}`, only);
   }
   return resolved;
 }
 
+/** The entities that each key finds in the store. */
+export async function findTargets(
+  tx: Tx,
+  stream: LoadStream,
+  named: readonly KeyReference[],
+): Promise<readonly { readonly to: KeyReference; readonly ids: readonly number[] }[]> {
+  const found: { to: KeyReference; ids: readonly number[] }[] = [];
+  for (const [, members] of groupBy(named, (to) => `${to.entity}\u0000${keyName(stream, to)}`)) {
+    const byValue = new Map(members.map((to) => [keyValue(to), to]));
+    const [first] = members;
+    if (!first) continue;
+    const hits = await hitsOf(tx, stream, first, [...byValue.keys()]);
+    const ids = groupBy(hits, (hit) => hit.value);
+    for (const [value, to] of byValue) found.push({ to, ids: [...new Set(ids.get(value)?.map((hit) => hit.id))] });
+  }
+  return found;
+}
+
+/** Targets whose match keys no other entity carries. */
+export async function soleTargets(tx: Tx, stream: LoadStream, targets: readonly Target[]): Promise<readonly Target[]> {
+  const several = new Set<string>();
+  const nameOf = ({ entity, key, value }: Omit<Target, 'id'>) => `${entity}\u0000${key}\u0000${value}`;
+  const named = targets.flatMap(({ entity, key, value }): KeyReference[] =>
+    key.startsWith('match:') ? [{ kind: 'match', entity, field: key.slice('match:'.length), value }] : [],
+  );
+  for (const { to, ids } of await findTargets(tx, stream, named)) {
+    if (ids.length > 1) several.add(nameOf({ entity: to.entity, key: keyName(stream, to), value: keyValue(to) }));
+  }
+  return targets.filter((target) => !several.has(nameOf(target)));
+}
+
 type Hit = { value: string; id: number };
+
+const hitsOf = (tx: Tx, stream: LoadStream, to: KeyReference, values: readonly string[]): Promise<Hit[]> =>
+  to.kind === 'match'
+    ? byMatch(tx, stream.tenant, to.entity, to.field, values)
+    : byExternalId(tx, to.connectionId ?? stream.connectionId, to.entity, to.stream, values);
 
 function byMatch(tx: Tx, tenant: number, entity: EntityName, field: string, values: readonly string[]): Promise<Hit[]> {
   const key = sql.identifier(`${field}_key`);
@@ -65,7 +107,7 @@ function byMatch(tx: Tx, tenant: number, entity: EntityName, field: string, valu
 
 function byExternalId(
   tx: Tx,
-  stream: LoadStream,
+  connectionId: number,
   entity: EntityName,
   name: string | null,
   values: readonly string[],
@@ -73,7 +115,7 @@ function byExternalId(
   return tx.rows(sql`select r.external_id as value, c.entity_id as id from stream s
     join record r on r.stream_id = s.id and r.external_id = any(${texts(values)})
     join contribution c on c.stream_id = r.stream_id and c.no = r.no and c.entity = ${entity} and c.state = 'live'
-    where s.connection_id = ${stream.connectionId} and (${name}::text is null or s.name = ${name}::text)`);
+    where s.connection_id = ${connectionId} and (${name}::text is null or s.name = ${name}::text)`);
 }
 
 /** Remembers references by key, resolved or not; replaces what the same fields referred to before. */
@@ -100,6 +142,16 @@ export async function remember(
     on conflict (entity_id, field) do update set target = excluded.target, key = excluded.key, value = excluded.value, target_id = excluded.target_id`);
 }
 
+/** Forgets what fields referred to that name nothing by key any more; a target that comes later is not theirs. */
+export async function forget(
+  tx: Tx,
+  fields: readonly { readonly id: number; readonly field: string }[],
+): Promise<void> {
+  if (fields.length === 0) return;
+  await tx.rows(sql`delete from reference r using jsonb_to_recordset(${JSON.stringify(fields)}::jsonb) as n(id bigint, field text)
+    where r.entity_id = n.id and r.field = n.field`);
+}
+
 /** Resolves references that waited for these targets; returns the entities whose rows changed. */
 export async function settle(
   tx: Tx,
@@ -112,9 +164,10 @@ export async function settle(
     sql`select exists (select 1 from reference where tenant = ${stream.tenant} and target_id is null) as some`,
   );
   if (!any?.some) return [];
+  const sole = await soleTargets(tx, stream, targets);
   const settled = await tx.rows<{ entity: EntityName; entity_id: number; field: string; target_id: number }>(sql`
     update reference r set target_id = n.id
-    from (select target, key, value, min(id) as id from jsonb_to_recordset(${JSON.stringify(targets.map((one) => ({ target: one.entity, key: one.key, value: one.value, id: one.id })))}::jsonb)
+    from (select target, key, value, min(id) as id from jsonb_to_recordset(${JSON.stringify(sole.map((one) => ({ target: one.entity, key: one.key, value: one.value, id: one.id })))}::jsonb)
             as t(target text, key text, value text, id bigint) group by 1, 2, 3 having count(distinct id) = 1) n
     where r.tenant = ${stream.tenant} and r.target_id is null and r.target = n.target and r.key = n.key and r.value = n.value
     returning r.entity, r.entity_id, r.field, r.target_id`);

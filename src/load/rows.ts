@@ -94,6 +94,13 @@ export function insertShape(entity: EntityName, fields: readonly string[]): Inse
 /** A stored row, with its values by field as mappings give them. */
 export type StoredRow = { readonly id: number; readonly values: Record<string, unknown>; readonly archived: boolean };
 
+/** Holds rows until the transaction ends; always in the same order, so that two pages never wait for each other. */
+export async function lockRows(tx: Tx, entity: EntityName, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return;
+  const table = sql.identifier(shapeOf(entity).table);
+  await tx.rows(sql`select id from ${table} where id = any(${numbers(ids)}) order by id for update`);
+}
+
 export async function readRows(tx: Tx, entity: EntityName, ids: readonly number[]): Promise<Map<number, StoredRow>> {
   if (ids.length === 0) return new Map();
   const shape = shapeOf(entity);

@@ -11,8 +11,15 @@ export type Sorted = {
     readonly existing: RecordRow | null;
   }[];
   readonly keyless: readonly { readonly candidate: Candidate; readonly slot: number }[];
+  /** Numbers of records that are there in an older version than the stored one. */
+  readonly stale: readonly number[];
   readonly nextNo: number;
 };
+
+/** Slot of what has no bytes of its own. */
+export const NO_SLOT = -1;
+/** Hash of a record that is gone: no content has it. */
+export const NO_HASH = new Uint8Array(16);
 
 /** Leaves out what is older than what is stored, and all but the last of several versions of one record in the page. */
 export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): Promise<Sorted> {
@@ -20,43 +27,68 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
   const [row] = await tx.rows<{ next_no: number }>(sql`select next_no from stream where id = ${stream.id} for update`);
   const latest = new Map<string, { candidate: Candidate; slot: number }>();
   const keyless: { candidate: Candidate; slot: number }[] = [];
-  page.candidates.forEach((candidate, slot) => {
+  for (const mention of mentionsOf(page)) {
+    const { candidate } = mention;
     if (candidate.id === null) {
-      keyless.push({ candidate, slot });
-      return;
+      keyless.push(mention);
+      continue;
     }
     const other = latest.get(candidate.id);
     if (!other) {
-      latest.set(candidate.id, { candidate, slot });
-      return;
+      latest.set(candidate.id, mention);
+      continue;
     }
-    const older =
-      candidate.version !== null && other.candidate.version !== null && candidate.version < other.candidate.version;
-    skip(counts, Buffer.compare(candidate.hash, other.candidate.hash) === 0 ? 'duplicate' : 'superseded');
-    if (!older) latest.set(candidate.id, { candidate, slot });
-  });
+    const isOlder = isBelow(candidate.version, other.candidate.version);
+    const reason = Buffer.compare(candidate.hash, other.candidate.hash) === 0 ? 'duplicate' : 'superseded';
+    leaveOut(counts, isOlder ? mention : other, reason);
+    if (!isOlder) latest.set(candidate.id, mention);
+  }
   const stored = await storedRecords(tx, stream, [...latest.keys()].filter(request.mayExist));
   const later = request.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
-  const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.position])) : null;
+  const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
   const observed = page.observedAt.getTime();
   const apply: Sorted['apply'][number][] = [];
+  const stale: number[] = [];
   for (const { candidate, slot } of latest.values()) {
     const existing = stored.get(candidate.id ?? '') ?? null;
     if (existing && !request.again) {
       const last = { version: existing.version, observed: Math.max(existing.observed, later.get(existing.no) ?? 0) };
       if (isStale(last, candidate, observed)) {
-        skip(counts, 'stale');
+        leaveOut(counts, { candidate, slot }, 'stale');
+        if (slot !== NO_SLOT) stale.push(existing.no);
         continue;
       }
       // The stored content stands again further down the same page.
-      if ((recognised?.get(existing.no) ?? -1) > candidate.position) {
-        skip(counts, 'superseded');
+      const isConfirmed = (recognised?.get(existing.no) ?? -1) > candidate.place;
+      if (isConfirmed && !isBelow(existing.version, candidate.version)) {
+        leaveOut(counts, { candidate, slot }, 'superseded');
         continue;
       }
     }
     apply.push({ candidate, slot, existing });
   }
-  return { apply, keyless, nextNo: row?.next_no ?? 1 };
+  return { apply, keyless, stale, nextNo: row?.next_no ?? 1 };
+}
+
+type Mention = { readonly candidate: Candidate; readonly slot: number };
+
+/** What the page says record by record; a tombstone is a record of which nothing is left, and stands behind the others. */
+function* mentionsOf(page: PreparedPage): Generator<Mention> {
+  for (const [slot, candidate] of page.candidates.entries()) yield { candidate, slot };
+  for (const { id, version } of page.tombstones) {
+    const outcome = { kind: 'deleted' } as const;
+    const candidate = { id, version, hash: NO_HASH, parts: [], position: 0, place: Number.MAX_SAFE_INTEGER, outcome };
+    yield { candidate, slot: NO_SLOT };
+  }
+}
+
+const isBelow = (version: number | null, other: number | null): boolean =>
+  version !== null && other !== null && version < other;
+
+/** A tombstone that changes nothing counts as unchanged. */
+function leaveOut(counts: Counts, { slot }: Mention, reason: string): void {
+  if (slot === NO_SLOT) counts.unchanged += 1;
+  else skip(counts, reason);
 }
 
 export async function storedRecords(

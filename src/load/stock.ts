@@ -4,7 +4,7 @@
  * A figure is true as of its time T; an older T never applies.
  */
 import { CopyLines, copyText } from '../store/copy.ts';
-import { type IdBlocks, numbers, sql, type Tx, texts } from '../store/store.ts';
+import { type IdBlocks, numbers, sql, type Tx, takeIds, texts } from '../store/store.ts';
 import type { LoadStream } from './types.ts';
 
 /** A source's figure for a variant at a location. */
@@ -188,53 +188,77 @@ export async function keepWaiting(
       quantity = excluded.quantity, as_of = excluded.as_of, page_id = excluded.page_id`);
 }
 
-/** Figures that waited for variants carrying these keys, taken out by the stream they came from. */
-export async function takeWaiting(tx: Tx, tenant: number, field: string, values: readonly string[]) {
-  if (values.length === 0) return [];
-  const [any] = await tx.rows<{ some: boolean }>(
+export async function figuresWait(tx: Tx, tenant: number): Promise<boolean> {
+  const [row] = await tx.rows<{ some: boolean }>(
     sql`select exists (select 1 from stock_waiting where tenant = ${tenant}) as some`,
   );
-  if (!any?.some) return [];
-  return tx.rows<{
-    stream_id: number;
-    no: number;
-    value: string;
-    location: string;
-    quantity: number;
-    as_of: number;
-    connection_id: number;
-    stock_authority: boolean;
-  }>(sql`
-    with taken as (
-      delete from stock_waiting where tenant = ${tenant} and key = ${field} and value = any(${texts(values)})
-      returning stream_id, no, value, location, quantity, as_of)
-    select t.stream_id, t.no, t.value, t.location, t.quantity, (extract(epoch from t.as_of) * 1000)::bigint as as_of, s.connection_id, c.stock_authority
-    from taken t join stream s on s.id = t.stream_id join connection c on c.id = s.connection_id order by t.as_of`);
+  return row?.some === true;
 }
 
-/** Levels last set by records that are gone are taken back to zero, as movements. */
+/** A figure that waited, with the variant that turned up for it and the stream it came from. */
+export type TakenFigure = {
+  readonly variant_id: number;
+  readonly stream_id: number;
+  readonly no: number;
+  readonly location: string;
+  readonly quantity: number;
+  readonly as_of: number;
+  readonly connection_id: number;
+  readonly stock_authority: boolean;
+};
+
+/** Takes out the figures that waited for these variants, the oldest first. A key that several variants carry leaves its figures waiting. */
+export async function takeWaiting(
+  tx: Tx,
+  tenant: number,
+  arrived: readonly { readonly key: string; readonly value: string; readonly id: number }[],
+): Promise<readonly TakenFigure[]> {
+  if (arrived.length === 0) return [];
+  return tx.rows<TakenFigure>(sql`
+    with arrived as (
+      select key, value, min(id) as id from jsonb_to_recordset(${JSON.stringify(arrived)}::jsonb) as a(key text, value text, id bigint)
+      group by key, value having count(distinct id) = 1),
+    taken as (
+      delete from stock_waiting w using arrived a where w.tenant = ${tenant} and w.key = a.key and w.value = a.value
+      returning a.id as variant_id, w.stream_id, w.no, w.location, w.quantity, w.as_of)
+    select t.variant_id, t.stream_id, t.no, t.location, t.quantity, (extract(epoch from t.as_of) * 1000)::bigint as as_of, s.connection_id, c.stock_authority
+    from taken t join stream s on s.id = t.stream_id join connection c on c.id = s.connection_id order by t.as_of, t.stream_id, t.no`);
+}
+
+/** A spot that a record still speaks about. */
+export type Spot = { readonly no: number; readonly variantId: number; readonly location: string };
+
+/**
+ * Levels last set by records that say nothing about them any more are taken back to zero, as movements. The time they
+ * were counted at stays: a withdrawal is no count, and a record that comes back may bring its old figure.
+ */
 export async function withdrawFigures(
   tx: Tx,
-  ids: IdBlocks,
   stream: LoadStream,
   pageId: number,
   nos: readonly number[],
   at: number,
+  kept: readonly Spot[] = [],
 ): Promise<readonly number[]> {
   if (nos.length === 0) return [];
+  const spots = sql`select * from jsonb_to_recordset(${JSON.stringify(kept)}::jsonb) as k(no bigint, "variantId" bigint, location text)`;
   await tx.rows(sql`delete from stock_waiting where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
-  await tx.rows(sql`delete from stock_observation where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
-  const levels = await tx.rows<{ variant_id: number; location: string; quantity: number; no: number }>(
-    sql`select variant_id, location, quantity, no from stock_level where tenant = ${stream.tenant} and stream_id = ${stream.id} and no = any(${numbers(nos)}) and quantity <> 0 order by 1, 2 for update`,
-  );
+  await tx.rows(sql`
+    delete from stock_observation o where o.stream_id = ${stream.id} and o.no = any(${numbers(nos)})
+      and not exists (select 1 from (${spots}) k where k.no = o.no and k."variantId" = o.variant_id and k.location = o.location)`);
+  const levels = await tx.rows<{ variant_id: number; location: string; quantity: number; no: number }>(sql`
+    select l.variant_id, l.location, l.quantity, l.no from stock_level l
+    where l.tenant = ${stream.tenant} and l.stream_id = ${stream.id} and l.no = any(${numbers(nos)}) and l.quantity <> 0
+      and not exists (select 1 from (${spots}) k where k.no = l.no and k."variantId" = l.variant_id and k.location = l.location)
+    order by l.variant_id, l.location for update of l`);
   if (levels.length === 0) return [];
+  const ids = await takeIds((query) => tx.rows(query), levels.length);
   const rows = levels.map((level) => ({ ...level, id: ids.next() }));
   await tx.rows(sql`
     with n as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, quantity bigint, no bigint)),
     moved as (
       insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
       select id, ${stream.tenant}, variant_id, location, -quantity, 'withdrawn', ${pageId}, no, ${iso(at)}::timestamptz from n)
-    update stock_level l set quantity = 0, as_of = greatest(l.as_of, ${iso(at)}::timestamptz) from n
-    where l.variant_id = n.variant_id and l.location = n.location`);
+    update stock_level l set quantity = 0 from n where l.variant_id = n.variant_id and l.location = n.location`);
   return levels.map((level) => level.variant_id);
 }

@@ -8,6 +8,7 @@ export type LoadStream = {
   readonly tenant: number;
   readonly id: number;
   readonly connectionId: number;
+  readonly name: string;
   /** `complete`: an absent field is gone. `patch`: absent means no opinion. */
   readonly mode: 'complete' | 'patch';
   readonly stockAuthority: boolean;
@@ -57,7 +58,10 @@ export type Candidate = {
   readonly hash: Uint8Array;
   readonly parts: readonly Uint8Array[];
   readonly version: number | null;
+  /** Line or place at the source, for messages. */
   readonly position: number;
+  /** Order among the page's records. */
+  readonly place: number;
   readonly outcome: RecordOutcome;
 };
 
@@ -65,7 +69,8 @@ export type Candidate = {
 export type Recognised = {
   readonly no: number;
   readonly filtered: boolean;
-  readonly position: number;
+  /** Order among the page's records. */
+  readonly place: number;
   /** The source's version where it comes beside the bytes: it may have risen although they did not change. */
   readonly version: number | null;
 };

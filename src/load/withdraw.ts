@@ -8,6 +8,7 @@ import { contributionsOfRecords, type rawPages } from './evaluate.ts';
 import { writeOutbox } from './outbox.ts';
 import type { RecordRow } from './plan.ts';
 import { keepHistory } from './records.ts';
+import { NO_HASH, NO_SLOT } from './sort-out.ts';
 import { withdrawFigures } from './stock.ts';
 import type { LoadStream, PreparedPage } from './types.ts';
 
@@ -21,20 +22,20 @@ export async function withdrawRecords(
   pageId: number,
   at: string,
   gone: readonly RecordRow[],
-): Promise<readonly RecordRow[]> {
-  if (gone.length === 0) return gone;
+): Promise<void> {
+  if (gone.length === 0) return;
   const { stream, page } = request;
   const nos = gone.map((row) => row.no);
   const rows = (await contributionsOfRecords(tx, stream.id, nos)).filter((row) => row.state === 'live');
   const touches = new Map<number, Touch>();
   for (const row of rows) touch(touches, row.entity_id, row.entity, false);
-  const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), () => null, at);
+  const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), [], at);
   await withdrawContributions(tx, stream, rows);
-  await withdrawFigures(tx, ids, stream, pageId, nos, page.observedAt.getTime());
+  await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
   await keepHistory(tx, stream, pageId, nos);
-  await tx.rows(
-    sql`update record set state = ${RECORD_STATE.deleted} where stream_id = ${stream.id} and no = any(${numbers(nos)})`,
-  );
+  // Absence has no version: what comes later is held against the time it was observed.
+  await tx.rows(sql`
+    update record set state = ${RECORD_STATE.deleted}, hash = ${NO_HASH}, page_id = ${pageId}, slot = ${NO_SLOT}, version = null
+    where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
   await writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
-  return gone;
 }

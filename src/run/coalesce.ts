@@ -43,11 +43,15 @@ function fits(held: Step, { prepared: { page: next } }: Step, pageSize: number):
   );
 }
 
+/** The records of the second page stand behind all of the first. */
+const behind = <Placed extends { readonly place: number }>(first: PreparedPage, placed: readonly Placed[]): Placed[] =>
+  placed.map((one) => ({ ...one, place: one.place + first.candidates.length + first.recognised.length }));
+
 function join(held: Step, step: Step): Step {
   const both = (a: PreparedPage, b: PreparedPage): PreparedPage => ({
     ...b,
-    candidates: [...a.candidates, ...b.candidates],
-    recognised: [...a.recognised, ...b.recognised],
+    candidates: [...a.candidates, ...behind(a, b.candidates)],
+    recognised: [...a.recognised, ...behind(a, b.recognised)],
     tombstones: [...a.tombstones, ...b.tombstones],
     problems: [...a.problems, ...b.problems],
     rows: a.rows + b.rows,

@@ -11,6 +11,8 @@ export type Known = {
   /** Whether a record of this id may be stored. */
   mayExist(id: string): boolean;
   learn(outcome: PageOutcome): void;
+  /** Records that are gone: if they come back as they were, they have to be loaded. */
+  forget(gone: readonly { readonly no: number; readonly hash: Uint8Array }[]): void;
 };
 
 /** Rows per round trip when the hashes are fetched. */
@@ -54,9 +56,12 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
     learn(outcome) {
       for (const one of outcome.learned) {
         if (one.oldHash) known.forget(one.oldHash, one.no);
-        known.add(one.hash, one.no, one.filtered ? FILTERED : 0);
+        if (one.hash) known.add(one.hash, one.no, one.filtered ? FILTERED : 0);
         ids?.add(one.id);
       }
+    },
+    forget(gone) {
+      for (const one of gone) known.forget(one.hash, one.no);
     },
   };
 }

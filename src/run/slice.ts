@@ -68,7 +68,10 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
   const set = await settleSet(deps, run, stream);
   const progress: Progress = { seq: run.seq, isCancelled: false };
   if (run.closing)
-    await closeWindow(deps, run, stream, progress, { ...run.closing, observedAt: new Date(run.closing.observedAt) });
+    await closeWindow(deps, run, stream, null, progress, {
+      ...run.closing,
+      observedAt: new Date(run.closing.observedAt),
+    });
   const until = deps.clock.now().getTime() + deps.sliceMs;
   const known = await loadKnown(deps.store, stream.id, set.id);
   const outcome = await loadPages(deps, run, stream, set, known, progress, until, signal);
@@ -196,7 +199,7 @@ async function commit(
   await afterCommit?.();
   await report(deps, run, stream, outcome, (deps.clock.now().getTime() - started) / 1000);
   if (page.complete && page.window.kind === 'snapshot')
-    await closeWindow(deps, run, stream, progress, {
+    await closeWindow(deps, run, stream, known, progress, {
       ...page.window,
       observedAt: page.observedAt,
       expected: page.expected,
@@ -245,6 +248,7 @@ async function closeWindow(
   deps: RunDeps,
   run: RunRow,
   stream: RunStream,
+  known: Known | null,
   progress: Progress,
   window: Parameters<typeof deleteAbsent>[3],
 ): Promise<void> {
@@ -256,6 +260,7 @@ async function closeWindow(
     deps.brake,
   );
   progress.seq += 1;
+  known?.forget(absence.gone);
   if (absence.state === 'deleted')
     await logRun(
       deps.store,

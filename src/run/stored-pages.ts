@@ -81,6 +81,7 @@ async function* asPages(
       parts,
       version: mapped.version ?? version.version,
       position,
+      place: candidates.length,
       outcome: mapped.outcome,
     });
   }

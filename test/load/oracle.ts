@@ -1,0 +1,526 @@
+/**
+ * What the store must hold after a source said something, computed plainly and one record at a time: no SQL, no
+ * hashing, nothing shared with src/load. Identity is decided by keys as they stood when a page began.
+ */
+import type { ScriptPage, ScriptRecord } from '../support/scripted.ts';
+import { type Body, type Interpretation, interpret, type Opinion, type Said } from './shop-mapping.ts';
+
+export type OracleStream = {
+  readonly name: string;
+  readonly connection: string;
+  /** Place in the configuration; earlier ones win ties. */
+  readonly order: number;
+  readonly says: 'products' | 'stock';
+  readonly policy: 'last_write_wins' | 'source_wins' | 'platform_wins';
+  readonly isAuthority: boolean;
+  readonly skewMs: number;
+};
+
+type Statement = {
+  readonly record: Rec;
+  readonly output: string;
+  entity: Entity;
+  values: Record<string, Opinion | Entity>;
+  since: number;
+  changed: Map<string, number>;
+  isLive: boolean;
+};
+type Rec = {
+  readonly stream: OracleStream;
+  readonly id: string;
+  readonly no: number;
+  state: 'live' | 'filtered' | 'deleted';
+  content: string | null;
+  version: number | null;
+  /** When this content was last seen. */
+  observed: number;
+  statements: Map<string, Statement>;
+  stock: readonly StockSaid[];
+};
+type StockSaid = Extract<Said, { kind: 'mapped' }>['stock'][number];
+type Entity = { readonly kind: 'product' | 'variant'; readonly statements: Statement[]; key: string | null };
+type Level = { quantity: number; asOf: number; connection: string; setBy: Rec };
+type Waiting = { readonly rec: Rec; readonly figure: StockSaid; readonly asOf: number };
+
+export type Counts = {
+  read: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  skipped: number;
+  dead_lettered: number;
+  deleted: number;
+  tombstones: number;
+};
+export const noCounts = (): Counts => ({
+  ...{ read: 0, created: 0, updated: 0, unchanged: 0, skipped: 0, dead_lettered: 0, deleted: 0, tombstones: 0 },
+});
+
+type Mention = {
+  readonly id: string;
+  readonly version: number | null;
+  readonly content: string | null;
+  readonly said: Interpretation;
+  readonly isTombstone: boolean;
+};
+
+const YEAR_2000 = Date.UTC(2000, 0, 1);
+const FIELDS = {
+  product: ['sku', 'name', 'brand', 'kind', 'price', 'tags'],
+  variant: ['product', 'sku', 'title', 'price'],
+} as const;
+
+export class Oracle {
+  readonly #records = new Map<string, Rec>();
+  readonly #entities: Entity[] = [];
+  readonly #levels = new Map<Entity, Map<string, Level>>();
+  readonly #observations = new Map<Entity, Map<string, { quantity: number; asOf: number; rec: Rec }>>();
+  readonly #letters = new Map<string, { stream: string; id: string }>();
+  #waiting: Waiting[] = [];
+  readonly #counters = new Map<string, number>();
+
+  /** One page of a run of `stream`, as the loader must take it. */
+  page(stream: OracleStream, page: ScriptPage, counts: Counts): void {
+    const at = page.observedAt.getTime();
+    const mentions = [
+      ...(page.records ?? []).map((one) => this.#mention(stream, one)),
+      ...(page.tombstones ?? []).map(tombstone),
+    ];
+    counts.read += mentions.length;
+    counts.tombstones += page.tombstones?.length ?? 0;
+    const keys = this.#keys();
+    const winners = this.#winners(stream, mentions, at, counts);
+    const applied: { rec: Rec; mention: Mention; before: readonly StockSaid[] }[] = [];
+    for (const mention of winners) {
+      const rec = this.#apply(stream, mention, at, keys, counts);
+      if (rec) applied.push(rec);
+    }
+    this.#refold();
+    this.#stock(stream, applied, at);
+  }
+
+  /** The records of a scope that a complete window did not show are gone. */
+  absent(stream: OracleStream, gone: readonly string[], observedAt: Date, counts: Counts): void {
+    for (const id of gone) {
+      const rec = this.#records.get(nameOf(stream, id));
+      if (!rec || rec.state === 'deleted') throw new Error(`${id} is not there to be deleted`);
+      this.#silence(rec);
+      rec.state = 'deleted';
+      rec.version = null;
+      rec.content = null;
+      rec.observed = observedAt.getTime();
+      rec.stock = [];
+      counts.deleted += 1;
+    }
+    this.#refold();
+    this.#withdrawStock(gone.map((id) => this.#records.get(nameOf(stream, id))).filter((rec) => rec !== undefined));
+  }
+
+  /** Ids of a stream's records that stand. */
+  standing(stream: OracleStream): string[] {
+    return [...this.#records.values()]
+      .filter((rec) => rec.stream === stream && rec.state !== 'deleted')
+      .map((rec) => rec.id);
+  }
+
+  #mention(stream: OracleStream, { id, body, version }: ScriptRecord): Mention {
+    return {
+      id: id ?? String(body['id']),
+      version: version ?? null,
+      content: canonical(body),
+      said: interpret(stream.says, body as unknown as Body),
+      isTombstone: false,
+    };
+  }
+
+  /** Sorts out what the page says twice, what stands already and what is older. */
+  #winners(stream: OracleStream, mentions: readonly Mention[], at: number, counts: Counts): Mention[] {
+    const byId = new Map<string, Mention>();
+    const confirmed = new Map<string, number>();
+    for (const [place, mention] of mentions.entries()) {
+      const rec = this.#records.get(nameOf(stream, mention.id));
+      const stands =
+        rec !== undefined &&
+        rec.state !== 'deleted' &&
+        rec.content === mention.content &&
+        !this.#letters.has(nameOf(stream, mention.id));
+      if (stands) {
+        if (rec.state === 'filtered') counts.skipped += 1;
+        else counts.unchanged += 1;
+        confirmed.set(mention.id, place);
+        if (mention.version !== null && (rec.version === null || mention.version > rec.version))
+          rec.version = mention.version;
+        continue;
+      }
+      const other = byId.get(mention.id);
+      if (!other) {
+        byId.set(mention.id, mention);
+        continue;
+      }
+      const isOlder = mention.version !== null && other.version !== null && mention.version < other.version;
+      leaveOut(isOlder ? mention : other, counts);
+      if (!isOlder) byId.set(mention.id, mention);
+    }
+    const winners: Mention[] = [];
+    for (const mention of byId.values()) {
+      const rec = this.#records.get(nameOf(stream, mention.id));
+      const place = confirmed.get(mention.id);
+      const isConfirmedLater =
+        place !== undefined && place > mentions.indexOf(mention) && !(rec && isNewer(mention, rec));
+      if ((rec && isStale(mention, rec, at)) || isConfirmedLater) leaveOut(mention, counts);
+      else winners.push(mention);
+    }
+    for (const id of confirmed.keys()) {
+      const rec = this.#records.get(nameOf(stream, id));
+      if (rec) rec.observed = Math.max(rec.observed, at);
+    }
+    return winners;
+  }
+
+  #apply(stream: OracleStream, mention: Mention, at: number, keys: Keys, counts: Counts) {
+    const name = nameOf(stream, mention.id);
+    const known = this.#records.get(name);
+    const { said } = mention;
+    const targets = said.kind === 'mapped' ? this.#identify(known, said, keys) : [];
+    if (said.kind === 'rejected' || targets === null) {
+      counts.dead_lettered += 1;
+      this.#letters.set(name, { stream: stream.name, id: mention.id });
+      if (known) known.observed = Math.max(known.observed, at);
+      return null;
+    }
+    this.#letters.delete(name);
+    const rec = known ?? this.#newRecord(stream, mention.id);
+    const wasDeleted = !known || known.state === 'deleted';
+    const stock = said.kind === 'mapped' ? said.stock : [];
+    const when =
+      mention.version !== null && mention.version >= YEAR_2000 && mention.version <= at ? mention.version : at;
+    const state = said.kind === 'mapped' ? 'live' : said.kind;
+    let differs = rec.state !== state || JSON.stringify(rec.stock) !== JSON.stringify(stock);
+    const spoken = new Set<string>();
+    if (said.kind === 'mapped') {
+      const entities = new Map(said.entities.map((output, place) => [output.key, targets[place] as Entity]));
+      for (const output of said.entities) {
+        spoken.add(output.key);
+        const entity = entities.get(output.key) as Entity;
+        const values = Object.fromEntries(
+          Object.entries(output.values).map(([field, value]) => [
+            field,
+            field === 'product' ? (entities.get('product') as Entity) : value,
+          ]),
+        );
+        if (this.#state(rec, output.key, entity, values, when)) differs = true;
+      }
+    }
+    for (const [output, statement] of rec.statements) {
+      if (spoken.has(output) || !statement.isLive) continue;
+      statement.isLive = false;
+      differs = true;
+    }
+    const before = rec.stock;
+    Object.assign(rec, { state, content: mention.content, version: mention.version, observed: at, stock });
+    if (said.kind === 'filtered') counts.skipped += 1;
+    else if (said.kind === 'deleted') {
+      if (!mention.isTombstone) counts.tombstones += 1;
+      counts[wasDeleted ? 'unchanged' : 'updated'] += 1;
+      if (!wasDeleted) counts.deleted += 1;
+    } else counts[!known ? 'created' : differs ? 'updated' : 'unchanged'] += 1;
+    return { rec, mention, before };
+  }
+
+  #newRecord(stream: OracleStream, id: string): Rec {
+    const no = (this.#counters.get(stream.name) ?? 0) + 1;
+    this.#counters.set(stream.name, no);
+    const rec: Rec = {
+      stream,
+      id,
+      no,
+      state: 'deleted',
+      content: null,
+      version: null,
+      observed: 0,
+      statements: new Map(),
+      stock: [],
+    };
+    this.#records.set(nameOf(stream, id), rec);
+    return rec;
+  }
+
+  /** Entities of a record's outputs; `null`: they cannot be told. */
+  #identify(known: Rec | undefined, said: Extract<Said, { kind: 'mapped' }>, keys: Keys): Entity[] | null {
+    const found = said.entities.map((output) => {
+      const before = known?.statements.get(output.key);
+      return before ? [before.entity] : output.sku === null ? [] : (keys.get(output.entity)?.get(output.sku) ?? []);
+    });
+    const ambiguous = found.some((hits) => hits.length > 1);
+    const unclear = said.stock.some((one) => one.sku !== null && (keys.get('variant')?.get(one.sku) ?? []).length > 1);
+    if (ambiguous || unclear) return null;
+    return said.entities.map((output, place) => {
+      const [hit] = found[place] ?? [];
+      if (hit) return hit;
+      const entity: Entity = { kind: output.entity, statements: [], key: null };
+      this.#entities.push(entity);
+      if (output.sku !== null) addKey(keys, entity.kind, output.sku, entity);
+      return entity;
+    });
+  }
+
+  /** Takes a statement up; true when it says something new. */
+  #state(rec: Rec, output: string, entity: Entity, values: Statement['values'], when: number): boolean {
+    const known = rec.statements.get(output);
+    if (!known?.isLive) {
+      const statement: Statement = {
+        record: rec,
+        output,
+        entity,
+        values,
+        since: when,
+        changed: new Map(),
+        isLive: true,
+      };
+      if (known) entity.statements.splice(entity.statements.indexOf(known), 1);
+      entity.statements.push(statement);
+      rec.statements.set(output, statement);
+      return true;
+    }
+    let differs = false;
+    for (const field of new Set([...Object.keys(values), ...Object.keys(known.values)])) {
+      if (isSame(known.values[field], values[field])) continue;
+      known.changed.set(field, when);
+      differs = true;
+    }
+    known.values = values;
+    return differs;
+  }
+
+  #silence(rec: Rec): void {
+    for (const statement of rec.statements.values()) statement.isLive = false;
+  }
+
+  #keys(): Keys {
+    const keys: Keys = new Map();
+    for (const entity of this.#entities) if (entity.key !== null) addKey(keys, entity.kind, entity.key, entity);
+    return keys;
+  }
+
+  #refold(): void {
+    for (const entity of this.#entities) {
+      const sku = this.fold(entity)['sku'];
+      entity.key = typeof sku === 'string' ? sku.trim().toLowerCase() || null : null;
+    }
+  }
+
+  /** The row: per field the best of those who speak, or of those who spoke last when nobody does. */
+  fold(entity: Entity): Record<string, Opinion | Entity> {
+    const live = entity.statements.filter((one) => one.isLive);
+    const voices = live.length > 0 ? live : entity.statements;
+    const row: Record<string, Opinion | Entity> = {};
+    for (const field of FIELDS[entity.kind]) {
+      const speaking = voices.filter((one) => one.values[field] !== undefined);
+      speaking.sort((a, b) => {
+        const [one, two] = [weight(field, a), weight(field, b)];
+        for (const [at, part] of one.entries()) if (part !== two[at]) return (two[at] as number) - part;
+        return 0;
+      });
+      row[field] = speaking[0]?.values[field] ?? null;
+    }
+    return row;
+  }
+
+  #stock(stream: OracleStream, applied: readonly { rec: Rec; before: readonly StockSaid[] }[], at: number): void {
+    const figures = new Map<string, { entity: Entity; figure: StockSaid; asOf: number; rec: Rec }>();
+    const kept = new Set<string>();
+    const stillWaits: Waiting[] = [];
+    const place = new Map<Entity, number>();
+    const spotOf = (entity: Entity, location: string) => {
+      if (!place.has(entity)) place.set(entity, place.size);
+      return `${place.get(entity)}/${location}`;
+    };
+    this.#waiting = this.#waiting.filter((one) => !applied.some(({ rec }) => rec === one.rec));
+    for (const { rec } of applied) {
+      for (const figure of rec.stock) {
+        const asOf = (figure.asOf ?? at) - stream.skewMs;
+        const entity = figure.sku === null ? rec.statements.get('variant')?.entity : this.#variantBySku(figure.sku);
+        if (!entity) {
+          stillWaits.push({ rec, figure, asOf });
+          continue;
+        }
+        kept.add(`${rec.no}/${spotOf(entity, figure.location)}`);
+        const spot = spotOf(entity, figure.location);
+        const other = figures.get(spot);
+        if (!other || asOf >= other.asOf) figures.set(spot, { entity, figure, asOf, rec });
+      }
+    }
+    this.#withdrawStock(
+      applied.map(({ rec }) => rec),
+      (rec, entity, location) => kept.has(`${rec.no}/${spotOf(entity, location)}`),
+    );
+    for (const { entity, figure, asOf, rec } of figures.values()) this.#figure(entity, figure, asOf, rec);
+    this.#waiting.push(...stillWaits);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    waiting.sort((a, b) => a.asOf - b.asOf);
+    for (const one of waiting) {
+      const entity = one.figure.sku === null ? undefined : this.#variantBySku(one.figure.sku);
+      if (entity) this.#figure(entity, one.figure, one.asOf, one.rec);
+      else this.#waiting.push(one);
+    }
+  }
+
+  #variantBySku(sku: string): Entity | undefined {
+    const hits = this.#entities.filter((entity) => entity.kind === 'variant' && entity.key === sku);
+    return hits.length === 1 ? hits[0] : undefined;
+  }
+
+  #figure(entity: Entity, figure: StockSaid, asOf: number, rec: Rec): void {
+    const levels = this.#levels.get(entity) ?? new Map<string, Level>();
+    this.#levels.set(entity, levels);
+    const level = levels.get(figure.location);
+    const { connection, isAuthority } = rec.stream;
+    if (!level && isAuthority) levels.set(figure.location, { quantity: figure.quantity, asOf, connection, setBy: rec });
+    else if (level && level.connection === connection) {
+      if (asOf >= level.asOf) Object.assign(level, { quantity: figure.quantity, asOf, setBy: rec });
+    } else {
+      const spots = this.#observations.get(entity) ?? new Map();
+      this.#observations.set(entity, spots);
+      const spot = `${figure.location}/${rec.stream.name}`;
+      const other = spots.get(spot);
+      if (!other || asOf >= other.asOf) spots.set(spot, { quantity: figure.quantity, asOf, rec });
+    }
+  }
+
+  /** What these records no longer say about stock counts for nothing. */
+  #withdrawStock(
+    records: readonly Rec[],
+    isSaid: (rec: Rec, entity: Entity, location: string) => boolean = () => false,
+  ): void {
+    const gone = new Set(records);
+    for (const [entity, levels] of this.#levels) {
+      for (const [location, level] of levels)
+        if (gone.has(level.setBy) && !isSaid(level.setBy, entity, location)) level.quantity = 0;
+    }
+    for (const [entity, spots] of this.#observations) {
+      for (const [spot, { rec }] of spots)
+        if (gone.has(rec) && !isSaid(rec, entity, spot.slice(0, spot.lastIndexOf(`/${rec.stream.name}`))))
+          spots.delete(spot);
+    }
+    if (records.every((rec) => rec.state === 'deleted'))
+      this.#waiting = this.#waiting.filter((one) => !gone.has(one.rec));
+  }
+
+  /** Everything the store must hold, in the form `exported` gives it. */
+  expected(): Exported {
+    const label = (entity: Entity): string => entity.statements.map(speaker).sort().join(' ');
+    return {
+      records: [...this.#records.values()]
+        .map((rec) => `${rec.stream.name}/${rec.id} ${rec.state}${rec.state === 'deleted' ? '' : ` ${rec.version}`}`)
+        .sort(),
+      rows: this.#entities
+        .filter((entity) => entity.statements.length > 0)
+        .map((entity) => {
+          const row = this.fold(entity);
+          const shown = Object.fromEntries(
+            Object.entries(row).map(([field, value]) => [
+              field,
+              isEntity(value) ? label(value) : shownValue(field, value),
+            ]),
+          );
+          const isArchived = !entity.statements.some((one) => one.isLive);
+          return JSON.stringify({ speakers: label(entity), isArchived, ...shown });
+        })
+        .sort(),
+      levels: [...this.#levels]
+        .flatMap(([entity, levels]) =>
+          [...levels].map(
+            ([location, level]) => `${label(entity)} @ ${location}: ${level.quantity} as of ${level.asOf}`,
+          ),
+        )
+        .sort(),
+      observations: [...this.#observations]
+        .flatMap(([entity, spots]) =>
+          [...spots].map(([spot, { quantity, asOf }]) => `${label(entity)} @ ${spot}: ${quantity} as of ${asOf}`),
+        )
+        .sort(),
+      waiting: this.#waiting
+        .map(
+          ({ rec, figure, asOf }) =>
+            `${rec.stream.name}/${rec.id} ${figure.sku} @ ${figure.location}: ${figure.quantity} as of ${asOf}`,
+        )
+        .sort(),
+      letters: [...this.#letters.values()].map(({ stream, id }) => `${stream}/${id}`).sort(),
+    };
+  }
+}
+
+export type Exported = {
+  readonly records: readonly string[];
+  readonly rows: readonly string[];
+  readonly levels: readonly string[];
+  readonly observations: readonly string[];
+  readonly waiting: readonly string[];
+  readonly letters: readonly string[];
+};
+
+type Keys = Map<string, Map<string, Entity[]>>;
+
+function addKey(keys: Keys, kind: string, sku: string, entity: Entity): void {
+  const of = keys.get(kind) ?? new Map<string, Entity[]>();
+  keys.set(kind, of);
+  of.set(sku, [...(of.get(sku) ?? []), entity]);
+}
+
+const nameOf = (stream: OracleStream, id: string): string => `${stream.name}/${id}`;
+const tombstone = ({ id, version }: { id: string; version: number | null }): Mention => ({
+  id,
+  version,
+  content: null,
+  said: { kind: 'deleted' },
+  isTombstone: true,
+});
+const speaker = (one: Statement): string =>
+  `${one.record.stream.name}/${one.record.id}#${one.output}:${one.isLive ? 'live' : 'withdrawn'}`;
+const isEntity = (value: unknown): value is Entity =>
+  typeof value === 'object' && value !== null && 'statements' in value;
+const isNewer = (mention: Mention, rec: Rec): boolean =>
+  mention.version !== null && rec.version !== null && mention.version > rec.version;
+
+function leaveOut(mention: Mention, counts: Counts): void {
+  if (mention.isTombstone) counts.unchanged += 1;
+  else counts.skipped += 1;
+}
+
+function isStale(mention: Mention, rec: Rec, at: number): boolean {
+  if (mention.version !== null && rec.version !== null && mention.version !== rec.version)
+    return mention.version < rec.version;
+  return at < rec.observed;
+}
+
+/** Greater is better, part by part. */
+function weight(field: string, one: Statement): number[] {
+  const changed = one.changed.get(field);
+  const isBlank = one.values[field] === null && changed === undefined;
+  const rank = isBlank ? -1 : one.record.stream.policy === 'source_wins' ? 1 : 0;
+  return [rank, changed ?? one.since, -one.record.stream.order, -one.record.no, one.output < 'product' ? 1 : 0];
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (isEntity(a) || isEntity(b)) return a === b;
+  return canonical(a) === canonical(b);
+}
+
+/** Decimals by value, lists as text. */
+export const shownValue = (field: string, value: unknown): unknown =>
+  field === 'price' && value !== null
+    ? Number(value)
+    : typeof value === 'object' && value !== null
+      ? canonical(value)
+      : value;
+
+export function canonical(value: unknown): string {
+  if (value === undefined) return 'absent';
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  return `{${Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`)
+    .join()}}`;
+}
