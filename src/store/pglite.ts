@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { TributaryError } from '../errors.ts';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
 import { lockFolder } from './lock.ts';
@@ -35,6 +36,7 @@ export async function openPglite(folder: string | null): Promise<Store> {
     }
   };
   const transaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    await refuseWhenFull(folder);
     try {
       return await db.transaction(async (inner) => {
         const lane = openLane();
@@ -66,6 +68,19 @@ export async function openPglite(folder: string | null): Promise<Store> {
       await unlock();
     },
   };
+}
+
+/** PGlite never comes back from a full disk (its process spins for ever), so that it must not get there. */
+const SPARE_BYTES = 128 * 1024 * 1024;
+
+async function refuseWhenFull(folder: string | null): Promise<void> {
+  if (folder === null) return;
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= SPARE_BYTES) return;
+  throw new TributaryError(
+    'ERR_STORE_FULL',
+    `The disk of ${folder} has ${Math.floor((bavail * bsize) / 1024 / 1024)} MB left; the store needs ${SPARE_BYTES / 1024 / 1024} MB to spare.`,
+  );
 }
 
 function txOn(inner: Transaction, lane: Lane): Tx {
