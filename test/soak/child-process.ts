@@ -82,6 +82,7 @@ function freezer(app: App, { strike, without: safety }: Life): Frozen {
   return {
     deps: { ...app.runs, store, load: { ...app.runs.load, store } },
     reached: reached.promise,
+    isFrozen: () => isFrozen,
     thaw: thawed.resolve,
   };
 }

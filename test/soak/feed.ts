@@ -62,8 +62,10 @@ function counts(records: number, phase: Phase): string[] {
   const lines: string[] = [];
   const step = phase === 1 ? 10 : 25;
   for (let at = 0; at < records; at += step) lines.push(`${sku(at)},outlet,${(at * 7 + phase) % 90},${COUNTED[phase]}`);
-  // Nobody knows these; the first few come with the second version of the products.
-  for (let at = 0; at < 20; at += 1) lines.push(`${sku(records + at * 3)},outlet,${at + phase},${COUNTED[phase]}`);
+  // Nobody knows these; the first few come with the second version of the products. They are counted once: what waits may be
+  // counted anew before or after its product comes, and the movements tell which.
+  if (phase === 1)
+    for (let at = 0; at < 20; at += 1) lines.push(`${sku(records + at * 3)},outlet,${at + phase},${COUNTED[phase]}`);
   for (let at = 0; at < 5; at += 1) lines.push(`NOBODY-${at},outlet,${at},${COUNTED[phase]}`);
   if (phase === 2) lines.push(lines[0] ?? '', `${sku(1)},outlet,many,${COUNTED[2]}`, `,outlet,1,${COUNTED[2]}`);
   return lines;

@@ -1,8 +1,12 @@
 /** Tries points one after another and adds up what was found. */
+
+import type { Safety } from './alterations.ts';
 import { isClean } from './compare.ts';
 import { type Engine, pgliteEngine, type Soak } from './pglite.ts';
+import { postgresEngine } from './postgres.ts';
 
 export type KillSoak = Soak & {
+  readonly without: Safety | null;
   readonly engine: 'pglite' | 'postgres';
   readonly points: { readonly from: number; readonly to: number };
 };
@@ -35,7 +39,7 @@ export async function killSoak(soak: KillSoak, say: (line: string) => void): Pro
   const engine = await openEngine(soak);
   try {
     for (let no = soak.points.from; no <= soak.points.to; no += 1) {
-      const result = await engine.try(no);
+      const result = await engine.try(no, soak.without);
       const { examples, ...found } = result.verdict;
       altered += result.altered;
       struck += result.struck;
@@ -66,7 +70,6 @@ export async function killSoak(soak: KillSoak, say: (line: string) => void): Pro
 const lineOf = (found: { lost: number; doubled: number; unbalanced: number; different: number }): string =>
   `${found.lost} lost, ${found.doubled} doubled, ${found.unbalanced} unbalanced, ${found.different} different`;
 
-async function openEngine(soak: KillSoak): Promise<Engine> {
-  if (soak.engine === 'postgres') throw new Error('not yet');
-  return pgliteEngine(soak);
+function openEngine(soak: KillSoak): Promise<Engine> {
+  return soak.engine === 'postgres' ? postgresEngine(soak) : pgliteEngine(soak);
 }

@@ -74,7 +74,7 @@ async function main(): Promise<number> {
   }
   const reports: KillReport[] = [];
   for (const engine of asked.engines) {
-    const report = await killSoak({ ...asked, engine, pageSize: 1000 }, (line) => process.stderr.write(`${line}\n`));
+    const report = await killSoak({ ...asked, engine }, (line) => process.stderr.write(`${line}\n`));
     reports.push(report);
     if (!asked.json)
       process.stdout.write(

@@ -10,12 +10,7 @@ import { startLife } from './lives.ts';
 import { type Course, type Death, describePoint, type Point, pglitePoint } from './plan.ts';
 import type { Places } from './tapped-store.ts';
 
-export type Soak = {
-  readonly records: number;
-  readonly pageSize: number;
-  readonly seed: number;
-  readonly without: Safety | null;
-};
+export type Soak = { readonly records: number; readonly seed: number };
 
 export type PointResult = {
   readonly words: string;
@@ -25,7 +20,14 @@ export type PointResult = {
   /** Statements that were altered. */
   readonly altered: number;
 };
-export type Engine = { try(no: number): Promise<PointResult>; close(): Promise<void> };
+export type Engine = {
+  /** Tries a point of the seed; with a safety taken away, to see that it is missed. */
+  try(no: number, without: Safety | null): Promise<PointResult>;
+  close(): Promise<void>;
+};
+
+/** Some twenty pages each. */
+export const pageSizeOf = (records: number): number => Math.max(50, Math.round(records / 20));
 
 const PHASE_LIMIT_MS = 180_000;
 
@@ -36,7 +38,7 @@ export async function pgliteEngine(soak: Soak): Promise<Engine> {
     const courses = {} as Record<Phase, Course>;
     const dir = join(root, 'undisturbed');
     await mkdir(dir);
-    await writeFile(join(dir, 'tributary.yaml'), configText('feeds', soak.pageSize));
+    await writeFile(join(dir, 'tributary.yaml'), configText('feeds', pageSizeOf(soak.records)));
     for (const phase of PHASES) {
       await putFeed(join(dir, 'feeds'), soak.records, phase);
       // Where the points of this phase begin.
@@ -45,7 +47,7 @@ export async function pgliteEngine(soak: Soak): Promise<Engine> {
     }
     const expected = await readState(join(root, 'state-2.json'));
     return {
-      try: (no) => tryPoint(root, soak, pglitePoint(soak.seed, no, courses), expected),
+      try: (no, without) => tryPoint(root, soak.records, without, pglitePoint(soak.seed, no, courses), expected),
       close: () => rm(root, { recursive: true, force: true }),
     };
   } catch (thrown) {
@@ -67,17 +69,23 @@ async function undisturbed(dir: string, phase: Phase, stateFile: string): Promis
   return { passed: done?.['passed'] as Places, ms: Number(done?.['synced']) || performance.now() - started };
 }
 
-async function tryPoint(root: string, soak: Soak, point: Point, expected: State): Promise<PointResult> {
+async function tryPoint(
+  root: string,
+  records: number,
+  without: Safety | null,
+  point: Point,
+  expected: State,
+): Promise<PointResult> {
   const dir = join(root, `point-${point.no}`);
   const stateFile = join(dir, 'state.json');
   try {
     await cp(join(root, `before-${point.phase}`), dir, { recursive: true, preserveTimestamps: true });
     const total = { altered: 0, struck: 0 };
     for (const phase of PHASES.filter((one) => one >= point.phase)) {
-      if (phase !== point.phase) await putFeed(join(dir, 'feeds'), soak.records, phase);
+      if (phase !== point.phase) await putFeed(join(dir, 'feeds'), records, phase);
       const deaths = phase === point.phase ? point.deaths : [];
       for (const death of [...deaths, null]) {
-        const { altered, struck } = await live(dir, phase, death, soak.without, stateFile);
+        const { altered, struck } = await live(dir, phase, death, without, stateFile);
         total.altered += altered;
         total.struck += struck ? 1 : 0;
       }

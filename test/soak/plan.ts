@@ -2,7 +2,10 @@
 import type { Phase } from './feed.ts';
 import { type Random, randomOf } from './random.ts';
 import type { Strike } from './strike.ts';
-import { PLACES, type Places } from './tapped-store.ts';
+import type { Place, Places } from './tapped-store.ts';
+
+/** In the order in which they take their turns. */
+const KINDS: readonly Place[] = ['before-commit', 'transaction', 'copy', 'after-commit', 'before-write', 'after-write'];
 
 /** What an undisturbed sync of a phase passes and how long it takes. */
 export type Course = { readonly passed: Places; readonly ms: number };
@@ -20,12 +23,12 @@ export type Point = {
   readonly deaths: readonly Death[];
 };
 
-/** Every place of both phases comes up once before any comes up again; a third of the points strike at a moment instead. */
+/** Every place of both syncs comes up once before any comes up again; every third point strikes at moments instead. */
 export function pglitePoint(seed: number, no: number, courses: Readonly<Record<Phase, Course>>): Point {
   const random = randomOf(seed * 1009 + no);
   const places = allPlaces(seed, courses);
-  const strikes = no - Math.ceil(no / 3);
-  if (no % 3 === 1) return { no, ...atMoments(random, courses) };
+  const strikes = no - 1 - Math.floor(no / 3);
+  if (no % 3 === 0) return { no, ...atMoments(random, courses) };
   const chosen = places[strikes % places.length];
   if (!chosen) return { no, ...atMoments(random, courses) };
   const deaths: Death[] = [{ what: 'strike', strike: chosen.strike }];
@@ -34,25 +37,21 @@ export function pglitePoint(seed: number, no: number, courses: Readonly<Record<P
   return { no, phase: chosen.phase, deaths };
 }
 
-/** Kills at every place; and at those where nothing is locked, a worker that stands still while another takes over. */
+/** The places of both syncs, one kind after the other. A worker that stands still while another takes over does so before a transaction, where nothing is locked. */
 function allPlaces(seed: number, courses: Readonly<Record<Phase, Course>>): { phase: Phase; strike: Strike }[] {
   const random = randomOf(seed);
-  const kills: { phase: Phase; strike: Strike }[] = [];
-  const freezes: { phase: Phase; strike: Strike }[] = [];
-  for (const phase of [1, 2] as const) {
-    for (const place of PLACES) {
-      for (let nth = 1; nth <= courses[phase].passed[place]; nth += 1) {
-        if (place === 'transaction') freezes.push({ phase, strike: { what: 'freeze', place, nth } });
-        else kills.push({ phase, strike: { what: 'kill', place, nth } });
-      }
-    }
-  }
-  const [left, right] = [random.shuffle(kills), random.shuffle(freezes)];
-  const mixed: typeof kills = [];
-  while (left.length + right.length > 0) {
-    mixed.push(...left.splice(0, 3), ...right.splice(0, 1));
-  }
-  return mixed;
+  const kinds = KINDS.map((place) =>
+    random.shuffle(
+      ([1, 2] as const).flatMap((phase) =>
+        Array.from({ length: courses[phase].passed[place] }, (_, at) => {
+          const what = place === 'transaction' ? ('freeze' as const) : ('kill' as const);
+          return { phase, strike: { what, place, nth: at + 1 } };
+        }),
+      ),
+    ),
+  );
+  const most = Math.max(...kinds.map((kind) => kind.length));
+  return Array.from({ length: most }, (_, at) => kinds.flatMap((kind) => kind.slice(at, at + 1))).flat();
 }
 
 const moment = (random: Random, course: Course): Death => ({
@@ -73,4 +72,67 @@ export function describePoint({ phase, deaths }: Point): string {
       : `${death.strike.what === 'kill' ? 'killed' : 'frozen'} at ${death.strike.place} ${death.strike.nth}`,
   );
   return `sync ${phase}, ${words.join(', then ')}`;
+}
+
+/** What happens to the services of a sync on PostgreSQL and Redis. */
+export type Scenario =
+  /** One worker; killed at a place or moment, and another is started. */
+  | 'kill'
+  | 'kill-at-moments'
+  /** Two workers at once, one of which is killed. */
+  | 'kill-one-of-two'
+  /** Two workers; one stands still before a transaction until the other has ended the run, and goes on then. */
+  | 'freeze-one-of-two'
+  /** Two workers; one stands still wherever it is, longer than its lease. */
+  | 'stop-one-of-two'
+  /** Redis is killed and comes back with nothing. */
+  | 'redis-empty'
+  /** PostgreSQL ends as in a crash and comes back. */
+  | 'postgres-crash'
+  /** Both of them, and the worker as well. */
+  | 'everything';
+
+const SCENARIOS: readonly Scenario[] = [
+  'kill',
+  'redis-empty',
+  'freeze-one-of-two',
+  'postgres-crash',
+  'kill-one-of-two',
+  'kill-at-moments',
+  'stop-one-of-two',
+  'everything',
+];
+
+export type ServicePoint = {
+  readonly no: number;
+  readonly phase: Phase;
+  readonly scenario: Scenario;
+  readonly strike: Strike;
+  readonly moments: readonly number[];
+};
+
+/** Scenarios take turns; places and moments are left to the seed. */
+export function servicePoint(seed: number, no: number, courses: Readonly<Record<Phase, Course>>): ServicePoint {
+  const random = randomOf(seed * 2003 + no);
+  const scenario = SCENARIOS[(no - 1) % SCENARIOS.length] ?? 'kill';
+  const phase = random.pick([1, 2] as const);
+  const isFreeze = scenario === 'freeze-one-of-two';
+  const place = isFreeze
+    ? 'transaction'
+    : random.pick(['before-commit', 'after-commit', 'copy', 'before-commit', 'after-commit'] as const);
+  const { passed, ms } = courses[phase];
+  const nth = random.whole(1, Math.max(1, passed[place]));
+  const moments = Array.from({ length: scenario === 'kill-at-moments' ? random.whole(1, 3) : 1 }, () =>
+    Math.round(random.next() * ms),
+  );
+  return { no, phase, scenario, strike: { what: isFreeze ? 'freeze' : 'kill', place, nth }, moments };
+}
+
+/** A point in words. */
+export function describeServicePoint({ phase, scenario, strike, moments }: ServicePoint): string {
+  const when =
+    scenario === 'kill' || scenario === 'kill-one-of-two' || scenario === 'freeze-one-of-two'
+      ? `at ${strike.place} ${strike.nth}`
+      : `after ${moments.join(' and ')} ms`;
+  return `sync ${phase}, ${scenario.replaceAll('-', ' ')} ${when}`;
 }

@@ -13,7 +13,11 @@ const ENDED = ['succeeded', 'incomplete', 'held'];
 const dueAt = (phase: Phase, attempt: number): Date => new Date(Date.UTC(2025, 5, phase, attempt));
 
 /** The phase's run of each stream, made where it is missing; a failed one is followed by another. What ended well is left out. */
-export async function openRuns(store: Store, streams: readonly RunStream[], phase: Phase): Promise<number[]> {
+export async function openRuns(
+  store: Store,
+  streams: readonly Pick<RunStream, 'id' | 'tenant'>[],
+  phase: Phase,
+): Promise<number[]> {
   const open: number[] = [];
   for (const stream of streams) {
     for (let attempt = 0; attempt < TRIES; attempt += 1) {

@@ -6,8 +6,8 @@ import type { CopyLines } from '../../src/store/copy.ts';
 import { compile, type SQL, type Store, sql, type Tx } from '../../src/store/store.ts';
 import type { Alteration } from './alterations.ts';
 
-/** Where a fault may strike. Statements that write outside a transaction are commits of their own. */
-export const PLACES = ['transaction', 'copy', 'before-commit', 'after-commit'] as const;
+/** Where a fault may strike. A write is a statement that changes something outside a transaction. */
+export const PLACES = ['transaction', 'copy', 'before-commit', 'after-commit', 'before-write', 'after-write'] as const;
 export type Place = (typeof PLACES)[number];
 export type Places = Record<Place, number>;
 
@@ -16,6 +16,8 @@ export type Tap = {
   readonly passed: Places;
   /** Called at every place with its number there, from 1; what it returns is awaited. */
   onPlace: (place: Place, nth: number) => Promise<void> | void;
+  /** Called when the nth transaction has come to its end, good or bad. */
+  onSettled: (nth: number) => void;
 };
 
 const WRITES = /^\s*(insert|update|delete)\b/i;
@@ -23,8 +25,9 @@ const WRITES = /^\s*(insert|update|delete)\b/i;
 /** Taps the store in place, so that all who hold it are tapped. */
 export function tapStore(store: Store, alteration: Alteration | null): Tap {
   const tap: Tap = {
-    passed: { transaction: 0, copy: 0, 'before-commit': 0, 'after-commit': 0 },
+    passed: { transaction: 0, copy: 0, 'before-commit': 0, 'after-commit': 0, 'before-write': 0, 'after-write': 0 },
     onPlace: () => undefined,
+    onSettled: () => undefined,
   };
   const reach = async (place: Place): Promise<void> => {
     tap.passed[place] += 1;
@@ -33,21 +36,26 @@ export function tapStore(store: Store, alteration: Alteration | null): Tap {
   const { rows, transaction } = store;
   const altered = (query: SQL): SQL => alter(query, alteration);
   store.rows = async <Row>(query: SQL): Promise<Row[]> => {
-    const isCommit = WRITES.test(compile(query).sql);
-    if (isCommit) await reach('before-commit');
+    const isWrite = WRITES.test(compile(query).sql);
+    if (isWrite) await reach('before-write');
     const answer = await rows<Row>(altered(query));
-    if (isCommit) await reach('after-commit');
+    if (isWrite) await reach('after-write');
     return answer;
   };
-  store.transaction = async (work) => {
+  store.transaction = async (work, options) => {
+    const nth = tap.passed.transaction + 1;
     await reach('transaction');
-    const result = await transaction(async (tx) => {
-      const done = await work(tapTx(tx, altered, () => reach('copy'), alteration));
-      await reach('before-commit');
-      return done;
-    });
-    await reach('after-commit');
-    return result;
+    try {
+      const result = await transaction(async (tx) => {
+        const done = await work(tapTx(tx, altered, () => reach('copy'), alteration));
+        await reach('before-commit');
+        return done;
+      }, options);
+      await reach('after-commit');
+      return result;
+    } finally {
+      tap.onSettled(nth);
+    }
   };
   return tap;
 }
