@@ -7,7 +7,6 @@ import { notedPlace, storeOf, usualPlace } from './control-place.ts';
 import { type FromProgram, PROTOCOL, readLines, writeLine } from './control-wire.ts';
 import { VERSION } from './program.ts';
 
-/** The program greets at once; one that does not is stuck. */
 const GREETING_MS = 10_000;
 const MAX_LINE_BYTES = 1 << 28;
 
@@ -16,6 +15,8 @@ export type CallOptions = {
   /** Somebody can answer questions. */
   readonly canAnswer: boolean;
   readonly signal: AbortSignal;
+  /** The program greets at once; one that does not is stuck. */
+  readonly greetingMs?: number;
 };
 
 /**
@@ -59,13 +60,13 @@ async function talk(
   socket: Socket,
   config: Config,
   argv: readonly string[],
-  { terminal, canAnswer, signal }: CallOptions,
+  { terminal, canAnswer, signal, greetingMs = GREETING_MS }: CallOptions,
 ): Promise<number | null> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     socket.destroy();
-  }, GREETING_MS);
+  }, greetingMs);
   const cancel = () => void writeLine(socket, { type: 'cancel' });
   socket.on('error', () => undefined); // The loop below ends.
   try {

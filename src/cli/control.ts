@@ -15,22 +15,28 @@ import { type FromProgram, PROTOCOL, type Request, readLines, writeLine } from '
 import { invoke, reportError } from './invoke.ts';
 import { parseArguments, VERSION } from './program.ts';
 
-/** A client that connects and says nothing is sent away. */
-const REQUEST_MS = 10_000;
 const MAX_REQUEST_BYTES = 1 << 20;
-/** How long commands may take to end when the program stops. */
-const CLOSE_MS = 3_000;
 const FALLBACK = 'tributary-';
+
+export type ControlTuning = {
+  /** A client that connects and says nothing is sent away after so long. */
+  readonly requestMs: number;
+  /** How long commands may take to end when the program stops. */
+  readonly closeMs: number;
+};
+const TUNING: ControlTuning = { requestMs: 10_000, closeMs: 3_000 };
 
 export type Control = { readonly path: string; close(): Promise<void> };
 
 /** Listens until closed. The caller holds the folder's service lock: a socket that is there is a dead program's. */
-export async function serveControl(service: Running, config: Config): Promise<Control> {
+export async function serveControl(service: Running, config: Config, tuning: ControlTuning = TUNING): Promise<Control> {
   const path = await makePlace(config);
   const clients = new Set<Promise<void>>();
   const life = new AbortController();
   const server = createServer((socket) => {
-    const served = serveClient(socket, service, config, life.signal).finally(() => clients.delete(served));
+    const served = serveClient({ socket, service, config, life: life.signal, requestMs: tuning.requestMs }).finally(
+      () => clients.delete(served),
+    );
     clients.add(served);
   });
   await listen(server, path);
@@ -41,7 +47,7 @@ export async function serveControl(service: Running, config: Config): Promise<Co
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       life.abort(new TributaryError('ERR_CLI_PROGRAM', 'The program was stopped while the command ran.'));
-      await Promise.race([Promise.all(clients), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
+      await Promise.race([Promise.all(clients), new Promise((resolve) => setTimeout(resolve, tuning.closeMs).unref())]);
       for (const socket of sockets(server)) socket.destroy();
       await closed;
       await rm(controlFile(config), { force: true });
@@ -102,12 +108,21 @@ async function note(config: Config, path: string): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-async function serveClient(socket: Socket, service: Running, config: Config, life: AbortSignal): Promise<void> {
+type Serving = {
+  readonly socket: Socket;
+  readonly service: Running;
+  readonly config: Config;
+  /** Ends with the program. */
+  readonly life: AbortSignal;
+  readonly requestMs: number;
+};
+
+async function serveClient({ socket, service, config, life, requestMs }: Serving): Promise<void> {
   const gone = new AbortController();
   const cancel = new AbortController();
   socket.on('error', () => undefined); // 'close' follows.
   socket.on('close', () => gone.abort(new TributaryError('ERR_CLI_CANCELLED', 'The client went away.')));
-  const late = setTimeout(() => socket.destroy(), REQUEST_MS);
+  const late = setTimeout(() => socket.destroy(), requestMs);
   const signal = AbortSignal.any([gone.signal, cancel.signal, life]);
   const answers = new Answers(socket);
   let running: Promise<void> | null = null;

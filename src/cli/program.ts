@@ -92,7 +92,8 @@ export function buildProgram(commands: readonly Command[], onCommand: OnCommand 
     .helpCommand(false)
     .option('--dir <folder>', 'Folder with tributary.yaml and .tributary (default: the current one)')
     .option('--json', 'Results and errors as JSON')
-    .addHelpText('after', OUTRO);
+    .addHelpText('after', OUTRO)
+    .configureHelp({ showGlobalOptions: true });
   const groups = new Map<string, Commander>();
   for (const command of commands) {
     const [first = '', second] = command.path.split(' ');

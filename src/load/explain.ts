@@ -102,7 +102,7 @@ export async function explain(
         return explainField(
           said,
           name,
-          asJson(row?.values[name]),
+          shownValue(entity, name, row?.values[name]),
           decided ? { by: decided.decided_by, at: decided.at.toISOString() } : null,
         );
       }),
@@ -110,7 +110,12 @@ export async function explain(
   });
 }
 
-const asJson = (value: unknown): Json => (value === undefined ? null : JSON.parse(JSON.stringify(value)));
+/** A value as it is shown: a reference is the public id of its target. */
+export function shownValue(entity: EntityName, field: string, value: unknown): Json {
+  const target = ENTITIES[entity].fields[field]?.entity;
+  if (target && typeof value === 'number') return publicId(target, value);
+  return value === undefined ? null : JSON.parse(JSON.stringify(value));
+}
 
 /** The entity a key means. @throws ERR_NOT_FOUND, ERR_LOAD_MATCH_AMBIGUOUS */
 export async function findEntity(tx: Tx, tenant: number, entity: EntityName, key: string): Promise<number> {
@@ -288,7 +293,7 @@ function toOrigin(said: Said | undefined, statement: Statement, field: string): 
     rule: trace?.rule ?? null,
     sources: trace?.sources ?? [],
     steps: trace?.steps ?? [],
-    value: asJson(statement.values[field]),
+    value: shownValue(statement.entity, field, statement.values[field]),
     reason: trace?.reason ?? (statement.values[field] === null ? 'absent' : null),
     changedAt: new Date(changedAt(field, statement)).toISOString(),
   };

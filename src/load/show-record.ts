@@ -3,11 +3,11 @@ import type { EntityName } from '../canonical/entities.ts';
 import { publicId } from '../canonical/ids.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
-import type { Values } from '../mapping/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { type ContributionRow, contributionsOfRecords, evaluate, rawPages } from './evaluate.ts';
+import { shownValue } from './explain.ts';
 import type { Decode } from './mapping-sets.ts';
 import { readRows } from './rows.ts';
 import type { LoadStream } from './types.ts';
@@ -93,7 +93,7 @@ export type RecordContribution = {
   readonly output: string;
   readonly mapping: string;
   readonly state: 'live' | 'withdrawn';
-  readonly values: Values;
+  readonly values: Readonly<Record<string, Json>>;
 };
 export type RecordView = {
   readonly externalId: string;
@@ -159,7 +159,7 @@ export async function showRecord(
       output: row.output,
       mapping: found.mappings.get(row.mapping_id) ?? '',
       state: row.state,
-      values: statements.get(row)?.values ?? {},
+      values: shown(row.entity, statements.get(row)?.values ?? {}),
     })),
     rows: found.rows,
     deadLetters: found.letters,
@@ -213,12 +213,15 @@ async function readRecord(tx: Tx, stream: LoadStream, externalId: string) {
   };
 }
 
+const shown = (entity: EntityName, values: Readonly<Record<string, unknown>>): Record<string, Json> =>
+  Object.fromEntries(Object.entries(values).map(([field, value]) => [field, shownValue(entity, field, value)]));
+
 async function rowsOf(tx: Tx, contributions: readonly ContributionRow[]): Promise<RecordView['rows']> {
   const rows: RecordView['rows'][number][] = [];
   for (const entity of new Set(contributions.map((row) => row.entity))) {
     const ids = contributions.flatMap((row) => (row.entity === entity ? [row.entity_id] : []));
     for (const row of (await readRows(tx, entity, [...new Set(ids)])).values())
-      rows.push({ entity, id: publicId(entity, row.id), archived: row.archived, values: row.values });
+      rows.push({ entity, id: publicId(entity, row.id), archived: row.archived, values: shown(entity, row.values) });
   }
   return rows;
 }
