@@ -81,7 +81,7 @@ function joined(pages: readonly ScriptPage[]): ScriptPage[] {
   return taken;
 }
 
-const countsOf = ({
+export const countsOf = ({
   read,
   created,
   updated,

@@ -93,8 +93,8 @@ export function interpret(says: 'products' | 'stock', body: Body): Said {
 }
 
 function interpretProduct(body: Body): Said {
-  if (body.gone === true) return { kind: 'deleted' };
   if (body.skip === true) return { kind: 'filtered' };
+  if (body.gone === true) return { kind: 'deleted' };
   if (!body.name) return { kind: 'rejected' };
   const sku = body.sku ? body.sku : null;
   const key = sku === null ? null : sku.toLowerCase();

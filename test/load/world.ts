@@ -95,7 +95,12 @@ type Source = {
 };
 
 /** What the sources of a world say, delivery by delivery. Times begin at `start`. */
-export function* deliveries(seed: number, start: number, count: number): Generator<Delivery> {
+export function* deliveries(
+  seed: number,
+  start: number,
+  count: number,
+  options: { readonly isApart?: true } = {},
+): Generator<Delivery> {
   const dice = random(seed);
   const sources = STREAMS.map((stream): Source => ({ stream, bodies: new Map(), sent: [], revision: 0, reading: 0 }));
   let now = start;
@@ -108,7 +113,7 @@ export function* deliveries(seed: number, start: number, count: number): Generat
     const isSnapshot = dice.chance(0.4);
     const said = isSnapshot ? snapshot(dice, source, now) : delta(dice, source, { changed, gone }, now);
     // Pages that say where they came from are committed one by one, others may be taken together.
-    const isApart = dice.chance(0.6);
+    const isApart = dice.chance(0.6) || options.isApart === true;
     const pages = said.pages.map((page, place) => (isApart ? { ...page, context: { file: `${at}-${place}` } } : page));
     yield { stream: source.stream, advanceMs, pages, proves: said.proves };
   }
