@@ -2,7 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunFacts } from '../../src/run/list-runs.ts';
-import { type Ended, makePlace, type Place, product, products, type Running } from './support.ts';
+import {
+  type Ended,
+  inThisProcess,
+  makePlace,
+  type Place,
+  product,
+  products,
+  type Running,
+  throughProgram,
+} from './support.ts';
 
 const MINUTES = 60_000;
 const parsed = <T>(ended: Ended): T => JSON.parse(ended.out) as T;
@@ -24,11 +33,21 @@ async function loaded(): Promise<Place> {
   return place;
 }
 
+/** Commands that are run in processes of their own as well. */
+const REAL = [
+  'runs list --json',
+  'explain stock A-1',
+  'export variant --ndjson',
+  'explain product nothing',
+  'records show feeds/products nothing --json',
+];
+
 describe('what only reads', () => {
   let place: Place;
   let running: Running;
   let first: Ended;
   const alone = new Map<string, Ended>();
+  const processes = new Map<string, Ended>();
   let runs: readonly RunFacts[] = [];
 
   const letterId = () => JSON.parse(alone.get('deadletters list --json')?.out ?? '[]')[0].id as string;
@@ -85,7 +104,10 @@ describe('what only reads', () => {
     place = await loaded();
     first = await place.run('sync', '--json');
     runs = parsed<RunFacts[]>(first);
-    for (const [typed] of commands) alone.set(typed, await place.run(...wordsOf(typed)));
+    const here = inThisProcess(place.dir);
+    for (const [typed] of commands) alone.set(typed, await here.run(...wordsOf(typed)));
+    await here.close();
+    for (const typed of REAL) processes.set(typed, await place.run(...wordsOf(typed)));
     running = await place.start();
   }, 5 * MINUTES);
 
@@ -140,6 +162,11 @@ describe('what only reads', () => {
   });
 
   it.each(commands)('%s says the same through the running program', async (typed) => {
+    expect(await throughProgram(place.dir, ...wordsOf(typed))).toEqual(alone.get(typed));
+  });
+
+  it.each(REAL)('%s says the same from a process of its own, alone and through the running program', async (typed) => {
+    expect(processes.get(typed)).toEqual(alone.get(typed));
     expect(await place.run(...wordsOf(typed))).toEqual(alone.get(typed));
   });
 

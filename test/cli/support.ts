@@ -5,6 +5,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { aloneContext } from '../../src/cli/alone.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import type { Terminal } from '../../src/cli/context.ts';
+import { callControl } from '../../src/cli/control-client.ts';
+import { invoke } from '../../src/cli/invoke.ts';
+import { parseArguments } from '../../src/cli/program.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { waitFor } from '../support/services.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -83,6 +90,64 @@ export function makePlace(config: string | null = CONFIG): Place {
     },
   };
 }
+
+/** A terminal that keeps what it is told. `read`: called before each piece is taken, to be slow or to stop. */
+export function keepingTerminal(
+  cwd: string,
+  read: () => Promise<void> = async () => undefined,
+): Terminal & { out: Terminal['out']; readonly said: { out: string; err: string; progress: number } } {
+  const said = { out: '', err: '', progress: 0 };
+  return {
+    ...{ cwd, isTty: false, columns: 80, said },
+    async out(text) {
+      await read();
+      said.out += text;
+    },
+    async err(text) {
+      said.err += text;
+    },
+    progress(now) {
+      if (now) said.progress += 1;
+    },
+    ask: async () => null,
+  };
+}
+
+/** Runs commands in this process, one after another on a store that is opened once. */
+export function inThisProcess(dir: string) {
+  const config = loadConfig({ dir, env: {} });
+  const opener = aloneContext({
+    terminal: keepingTerminal(dir),
+    json: false,
+    dir,
+    signal: new AbortController().signal,
+    config: () => config,
+  });
+  return {
+    async run(...args: string[]): Promise<Ended> {
+      const terminal = keepingTerminal(dir);
+      const parsed = parseArguments(args, COMMANDS);
+      if (parsed.kind !== 'command') return { code: parsed.exit, out: parsed.text, err: '' };
+      const { app, store } = opener;
+      const context = { ...opener, ...terminal, app, store, json: parsed.globals.json };
+      return { code: await invoke(parsed, context), ...texts(terminal.said) };
+    },
+    close: () => opener.close(),
+  };
+}
+
+/** Runs a command in the program of a folder, without a process of its own for the client. */
+export async function throughProgram(dir: string, ...args: string[]): Promise<Ended> {
+  const terminal = keepingTerminal(dir);
+  const code = await callControl(loadConfig({ dir, env: {} }), args, {
+    terminal,
+    canAnswer: false,
+    signal: new AbortController().signal,
+  });
+  return { code, ...texts(terminal.said) };
+}
+
+const texts = ({ out, err }: { readonly out: string; readonly err: string }) => ({ out, err });
 
 export async function finish(child: ChildProcess): Promise<Ended> {
   const text = { out: '', err: '' };
