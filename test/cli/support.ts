@@ -9,7 +9,7 @@ import { aloneContext } from '../../src/cli/alone.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import type { Terminal } from '../../src/cli/context.ts';
 import { callControl } from '../../src/cli/control-client.ts';
-import { invoke } from '../../src/cli/invoke.ts';
+import { invoke, reportError } from '../../src/cli/invoke.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { waitFor } from '../support/services.ts';
@@ -126,11 +126,16 @@ export function inThisProcess(dir: string) {
   return {
     async run(...args: string[]): Promise<Ended> {
       const terminal = keepingTerminal(dir);
-      const parsed = parseArguments(args, COMMANDS);
-      if (parsed.kind !== 'command') return { code: parsed.exit, out: parsed.text, err: '' };
       const { app, store } = opener;
-      const context = { ...opener, ...terminal, app, store, json: parsed.globals.json };
-      return { code: await invoke(parsed, context), ...texts(terminal.said) };
+      const context = { ...opener, ...terminal, app, store };
+      const work = async () => {
+        const parsed = parseArguments(args, COMMANDS);
+        return parsed.kind === 'command' ? invoke(parsed, { ...context, json: parsed.globals.json }) : parsed.exit;
+      };
+      const code = await work().catch((thrown: unknown) =>
+        reportError(thrown, { ...terminal, json: args.includes('--json') }),
+      );
+      return { code, ...texts(terminal.said) };
     },
     close: () => opener.close(),
   };
