@@ -45,10 +45,15 @@ export type NewRun = {
 /** Makes a due run; `null` when there is one for this stream and time already (any number of schedulers make one). */
 export async function createRun(store: Store, run: NewRun): Promise<number | null> {
   const id = (await store.newIds(1)).next();
-  const made = await store.rows<{ id: number }>(sql`
+  return (await insertRun(store, id, run)) ? id : null;
+}
+
+/** The same with an id at hand, inside a transaction where that is wanted. */
+export async function insertRun(db: Pick<Store, 'rows'>, id: number, run: NewRun): Promise<boolean> {
+  const made = await db.rows(sql`
     insert into run (id, tenant, stream_id, state, mode, trigger, due_at) values (${id}, ${run.tenant}, ${run.streamId}, 'queued', ${run.mode}, ${run.trigger}, ${run.dueAt.toISOString()}::timestamptz)
     on conflict (stream_id, due_at) do nothing returning id`);
-  return made[0]?.id ?? null;
+  return made.length > 0;
 }
 
 export type Claim = { readonly run: RunRow } | { readonly againInMs: number } | null;

@@ -2,65 +2,63 @@
 import { schedule as cron } from 'node-cron';
 import { publicId } from '../canonical/ids.ts';
 import type { WakeQueue } from '../queue/types.ts';
-import { sql } from '../store/store.ts';
+import { type Store, sql } from '../store/store.ts';
 import type { RunDeps, RunStream } from './deps.ts';
-import { createRun, dueRuns, logRun } from './runs.ts';
-import { parseSchedule } from './schedule-times.ts';
+import { dueRuns, insertRun, logRun } from './runs.ts';
+import { MOST_COUNTED, parseSchedule } from './schedule-times.ts';
 
 const SWEEP_MS = 5_000;
 
+type Scheduled = Pick<RunStream, 'id' | 'tenant' | 'config'>;
+
 /**
  * One look at the schedules: every stream whose time has come gets one run, however many ticks were missed; a tick that
- * finds a run still going is written into that run's log.
+ * finds a run still going is written into that run's log. What is due is taken and turned into a run in one transaction, so
+ * that of any number of schedulers one does it, and a crash leaves it due.
  * @returns the runs made
  */
-export async function tick(deps: Pick<RunDeps, 'store' | 'clock'>, streams: readonly RunStream[]): Promise<number[]> {
+export async function tick(deps: Pick<RunDeps, 'store' | 'clock'>, streams: readonly Scheduled[]): Promise<number[]> {
   const now = deps.clock.now();
   const made: number[] = [];
   for (const stream of streams) {
-    const times = parseSchedule(stream.config.every, stream.config.timezone);
-    if (!times) continue;
-    const [row] = await deps.store.rows<{ next_due_at: Date | null }>(
-      sql`select next_due_at from stream where id = ${stream.id}`,
+    const id = await tickStream(deps.store, stream, now);
+    if (id !== null) made.push(id);
+  }
+  return made;
+}
+
+async function tickStream(store: Store, stream: Scheduled, now: Date): Promise<number | null> {
+  const times = parseSchedule(stream.config.every, stream.config.timezone);
+  if (!times) return null;
+  const [row] = await store.rows<{ next_due_at: Date | null }>(
+    sql`select next_due_at from stream where id = ${stream.id}`,
+  );
+  const due = row?.next_due_at ?? null;
+  if (due && due > now) return null;
+  const missed = due ? times.missed(due, now) : { count: 1, last: now };
+  const next = times.next(now);
+  const id = (await store.newIds(1)).next();
+  return store.transaction(async (tx) => {
+    const taken = await tx.rows(
+      sql`update stream set next_due_at = ${next?.toISOString() ?? null}::timestamptz where id = ${stream.id} and next_due_at is not distinct from ${due?.toISOString() ?? null}::timestamptz returning id`,
     );
-    const due = row?.next_due_at ?? now;
-    if (due > now) continue;
-    const missed = row?.next_due_at ? times.missed(due, now) : { count: 1, last: now };
-    await deps.store.rows(
-      sql`update stream set next_due_at = ${times.next(now)?.toISOString() ?? null}::timestamptz where id = ${stream.id} and next_due_at is not distinct from ${row?.next_due_at?.toISOString() ?? null}::timestamptz`,
-    );
-    const [live] = await deps.store.rows<{ id: number }>(
+    if (taken.length === 0) return null;
+    const say = (run: number, message: string) => logRun(tx, { id: run, tenant: stream.tenant }, now, 'info', message);
+    const [live] = await tx.rows<{ id: number }>(
       sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') order by due_at limit 1`,
     );
     if (live) {
-      await logRun(
-        deps.store,
-        { id: live.id, tenant: stream.tenant },
-        now,
-        'info',
-        `the schedule was due at ${missed.last.toISOString()} while this run was going; no second run was made`,
-      );
-      continue;
+      const at = missed.last.toISOString();
+      await say(live.id, `the schedule was due at ${at} while this run was going; no second run was made`);
+      return null;
     }
-    const id = await createRun(deps.store, {
-      tenant: stream.tenant,
-      streamId: stream.id,
-      mode: 'incremental',
-      trigger: 'schedule',
-      dueAt: missed.last,
-    });
-    if (id === null) continue;
+    const run = { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'schedule' } as const;
+    if (!(await insertRun(tx, id, { ...run, dueAt: missed.last }))) return null;
+    const many = `${missed.count}${missed.count >= MOST_COUNTED ? ' or more' : ''}`;
     if (missed.count > 1)
-      await logRun(
-        deps.store,
-        { id, tenant: stream.tenant },
-        now,
-        'info',
-        `${missed.count} due times passed while nobody was there; this run makes up for all of them`,
-      );
-    made.push(id);
-  }
-  return made;
+      await say(id, `${many} due times passed while nobody was there; this run makes up for all of them`);
+    return id;
+  });
 }
 
 /** Wakes every run that is due and that nobody works on. What the queue lost is found here. */
