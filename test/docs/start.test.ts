@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/services/wait.ts';
+import { root } from './documents.ts';
+
+type Started = { readonly child: ChildProcess; readonly ended: Promise<unknown[]>; said(): string };
+type Sandbox = { readonly url: string; readonly apiKey: string; readonly feeds: string };
+
+const started: Started[] = [];
+let folder = '';
+
+/** What `npm start` runs, in a folder of its own. */
+function start(env: Readonly<Record<string, string>> = {}): Started {
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(DATABASE_URL|REDIS_URL|TRIBUTARY_.*|HOST|PORT)$/.test(name)),
+  );
+  const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'start', '--dir', folder], {
+    env: { ...clean, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+    });
+  const made = { child, ended: once(child, 'exit'), said: () => text };
+  started.push(made);
+  return made;
+}
+
+const sandbox = (): Sandbox => JSON.parse(readFileSync(join(folder, '.tributary/sandbox.json'), 'utf8'));
+
+async function ask(path: string): Promise<Record<string, unknown>> {
+  const { url, apiKey } = sandbox();
+  const answer = await fetch(`${url}${path}`, { headers: { 'x-api-key': apiKey } });
+  return (await answer.json()) as Record<string, unknown>;
+}
+
+/** A port that somebody else has. */
+async function busyPort(): Promise<{ port: number; close(): void }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return { port: typeof address === 'object' && address ? address.port : 0, close: () => server.close() };
+}
+
+describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tributary-start-'));
+  });
+  afterEach(async () => {
+    for (const { child, ended } of started.splice(0)) {
+      child.kill('SIGKILL');
+      await ended;
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('runs the sandbox, on the next free port where the wanted one is taken, and says so', async () => {
+    const busy = await busyPort();
+    const program = start({ PORT: String(busy.port) });
+    await waitFor('the words of the first start', () => (program.said().includes('Ctrl-C') ? true : undefined));
+    busy.close();
+    expect(program.said()).toContain(`Port ${busy.port} is taken`);
+    expect(program.said()).toContain('this is the sandbox');
+    expect(program.said()).toMatch(/feeds\/products: 40 read, 40 created; succeeded/);
+    expect(program.said()).toMatch(/curl -H "X-API-Key/);
+
+    const file = join(folder, '.tributary/sandbox.json');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(Object.keys(sandbox())).toEqual(['url', 'apiKey', 'feeds']);
+    expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
+
+    // A file dropped into the watched folder is a delta.
+    writeFileSync(
+      join(sandbox().feeds, 'inventory-mine.csv'),
+      'sku,location,quantity,as_of\nTEN-001,main,77,2026-11-20T09:00:00Z\n',
+    );
+    const dropped = Date.now();
+    await waitFor('the dropped file to be loaded', async () => {
+      const { locations } = (await ask('/api/v2/inventory/TEN-001')) as {
+        locations: { location: string; quantity: number }[];
+      };
+      return locations.some(({ location, quantity }) => location === 'main' && quantity === 77) ? true : undefined;
+    });
+    expect(Date.now() - dropped).toBeLessThan(10_000);
+    expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
+
+    const second = start();
+    const [code] = await second.ended;
+    expect([code, second.said().trim()]).toEqual([0, `Tributary runs already at ${sandbox().url}`]);
+
+    const asked = Date.now();
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toEqual([0, null]);
+    expect(Date.now() - asked).toBeLessThan(10_000);
+  });
+
+  it('goes on where a killed one was, with the same key', async () => {
+    const { apiKey } = sandbox();
+    const program = start({ PORT: '0' });
+    await waitFor('the program to run', () => (program.said().includes('Tributary runs at') ? true : undefined));
+    program.child.kill('SIGKILL');
+    await program.ended;
+    const again = start({ PORT: '0' });
+    await waitFor('the program to run again', () => (again.said().includes('Tributary runs at') ? true : undefined));
+    expect(sandbox().apiKey).toBe(apiKey);
+    expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
+    again.child.kill('SIGTERM');
+    expect(await again.ended).toEqual([0, null]);
+  });
+});
