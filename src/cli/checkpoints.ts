@@ -33,7 +33,7 @@ export const checkpointsShow = command({
             { title: 'LAST READ (UTC)', of: (one) => when(one.movedAt) },
             { title: 'CURSOR', of: (one) => (one.cursor === null ? 'from the beginning' : plain(one.cursor)) },
           ],
-          context.isTty ? context.columns : null,
+          context.width,
         ),
       );
     }

@@ -53,7 +53,7 @@ export const connectionsList = command({
                 stream?.lastRun ? `${stream.lastRun.state} ${when(stream.lastRun.finishedAt)}` : 'never',
             },
           ],
-          context.isTty ? context.columns : null,
+          context.width,
         ),
       );
     }

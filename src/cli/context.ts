@@ -16,7 +16,10 @@ export type Terminal = {
   readonly cwd: string;
   /** A person looks on. */
   readonly isTty: boolean;
+  /** For help and the like. */
   readonly columns: number;
+  /** Tables are cut to it; `null`: results go to a file or a pipe, and are left whole. */
+  readonly width: number | null;
   /** Results only. Resolves when the reader has room for more. */
   out(text: string): Promise<void>;
   err(text: string): Promise<void>;

@@ -5,7 +5,7 @@ import { TributaryError } from '../errors.ts';
 import type { Terminal } from './context.ts';
 import { notedPlace, storeOf, usualPlace } from './control-place.ts';
 import { type FromProgram, PROTOCOL, readLines, writeLine } from './control-wire.ts';
-import { VERSION } from './program.ts';
+import { VERSION } from './version.ts';
 
 const GREETING_MS = 10_000;
 const MAX_LINE_BYTES = 1 << 28;
@@ -80,7 +80,7 @@ async function talk(
             `note: the running program is version ${message.version}, this is ${VERSION}; restart it when convenient.\n`,
           );
         }
-        const { cwd, isTty, columns } = terminal;
+        const { cwd, isTty, columns, width } = terminal;
         await writeLine(socket, {
           type: 'request',
           protocol: PROTOCOL,
@@ -91,6 +91,7 @@ async function talk(
           isTty,
           canAnswer,
           columns,
+          width,
         });
         if (signal.aborted) cancel();
         else signal.addEventListener('abort', cancel, { once: true });

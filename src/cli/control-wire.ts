@@ -19,6 +19,7 @@ export type Request = {
   readonly isTty: boolean;
   readonly canAnswer: boolean;
   readonly columns: number;
+  readonly width: number | null;
 };
 export type FromClient =
   | Request

@@ -13,7 +13,8 @@ import type { CommandContext, Running } from './context.ts';
 import { controlFile, MAX_SOCKET_BYTES, notedPlace, storeOf, usualPlace } from './control-place.ts';
 import { type FromProgram, PROTOCOL, type Request, readLines, writeLine } from './control-wire.ts';
 import { invoke, reportError } from './invoke.ts';
-import { parseArguments, VERSION } from './program.ts';
+import { parseArguments } from './program.ts';
+import { VERSION } from './version.ts';
 
 const MAX_REQUEST_BYTES = 1 << 20;
 const FALLBACK = 'tributary-';
@@ -198,6 +199,7 @@ function asMessage(
     isTty: request.isTty === true,
     canAnswer: request.canAnswer === true,
     columns: Number(request.columns) || 80,
+    width: Number(request.width) || null,
   };
 }
 
@@ -214,6 +216,7 @@ async function runRequest(
     cwd: request.cwd,
     isTty: request.isTty,
     columns: request.columns,
+    width: request.width,
     json: request.argv.includes('--json'),
     dir: config.dir,
     signal,
@@ -244,7 +247,7 @@ async function run(request: Request, context: CommandContext): Promise<number> {
     }
     const parsed = parseArguments(request.argv, COMMANDS, context.columns);
     if (parsed.kind === 'command') return await invoke(parsed, { ...context, json: parsed.globals.json });
-    await context.out(parsed.text);
+    await (parsed.exit === 0 ? context.out(parsed.text) : context.err(parsed.text));
     return parsed.exit;
   } catch (thrown) {
     return reportError(thrown, context);

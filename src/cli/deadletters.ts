@@ -55,7 +55,7 @@ export const deadlettersList = command({
               of: (letter) => letter.problems.map((problem) => `${problem.field}: ${problem.message}`).join('; '),
             },
           ],
-          context.isTty ? context.columns : null,
+          context.width,
         ),
       );
     }

@@ -120,7 +120,7 @@ export const runTable = (runs: readonly RunFacts[], width: number | null): strin
 export async function showRuns(context: CommandContext, runs: readonly RunFacts[]): Promise<void> {
   context.progress(null);
   if (context.json) return context.out(json(runs));
-  await context.out(runTable(runs, context.isTty ? context.columns : null));
+  await context.out(runTable(runs, context.width));
   for (const run of runs)
     for (const line of adviceOn(run)) await context.err(`${run.connection}/${run.stream}: ${line}\n`);
 }

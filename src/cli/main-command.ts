@@ -1,40 +1,32 @@
 /** What the process does: reads the command line, and runs the command through the running program or alone. */
-import { resolve } from 'node:path';
-import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/types.ts';
 import { TributaryError } from '../errors.ts';
 import { aloneContext } from './alone.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { callControl } from './control-client.ts';
-import { invoke, reportError } from './invoke.ts';
+import { invoke } from './invoke.ts';
 import { type Invocation, parseArguments } from './program.ts';
-import { type OwnTerminal, ownTerminal } from './terminal.ts';
+import { configOf, folderOf } from './quick-call.ts';
+import type { OwnTerminal } from './terminal.ts';
 
 /** How long to wait for a store that another command, or a program that is just starting, has open. */
 const LOCKED_MS = 10_000;
 const LOOK_AGAIN_MS = 100;
 
-/** @param more commands that only a process of its own can run */
-export async function mainCommand(argv: readonly string[], more: readonly Command[]): Promise<number> {
-  const stop = new AbortController();
-  const terminal = ownTerminal(() =>
-    stop.abort(new TributaryError('ERR_CLI_CANCELLED', 'Nobody reads the output any more.')),
-  );
-  const json = argv.includes('--json');
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(1); // The second time: at once.
-    stop.abort(new TributaryError('ERR_CLI_CANCELLED', 'The command was cancelled.'));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  try {
-    const parsed = parseArguments(argv, [...more, ...COMMANDS], terminal.columns);
-    if (parsed.kind === 'command') return await runCommand(parsed, argv, terminal, stop.signal);
-    await (parsed.exit === 0 ? terminal.out(parsed.text) : terminal.err(parsed.text));
-    return parsed.exit;
-  } catch (thrown) {
-    return reportError(thrown, { ...terminal, json });
-  }
+export type MainOptions = {
+  /** Commands that only a process of its own can run. */
+  readonly more: readonly Command[];
+  readonly terminal: OwnTerminal;
+  readonly signal: AbortSignal;
+};
+
+/** @throws what is wrong with the command line or the configuration */
+export async function mainCommand(argv: readonly string[], { more, terminal, signal }: MainOptions): Promise<number> {
+  const parsed = parseArguments(argv, [...more, ...COMMANDS], terminal.columns);
+  if (parsed.kind === 'command') return runCommand(parsed, argv, terminal, signal);
+  await (parsed.exit === 0 ? terminal.out(parsed.text) : terminal.err(parsed.text));
+  return parsed.exit;
 }
 
 async function runCommand(
@@ -44,7 +36,7 @@ async function runCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const { globals, command } = invocation;
-  const config = once(() => configOf(globals.dir, terminal.cwd));
+  const config = once(() => configOf(folderOf(globals.dir, terminal.cwd)));
   const where = typeof command.where === 'function' ? command.where(invocation.options) : command.where;
   if (where === 'here' || (where === 'anyhow' && isBroken(config)))
     return runAlone(invocation, terminal, config, signal);
@@ -105,13 +97,6 @@ async function runAlone(
 }
 
 const nothing = () => Promise.resolve();
-
-/** `--dir` is nearer to the person than TRIBUTARY_DIR. */
-const folderOf = (dir: string | null, cwd: string): string =>
-  resolve(cwd, dir ?? (process.env['TRIBUTARY_DIR'] || '.'));
-
-const configOf = (dir: string | null, cwd: string): Config =>
-  loadConfig({ dir: folderOf(dir, cwd), env: { ...process.env, TRIBUTARY_DIR: undefined } });
 
 function isBroken(config: () => Config): boolean {
   try {

@@ -1,13 +1,8 @@
 /** The command line as commander reads it: argv in, one invocation or a text out. Nothing is run here. */
-import { readFileSync } from 'node:fs';
 import { Command as Commander, CommanderError, Option as CommanderOption } from 'commander';
 import { TributaryError } from '../errors.ts';
 import { type Command, EXIT } from './command.ts';
-
-const packageJson: { readonly version: string } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-);
-export const VERSION = packageJson.version;
+import { VERSION } from './version.ts';
 
 /** Words about the groups of commands. */
 const GROUPS: Readonly<Record<string, string>> = {

@@ -23,7 +23,7 @@ export const runsList = command({
     const { store, streams } = await context.app();
     const runs = await store.answer(streams.tenant, (tx) => listRuns(tx, { ...options, states }));
     if (context.json) await context.out(json(runs));
-    else await context.out(runs.length > 0 ? runTable(runs, context.isTty ? context.columns : null) : 'No runs.\n');
+    else await context.out(runs.length > 0 ? runTable(runs, context.width) : 'No runs.\n');
     return EXIT.ok;
   },
 });

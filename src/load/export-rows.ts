@@ -7,7 +7,7 @@ import { ENTITIES, type EntityName, type Field } from '../canonical/entities.ts'
 import { columnOf, tableOf } from '../store/columns.ts';
 import { numbers, type SQL, type Store, sql } from '../store/store.ts';
 
-const BATCH = 1000;
+const BATCH = 5000;
 const ID_BYTES = 8;
 
 export type ExportOptions = {

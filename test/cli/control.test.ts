@@ -8,7 +8,7 @@ import { serveControl } from '../../src/cli/control.ts';
 import { callControl } from '../../src/cli/control-client.ts';
 import { controlFile, storeOf } from '../../src/cli/control-place.ts';
 import { type FromProgram, PROTOCOL, readLines, writeLine } from '../../src/cli/control-wire.ts';
-import { VERSION } from '../../src/cli/program.ts';
+import { VERSION } from '../../src/cli/version.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/types.ts';
 import { silentLog } from '../../src/observe/log.ts';

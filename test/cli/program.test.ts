@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { ALL_COMMANDS, CLI_PAGE, cliPage } from '../../src/cli/document.ts';
-import { parseArguments, VERSION } from '../../src/cli/program.ts';
+import { parseArguments } from '../../src/cli/program.ts';
+import { firstWord, PROGRAM_WORDS } from '../../src/cli/quick-call.ts';
+import { VERSION } from '../../src/cli/version.ts';
 import { TributaryError } from '../../src/errors.ts';
 
 const parse = (...argv: string[]) => parseArguments(argv, ALL_COMMANDS);
@@ -86,5 +88,24 @@ describe('arguments', () => {
     expect(attempt).toThrow(
       expect.objectContaining({ code: 'ERR_CLI_USAGE', message: expect.stringContaining(words) }),
     );
+  });
+});
+
+describe('the short way into the program', () => {
+  it('knows the commands that run there', () => {
+    const words = ALL_COMMANDS.filter(({ where }) => where === 'program' || where === 'anyhow').map(
+      ({ path }) => path.split(' ')[0],
+    );
+    expect(new Set(words)).toEqual(PROGRAM_WORDS);
+  });
+
+  it.each([
+    [['runs', 'list'], 'runs'],
+    [['--json', '--dir', 'sync', 'export', 'stock'], 'export'],
+    [['runs', 'list', '--help'], null],
+    [['--version'], null],
+    [[], null],
+  ])('finds the first word of %j', (argv, word) => {
+    expect(firstWord(argv)).toBe(word);
   });
 });

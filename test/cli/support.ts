@@ -98,7 +98,7 @@ export function keepingTerminal(
 ): Terminal & { out: Terminal['out']; readonly said: { out: string; err: string; progress: number } } {
   const said = { out: '', err: '', progress: 0 };
   return {
-    ...{ cwd, isTty: false, columns: 80, said },
+    ...{ cwd, isTty: false, columns: 80, width: null, said },
     async out(text) {
       await read();
       said.out += text;
