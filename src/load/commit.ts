@@ -5,7 +5,7 @@
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import { applyPlans } from './apply.ts';
-import { closeDeadLetters, writeDeadLetters } from './dead-letters.ts';
+import { closeDeadLetters, type PutRight, writeDeadLetters } from './dead-letters.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
 import { passFence } from './fence.ts';
@@ -13,7 +13,7 @@ import { writeOutbox } from './outbox.ts';
 import { type Payload, pack } from './payload.ts';
 import type { DeadRecord, RecordPlan, Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
-import { raiseVersions } from './records.ts';
+import { isStillGone, raiseVersions } from './records.ts';
 import { NO_SLOT, sortOut } from './sort-out.ts';
 import { type CommitRequest, type Counts, noCounts, type PageOutcome, type PreparedPage, skip } from './types.ts';
 
@@ -60,12 +60,10 @@ async function load(
   for (const plan of work.plans) countRecord(counts, plan, written.changed.has(plan.no));
 
   const tainted = taintOf(page, work.dead);
-  await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, dead: work.dead, problems: page.problems, at });
-  await closeDeadLetters(
-    tx,
-    stream,
-    work.plans.map((plan) => plan.candidate.id ?? ''),
-  );
+  const windowId = page.window.id;
+  const { dead } = work;
+  await closeDeadLetters(tx, stream, page.observedAt, putRight(work), triedAgain(page));
+  await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems: page.problems, at });
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
   await writePage(tx, request, pageId, payload, seenOf(page, work), rangesOf([...sorted.stale]));
   await closeBooks(tx, request, work.nextNo, counts, tainted);
@@ -82,6 +80,13 @@ async function load(
     cancelRequested,
   };
 }
+
+const putRight = ({ plans }: Work): PutRight[] =>
+  plans.flatMap(({ candidate: { id, version } }) => (id === null ? [] : [{ id, version }]));
+
+/** Dead letters without an id that are in the page; those that fail again are written anew. */
+const triedAgain = ({ candidates }: PreparedPage): number[] =>
+  candidates.flatMap(({ letter }) => (letter === undefined ? [] : [letter]));
 
 /** A record that is gone, or whose newest version is a dead letter, has to be looked at again when its content comes back. */
 function learnedFrom({ plans, dead }: Work): PageOutcome['learned'] {
@@ -102,7 +107,7 @@ function learnedFrom({ plans, dead }: Work): PageOutcome['learned'] {
 const seenOf = (page: PreparedPage, work: Work): string =>
   rangesOf([
     ...page.recognised.map((one) => one.no),
-    ...work.plans.flatMap((plan) => (plan.slot === NO_SLOT ? [] : [plan.no])),
+    ...work.plans.flatMap((plan) => (plan.slot === NO_SLOT && !isStillGone(plan) ? [] : [plan.no])),
     ...work.dead.flatMap((one) => (one.existing ? [one.existing.no] : [])),
   ]);
 

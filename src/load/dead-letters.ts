@@ -1,7 +1,7 @@
 /** Records that could not be loaded: kept with reason and origin until they are replayed, accepted or put right at the source. */
-import { type IdBlocks, json, sql, type Tx, texts } from '../store/store.ts';
+import { type IdBlocks, json, numbers, sql, type Tx } from '../store/store.ts';
 import type { DeadRecord } from './plan.ts';
-import type { LoadStream } from './types.ts';
+import type { LoadStream, PageProblem } from './types.ts';
 
 export type DeadLetterWrite = {
   readonly stream: LoadStream;
@@ -9,49 +9,110 @@ export type DeadLetterWrite = {
   readonly pageId: number;
   readonly dead: readonly DeadRecord[];
   /** Parts of the input that could not be read as records. */
-  readonly problems: readonly { readonly message: string; readonly position: number | null }[];
+  readonly problems: readonly PageProblem[];
+  readonly windowId: string;
   readonly at: string;
 };
 
-/** One open dead letter per record: a record that fails again is counted up, not listed twice. */
+/** One open dead letter per record, or per place of a window: what fails again is counted up, not listed twice. */
 export async function writeDeadLetters(tx: Tx, ids: IdBlocks, write: DeadLetterWrite): Promise<void> {
   const rows = [
     ...write.dead.map(({ candidate, slot, problems }) => ({
       id: ids.next(),
       slot,
       external_id: candidate.id,
+      version: candidate.version,
       position: candidate.position,
       code: problems[0]?.code ?? 'ERR_MAPPING_REJECTED',
       problems,
     })),
-    ...write.problems.map(({ message, position }) => ({
+    ...write.problems.map(({ message, position, id = null }) => ({
       id: ids.next(),
       slot: null,
-      external_id: null,
+      external_id: id,
+      version: null,
       position,
       code: 'ERR_EXTRACT_PARSE',
       problems: [{ field: 'record', pointer: '', code: 'ERR_EXTRACT_PARSE', message }],
     })),
   ];
   if (rows.length === 0) return;
-  const { stream, runId, pageId, at } = write;
-  await tx.rows(sql`
-    insert into dead_letter (id, tenant, stream_id, run_id, page_id, slot, external_id, position, code, problems, state, first_at, last_at)
-    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, n.external_id, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
-    from jsonb_to_recordset(${json(rows)}) as n(id bigint, slot integer, external_id text, position bigint, code text, problems jsonb)
-    on conflict (stream_id, external_id) where state = 'open' and external_id is not null
-    do update set run_id = excluded.run_id, page_id = excluded.page_id, slot = excluded.slot, position = excluded.position, code = excluded.code,
-      problems = excluded.problems, times = dead_letter.times + 1, last_at = excluded.last_at`);
+  const named = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
+  await writeNamed(tx, write, [...named.values()]);
+  await writeNameless(
+    tx,
+    write,
+    rows.filter((row) => row.external_id === null),
+  );
 }
 
-/** A record that loads now was put right. */
-export async function closeDeadLetters(tx: Tx, stream: LoadStream, externalIds: readonly string[]): Promise<void> {
-  if (externalIds.length === 0) return;
+const ROW = sql.raw(
+  'n(id bigint, slot integer, external_id text, version bigint, position bigint, code text, problems jsonb)',
+);
+const COLUMNS = sql.raw(
+  'id, tenant, stream_id, run_id, page_id, slot, external_id, version, position, code, problems, state, first_at, last_at',
+);
+
+/** The dead letter of a newer version stays. */
+async function writeNamed(
+  tx: Tx,
+  { stream, runId, pageId, at }: DeadLetterWrite,
+  rows: readonly object[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    insert into dead_letter (${COLUMNS})
+    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, n.external_id, n.version, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
+    from jsonb_to_recordset(${json(rows)}) as ${ROW}
+    on conflict (stream_id, external_id) where state = 'open' and external_id is not null
+    do update set run_id = excluded.run_id, page_id = excluded.page_id, slot = excluded.slot, version = excluded.version, position = excluded.position,
+      code = excluded.code, problems = excluded.problems, times = dead_letter.times + 1, last_at = excluded.last_at
+      where dead_letter.version is null or excluded.version is null or dead_letter.version <= excluded.version`);
+}
+
+/** What has no id is the same when it stands at the same place of the same window, and fails for the same reason. */
+async function writeNameless(
+  tx: Tx,
+  { stream, runId, pageId, windowId, at }: DeadLetterWrite,
+  rows: readonly object[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    with n as (select distinct on (position, problems) * from jsonb_to_recordset(${json(rows)}) as ${ROW} order by position, problems, id),
+    again as (
+      update dead_letter d set run_id = ${runId}, page_id = ${pageId}, slot = n.slot, times = d.times + 1, last_at = ${at}::timestamptz
+      from n join dead_letter o on o.stream_id = ${stream.id} and o.state = 'open' and o.external_id is null
+          and o.position is not distinct from n.position and o.problems = n.problems
+        join page p on p.id = o.page_id and p.window_id = ${windowId}
+      where d.id = o.id returning n.id)
+    insert into dead_letter (${COLUMNS})
+    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, null, n.version, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
+    from n where not exists (select 1 from again where again.id = n.id)`);
+}
+
+/** What a page loads, and what it was a dead letter under. */
+export type PutRight = { readonly id: string; readonly version: number | null };
+
+/** A record that loads now was put right, unless its dead letter holds something newer. `letters`: tried again under their own number. */
+export async function closeDeadLetters(
+  tx: Tx,
+  stream: LoadStream,
+  observedAt: Date,
+  loaded: readonly PutRight[],
+  letters: readonly number[],
+): Promise<void> {
+  if (loaded.length + letters.length === 0) return;
   const [any] = await tx.rows<{ some: boolean }>(
     sql`select exists (select 1 from dead_letter where tenant = ${stream.tenant} and stream_id = ${stream.id} and state = 'open') as some`,
   );
   if (!any?.some) return;
-  await tx.rows(
-    sql`update dead_letter set state = 'replayed' where stream_id = ${stream.id} and state = 'open' and external_id = any(${texts(externalIds)})`,
-  );
+  await tx.rows(sql`
+    update dead_letter d set state = 'replayed'
+    from jsonb_to_recordset(${json(loaded)}) as n(id text, version bigint), page p
+    where d.stream_id = ${stream.id} and d.state = 'open' and d.external_id = n.id and p.id = d.page_id
+      and case when d.version is null or n.version is null or d.version = n.version then p.observed_at <= ${observedAt.toISOString()}::timestamptz else d.version < n.version end`);
+  if (letters.length > 0)
+    await tx.rows(
+      sql`update dead_letter set state = 'replayed' where stream_id = ${stream.id} and id = any(${numbers(letters)}) and state = 'open'`,
+    );
 }

@@ -1,4 +1,5 @@
 import { CopyLines, copyBytes, copyPlain, copyText } from '../store/copy.ts';
+import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { RecordPlan } from './plan.ts';
 import type { CommitRequest, LoadStream, Recognised } from './types.ts';
@@ -14,8 +15,11 @@ export async function writeRecords(
   const lines = new CopyLines();
   const updates: Record<string, unknown>[] = [];
   const scope = copyText(page.window.scope);
-  for (const { candidate, existing, no, slot, state } of plans) {
-    if (existing)
+  const stillGone: { no: number; version: number | null }[] = [];
+  for (const plan of plans) {
+    const { candidate, existing, no, slot, state } = plan;
+    if (isStillGone(plan)) stillGone.push({ no, version: candidate.version });
+    else if (existing)
       updates.push({ no, hash: Buffer.from(candidate.hash).toString('hex'), slot, version: candidate.version, state });
     else
       lines.push(
@@ -27,8 +31,9 @@ export async function writeRecords(
     ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'],
     lines,
   );
+  await setVersions(tx, stream, stillGone);
   if (updates.length === 0) return;
-  if (!request.again)
+  if (!page.again)
     await keepHistory(
       tx,
       stream,
@@ -39,6 +44,21 @@ export async function writeRecords(
     update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}
     from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, hash text, slot integer, version bigint, state smallint)
     where r.stream_id = ${stream.id} and r.no = n.no`);
+}
+
+/** A record that is gone, said again to be gone: the page remembers when, and nothing else is to be written. */
+export const isStillGone = ({ existing, state }: RecordPlan): boolean =>
+  existing?.state === RECORD_STATE.deleted && state === RECORD_STATE.deleted;
+
+async function setVersions(
+  tx: Tx,
+  stream: LoadStream,
+  versions: readonly { readonly no: number; readonly version: number | null }[],
+): Promise<void> {
+  if (versions.length === 0) return;
+  await tx.rows(sql`
+    update record r set version = n.version from jsonb_to_recordset(${JSON.stringify(versions)}::jsonb) as n(no bigint, version bigint)
+    where r.stream_id = ${stream.id} and r.no = n.no and r.version is distinct from n.version`);
 }
 
 /** The source's version of a record may rise although its content stays; what lies between the two is older from then on. */

@@ -44,14 +44,14 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
     if (!isOlder) latest.set(candidate.id, mention);
   }
   const stored = await storedRecords(tx, stream, [...latest.keys()].filter(request.mayExist));
-  const later = request.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
+  const later = page.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
   const observed = page.observedAt.getTime();
   const apply: Sorted['apply'][number][] = [];
   const stale: number[] = [];
   for (const { candidate, slot } of latest.values()) {
     const existing = stored.get(candidate.id ?? '') ?? null;
-    if (existing && !request.again) {
+    if (existing && !page.again) {
       const last = { version: existing.version, observed: Math.max(existing.observed, later.get(existing.no) ?? 0) };
       if (isStale(last, candidate, observed)) {
         leaveOut(counts, { candidate, slot }, 'stale');

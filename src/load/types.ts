@@ -63,6 +63,8 @@ export type Candidate = {
   /** Order among the page's records. */
   readonly place: number;
   readonly outcome: RecordOutcome;
+  /** The dead letter without an external id that it was. */
+  readonly letter?: number;
 };
 
 /** A record whose bytes are those that last ended loaded (or filtered) under the same mapping set. */
@@ -78,11 +80,14 @@ export type Recognised = {
 /** A delete the source reported, or one by absence (`no` known, no longer counted as read). */
 export type Gone = { readonly id: string; readonly version: number | null };
 
+/** A part of the input that could not be read as records; `id` where it is known which record it was. */
+export type PageProblem = { readonly message: string; readonly position: number | null; readonly id?: string };
+
 export type PreparedPage = {
   readonly candidates: readonly Candidate[];
   readonly recognised: readonly Recognised[];
   readonly tombstones: readonly Gone[];
-  readonly problems: readonly { readonly message: string; readonly position: number | null }[];
+  readonly problems: readonly PageProblem[];
   /** Rows the source had, where records are groups of rows. */
   readonly rows: number;
   readonly window: Window;
@@ -91,6 +96,8 @@ export type PreparedPage = {
   readonly observedAt: Date;
   readonly context: JsonObject;
   readonly next: Cursor | null;
+  /** Stored versions, mapped anew: nothing in it can be stale, and no version is replaced. */
+  readonly again: boolean;
 };
 
 /** The run's right to write: pages move its sequence under the lease epoch, or nothing is written. */
@@ -160,8 +167,6 @@ export type CommitRequest = {
   readonly mayExist: (id: string) => boolean;
   /** Where the cursor is kept: the stream's checkpoint moves only in incremental runs, others keep it with the run. */
   readonly moveCheckpoint: boolean;
-  /** The page holds stored versions, mapped anew: nothing in it can be stale, and no version is replaced. */
-  readonly again: boolean;
   /**
    * Somebody outside is told that the page is in (a file is moved, a webhook was acknowledged). Otherwise a database that
    * crashes may forget the last pages, data and checkpoint together, and they are read again.

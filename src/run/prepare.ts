@@ -33,6 +33,7 @@ export function preparePage(
     observedAt: extracted.observedAt,
     context: extracted.context,
     next: extracted.next,
+    again: false,
   });
   return {
     page: page(candidates, recognised),

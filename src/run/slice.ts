@@ -191,7 +191,6 @@ async function commit(
     fence: { runId: run.id, epoch: run.lease_epoch, seq: progress.seq },
     mayExist: known.mayExist,
     moveCheckpoint: run.mode === 'incremental',
-    again: run.mode === 'remap',
     durable: afterCommit !== undefined || run.trigger === 'webhook',
   });
   progress.seq += 1;

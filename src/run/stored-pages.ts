@@ -14,6 +14,7 @@ type Version = {
   version: number | null;
   scope: string | null;
   position: number | null;
+  letter: number | null;
 };
 type RawRow = { id: number; context: JsonObject; payload: Uint8Array; observed_at: Date; scope: string };
 
@@ -30,17 +31,18 @@ export async function* storedPages(
       select distinct r.page_id as id from record r where r.stream_id = ${stream.id} and r.state in (1, 2) and r.page_id > ${done} and r.mapping_set <> ${set.id} order by 1`);
     for (const { id } of pages) {
       const versions = await deps.store.rows<Version>(sql`
-        select external_id, hash, slot, version, scope, null::bigint as position from record
+        select external_id, hash, slot, version, scope, null::bigint as position, null::bigint as letter from record
         where stream_id = ${stream.id} and page_id = ${id} and state in (1, 2) and mapping_set <> ${set.id} order by slot`);
       yield* asPages(await rawPage(deps, id), versions, set, { page: id }, run);
     }
   }
+  // Those that failed in this run already wait for the next one.
   const letters = await deps.store.rows<{ page_id: number }>(sql`
-    select distinct page_id from dead_letter where stream_id = ${stream.id} and state = 'open' and slot is not null ${chosen(run)} order by 1`);
+    select distinct page_id from dead_letter where stream_id = ${stream.id} and state = 'open' and slot is not null and run_id <> ${run.id} ${chosen(run)} order by 1`);
   for (const { page_id: id } of letters) {
     const versions = await deps.store.rows<Version>(sql`
-      select external_id, null::bytea as hash, slot, null::bigint as version, null as scope, position from dead_letter
-      where stream_id = ${stream.id} and page_id = ${id} and state = 'open' and slot is not null ${chosen(run)} order by slot`);
+      select external_id, null::bytea as hash, slot, version, null as scope, position, id as letter from dead_letter
+      where stream_id = ${stream.id} and page_id = ${id} and state = 'open' and slot is not null and run_id <> ${run.id} ${chosen(run)} order by slot`);
     yield* asPages(await rawPage(deps, id), versions, set, null, run);
   }
 }
@@ -83,9 +85,12 @@ async function* asPages(
       position,
       place: candidates.length,
       outcome: mapped.outcome,
+      ...(version.letter !== null && version.external_id === null ? { letter: version.letter } : {}),
     });
   }
+  let left = scopes.size;
   for (const [scope, candidates] of scopes) {
+    left -= 1;
     yield {
       candidates,
       recognised: [],
@@ -97,7 +102,9 @@ async function* asPages(
       expected: null,
       observedAt: raw.observed_at,
       context: raw.context,
-      next,
+      // The page is done when the last of its scopes is.
+      next: left === 0 ? next : null,
+      again: next !== null,
     };
   }
 }

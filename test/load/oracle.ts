@@ -40,6 +40,12 @@ type Rec = {
 type StockSaid = Extract<Said, { kind: 'mapped' }>['stock'][number];
 type Entity = { readonly kind: 'product' | 'variant'; readonly statements: Statement[]; key: string | null };
 type Level = { quantity: number; asOf: number; connection: string; setBy: Rec };
+type Letter = {
+  readonly stream: string;
+  readonly id: string;
+  readonly version: number | null;
+  readonly observed: number;
+};
 type Waiting = { readonly rec: Rec; readonly figure: StockSaid; readonly asOf: number };
 
 export type Counts = {
@@ -75,7 +81,7 @@ export class Oracle {
   readonly #entities: Entity[] = [];
   readonly #levels = new Map<Entity, Map<string, Level>>();
   readonly #observations = new Map<Entity, Map<string, { quantity: number; asOf: number; rec: Rec }>>();
-  readonly #letters = new Map<string, { stream: string; id: string }>();
+  readonly #letters = new Map<string, Letter>();
   #waiting: Waiting[] = [];
   readonly #counters = new Map<string, number>();
 
@@ -184,11 +190,15 @@ export class Oracle {
     const targets = said.kind === 'mapped' ? this.#identify(known, said, keys) : [];
     if (said.kind === 'rejected' || targets === null) {
       counts.dead_lettered += 1;
-      this.#letters.set(name, { stream: stream.name, id: mention.id });
+      const letter = this.#letters.get(name);
+      const isOlder = letter && mention.version !== null && letter.version !== null && mention.version < letter.version;
+      if (!isOlder)
+        this.#letters.set(name, { stream: stream.name, id: mention.id, version: mention.version, observed: at });
       if (known) known.observed = Math.max(known.observed, at);
       return null;
     }
-    this.#letters.delete(name);
+    const letter = this.#letters.get(name);
+    if (letter && !isStale(mention, letter, at)) this.#letters.delete(name);
     const rec = known ?? this.#newRecord(stream, mention.id);
     const wasDeleted = !known || known.state === 'deleted';
     const stock = said.kind === 'mapped' ? said.stock : [];
@@ -488,7 +498,7 @@ function leaveOut(mention: Mention, counts: Counts): void {
   else counts.skipped += 1;
 }
 
-function isStale(mention: Mention, rec: Rec, at: number): boolean {
+function isStale(mention: Mention, rec: Pick<Rec, 'version' | 'observed'>, at: number): boolean {
   if (mention.version !== null && rec.version !== null && mention.version !== rec.version)
     return mention.version < rec.version;
   return at < rec.observed;
