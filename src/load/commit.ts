@@ -14,7 +14,7 @@ import { type Payload, pack } from './payload.ts';
 import type { DeadRecord, RecordPlan, Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
 import { isStillGone, raiseVersions } from './records.ts';
-import { NO_SLOT, sortOut } from './sort-out.ts';
+import { countStanding, NO_SLOT, type Sorted, sortOut } from './sort-out.ts';
 import { type CommitRequest, type Counts, noCounts, type PageOutcome, type PreparedPage, skip } from './types.ts';
 
 /** @throws ERR_RUN_FENCED when the run is no longer ours; nothing is written then. */
@@ -47,13 +47,10 @@ async function load(
   counts.rows = page.rows;
   counts.read = page.candidates.length + page.recognised.length + page.tombstones.length;
   counts.tombstones = page.tombstones.length;
-  for (const one of page.recognised) {
-    if (one.filtered) skip(counts, 'filtered');
-    else counts.unchanged += 1;
-  }
+  for (const one of page.recognised) countStanding(counts, one.filtered);
 
   const sorted = await sortOut(tx, request, counts);
-  await raiseVersions(tx, stream, page.recognised);
+  await raiseVersions(tx, stream, [...page.recognised, ...versionsOf(sorted)]);
   const work = await planRecords(tx, ids, request, sorted, counts);
   const pages = rawPages(tx);
   const written = await applyPlans(deps, tx, ids, pages, request, pageId, work, at);
@@ -62,15 +59,15 @@ async function load(
   const tainted = taintOf(page, work.dead);
   const windowId = page.window.id;
   const { dead } = work;
-  await closeDeadLetters(tx, stream, page.observedAt, putRight(work), triedAgain(page));
+  await closeDeadLetters(tx, stream, page.observedAt, putRight(work, sorted), triedAgain(page));
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems: page.problems, at });
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
-  await writePage(tx, request, pageId, payload, seenOf(page, work), rangesOf([...sorted.stale]));
+  await writePage(tx, request, pageId, payload, seenOf(page, work, sorted), rangesOf([...sorted.stale]));
   await closeBooks(tx, request, work.nextNo, counts, tainted);
   return {
     counts,
     pageId,
-    learned: learnedFrom(work),
+    learned: learnedFrom(work, sorted),
     deadLetters: work.dead.map((one) => ({
       position: one.candidate.position,
       id: one.candidate.id,
@@ -81,15 +78,18 @@ async function load(
   };
 }
 
-const putRight = ({ plans }: Work): PutRight[] =>
-  plans.flatMap(({ candidate: { id, version } }) => (id === null ? [] : [{ id, version }]));
+const putRight = ({ plans }: Work, { confirmed }: Sorted): PutRight[] =>
+  [...plans, ...confirmed].flatMap(({ candidate: { id, version } }) => (id === null ? [] : [{ id, version }]));
+
+const versionsOf = ({ confirmed }: Sorted) =>
+  confirmed.map(({ candidate, existing }) => ({ no: existing.no, version: candidate.version }));
 
 /** Dead letters without an id that are in the page; those that fail again are written anew. */
 const triedAgain = ({ candidates }: PreparedPage): number[] =>
   candidates.flatMap(({ letter }) => (letter === undefined ? [] : [letter]));
 
 /** A record that is gone, or whose newest version is a dead letter, has to be looked at again when its content comes back. */
-function learnedFrom({ plans, dead }: Work): PageOutcome['learned'] {
+function learnedFrom({ plans, dead }: Work, { confirmed }: Sorted): PageOutcome['learned'] {
   const loaded = plans.map(({ candidate, no, existing, state }) => ({
     id: candidate.id ?? '',
     no,
@@ -100,13 +100,17 @@ function learnedFrom({ plans, dead }: Work): PageOutcome['learned'] {
   const failed = dead.flatMap(({ candidate, existing }) =>
     existing ? [{ id: candidate.id ?? '', no: existing.no, hash: null, oldHash: existing.hash, filtered: false }] : [],
   );
-  return [...loaded, ...failed];
+  const standing = confirmed.map(({ existing: { external_id: id, no, hash, state } }) => ({
+    ...{ id, no, hash, oldHash: null, filtered: state === RECORD_STATE.filtered },
+  }));
+  return [...loaded, ...failed, ...standing];
 }
 
 /** Numbers of all records of the page, as ranges. */
-const seenOf = (page: PreparedPage, work: Work): string =>
+const seenOf = (page: PreparedPage, work: Work, { confirmed }: Sorted): string =>
   rangesOf([
     ...page.recognised.map((one) => one.no),
+    ...confirmed.map((one) => one.existing.no),
     ...work.plans.flatMap((plan) => (plan.slot === NO_SLOT && !isStillGone(plan) ? [] : [plan.no])),
     ...work.dead.flatMap((one) => (one.existing ? [one.existing.no] : [])),
   ]);

@@ -62,7 +62,7 @@ async function setVersions(
 }
 
 /** The source's version of a record may rise although its content stays; what lies between the two is older from then on. */
-export async function raiseVersions(tx: Tx, stream: LoadStream, recognised: readonly Recognised[]): Promise<void> {
+export async function raiseVersions(tx: Tx, stream: LoadStream, recognised: readonly Pick<Recognised, 'no' | 'version'>[]): Promise<void> {
   const versioned = recognised.flatMap(({ no, version }) => (version === null ? [] : [{ no, version }]));
   if (versioned.length === 0) return;
   await tx.rows(sql`

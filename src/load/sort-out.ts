@@ -1,4 +1,5 @@
 /** Which records of a page apply: what is older than what is stored, or said again further down the page, is left out. */
+import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import { isStale, type RecordRow } from './plan.ts';
 import { type Candidate, type CommitRequest, type Counts, type LoadStream, type PreparedPage, skip } from './types.ts';
@@ -11,10 +12,14 @@ export type Sorted = {
     readonly existing: RecordRow | null;
   }[];
   readonly keyless: readonly { readonly candidate: Candidate; readonly slot: number }[];
+  /** Content that stands already: it was looked at again because a dead letter of its record is open. */
+  readonly confirmed: readonly Confirmed[];
   /** Numbers of records that are there in an older version than the stored one. */
   readonly stale: readonly number[];
   readonly nextNo: number;
 };
+
+export type Confirmed = { readonly candidate: Candidate; readonly existing: RecordRow };
 
 /** Slot of what has no bytes of its own. */
 export const NO_SLOT = -1;
@@ -48,6 +53,7 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
   const observed = page.observedAt.getTime();
   const apply: Sorted['apply'][number][] = [];
+  const confirmed: Confirmed[] = [];
   const stale: number[] = [];
   for (const { candidate, slot } of latest.values()) {
     const existing = stored.get(candidate.id ?? '') ?? null;
@@ -64,10 +70,15 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
         leaveOut(counts, { candidate, slot }, 'superseded');
         continue;
       }
+      if (stands(existing, candidate, request.set.id)) {
+        countStanding(counts, existing.state === RECORD_STATE.filtered);
+        confirmed.push({ candidate, existing });
+        continue;
+      }
     }
     apply.push({ candidate, slot, existing });
   }
-  return { apply, keyless, stale, nextNo: row?.next_no ?? 1 };
+  return { apply, keyless, confirmed, stale, nextNo: row?.next_no ?? 1 };
 }
 
 type Mention = { readonly candidate: Candidate; readonly slot: number };
@@ -80,6 +91,17 @@ function* mentionsOf(page: PreparedPage): Generator<Mention> {
     const candidate = { id, version, hash: NO_HASH, parts: [], position: 0, place: Number.MAX_SAFE_INTEGER, outcome };
     yield { candidate, slot: NO_SLOT };
   }
+}
+
+const stands = (existing: RecordRow, candidate: Candidate, setId: number): boolean =>
+  (existing.state === RECORD_STATE.live || existing.state === RECORD_STATE.filtered) &&
+  existing.mapping_set === setId &&
+  Buffer.compare(existing.hash, candidate.hash) === 0;
+
+/** A record whose content is what last ended loaded, or left out. */
+export function countStanding(counts: Counts, isFiltered: boolean): void {
+  if (isFiltered) skip(counts, 'filtered');
+  else counts.unchanged += 1;
 }
 
 const isBelow = (version: number | null, other: number | null): boolean =>
