@@ -1,5 +1,5 @@
 /** The composition root: the only file that knows connectors/ and how the rooms fit together. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findConnectors } from '../connectors/index.ts';
@@ -11,12 +11,13 @@ import type { Clock, ConnectionContext, Connector, Source } from './connector/co
 import { TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
-import { mappingSets } from './load/mapping-sets.ts';
+import { type Decode, mappingSets } from './load/mapping-sets.ts';
 import type { RootLog } from './observe/log.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
 import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
 import type { RunRow } from './run/runs.ts';
-import { currentSet, decodeOf, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
+import { streamReaders } from './run/stream-readers.ts';
+import { currentSet, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
 import { migrate } from './store/migrate.ts';
 import { openPglite } from './store/pglite.ts';
 import { openPostgres } from './store/postgres.ts';
@@ -43,6 +44,8 @@ export type App = {
   /** The context a connector is given for a connection. */
   contextOf(connection: ConnectionConfig, signal: AbortSignal): ConnectionContext;
   settingsOf(connection: ConnectionConfig): unknown;
+  /** How records of a stream are decoded, also of one that the configuration no longer names. */
+  decodeOf(streamId: number): Decode;
   close(): Promise<void>;
 };
 
@@ -130,8 +133,8 @@ async function compose(
       remedy: 'Bring its connection back into tributary.yaml.',
     });
   };
-  const scratch = join(stateDir(config), 'scratch');
-  await rm(scratch, { recursive: true, force: true });
+  const readerOf = await streamReaders(store, streams, connectors);
+  const scratch = await openScratch(config);
 
   const life = new AbortController();
   const governors = new Map<string, Governor>();
@@ -185,10 +188,7 @@ async function compose(
     load: {
       store,
       clock,
-      mappingSet: mappingSets(store, (id) => {
-        const stream = streamOf(id);
-        return { decode: decodeOf(stream.connector), complete: stream.mode === 'complete' };
-      }),
+      mappingSet: mappingSets(store, readerOf),
       isPlatform: (id) => platform.has(id),
     },
     leaseMs: config.leaseMs,
@@ -211,6 +211,7 @@ async function compose(
   };
   const close = async () => {
     life.abort();
+    await rm(scratch, { recursive: true, force: true });
     await store.close();
   };
   return {
@@ -225,8 +226,27 @@ async function compose(
     openSource,
     contextOf,
     settingsOf: (connection) => settings.get(connection.name),
+    decodeOf: (streamId) => readerOf(streamId).decode,
     close,
   };
+}
+
+/** A folder for spill files of this process; other processes on the same folder keep theirs, those of dead ones go. */
+async function openScratch(config: Config): Promise<string> {
+  const all = join(stateDir(config), 'scratch');
+  for (const name of await readdir(all).catch(() => [])) {
+    if (Number(name) === process.pid || !isAlive(Number(name)))
+      await rm(join(all, name), { recursive: true, force: true });
+  }
+  return join(all, String(process.pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
+  } catch (thrown) {
+    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
+  }
 }
 
 /** The queue on the backend the configuration asks for. */

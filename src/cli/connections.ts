@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { stateDir } from '../app.ts';
 import { TributaryError } from '../errors.ts';
 import { listConnections, pauseConnection, type StreamFacts } from '../run/list-connections.ts';
 import { type Samples, sampleStream } from '../run/sample-stream.ts';
@@ -112,7 +110,9 @@ export async function sampleConnection(
   const app = await context.app();
   const stream = streamOf(app, target);
   const mappings = options.map ? stream.config.mappings.map((name) => findMapping(name, app.mappingFolders)) : [];
-  const source = await app.openSource(stream.connection, context.signal);
+  const connection = app.config.connections.find((one) => one.name === stream.connection);
+  if (!connection) throw new TributaryError('ERR_NOT_FOUND', `There is no connection ${stream.connection}.`);
+  const source = await app.openSource(connection.name, context.signal);
   try {
     const declaration = source.streams().find((one) => one.name === stream.name);
     if (!declaration)
@@ -126,7 +126,7 @@ export async function sampleConnection(
       connector: stream.connector,
       mappings,
       limit: options.limit,
-      scratchDir: join(stateDir(app.config), 'scratch', stream.connection),
+      scratchDir: app.contextOf(connection, context.signal).scratchDir,
     });
   } finally {
     await source.close();

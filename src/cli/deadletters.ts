@@ -7,9 +7,7 @@ import {
   publicLetter,
   showDeadLetter,
 } from '../load/list-dead-letters.ts';
-import { decodeJson } from '../load/mapping-sets.ts';
 import { requestReplay } from '../run/replay.ts';
-import { decodeOf } from '../run/streams.ts';
 import { actor } from './actor.ts';
 import { command, EXIT, flag, many, one, word, words } from './command.ts';
 import { exitOfRuns, showRuns } from './follow-runs.ts';
@@ -71,11 +69,8 @@ export const deadlettersShow = command({
   examples: [['tributary deadletters show dl_00000000100', 'what is wrong with it, and what it looks like']],
   where: 'program',
   async run(context, { args }) {
-    const { store, streams } = await context.app();
-    const letter = await showDeadLetter(store, streams.tenant, args.deadletter, (id) => {
-      const stream = streams.byId(id);
-      return stream ? decodeOf(stream.connector) : decodeJson;
-    });
+    const { store, streams, decodeOf } = await context.app();
+    const letter = await showDeadLetter(store, streams.tenant, args.deadletter, decodeOf);
     if (context.json) await context.out(json(letter));
     else {
       const { id, connection, stream, externalId, position, code, state, times, run } = letter;

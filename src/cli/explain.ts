@@ -2,8 +2,6 @@ import { ENTITY_NAMES } from '../canonical/entities.ts';
 import { TributaryError } from '../errors.ts';
 import { type Explained, type ExplainedField, explain, type Origin } from '../load/explain.ts';
 import { type ExplainedLevel, type ExplainedStock, explainStock, type Movement } from '../load/explain-stock.ts';
-import { decodeJson } from '../load/mapping-sets.ts';
-import { decodeOf } from '../run/streams.ts';
 import { command, count, EXIT, maybe, one } from './command.ts';
 import { counted, json, plain, when } from './render.ts';
 
@@ -42,11 +40,7 @@ export const explainCommand = command({
       throw new TributaryError('ERR_CLI_USAGE', `There is no entity ${args.entity}.`, {
         remedy: `Use one of ${ENTITY_NAMES.join(', ')}, stock.`,
       });
-    const decode = (id: number) => {
-      const stream = app.streams.byId(id);
-      return stream ? decodeOf(stream.connector) : decodeJson;
-    };
-    const explained = await explain({ ...app.runs.load, decodeOf: decode }, tenant, entity, args.key, args.field);
+    const explained = await explain({ ...app.runs.load, decodeOf: app.decodeOf }, tenant, entity, args.key, args.field);
     await context.out(context.json ? json(explained) : explainedText(explained));
     return EXIT.ok;
   },
