@@ -2,6 +2,9 @@
 export const SAFETIES = ['fence', 'checkpoint', 'dedup'] as const;
 export type Safety = (typeof SAFETIES)[number];
 
+/** The statement that every page begins with. */
+export const FENCE = /^\s*update run set seq = seq \+ 1/;
+
 export type Alteration = {
   /** A statement as it is sent instead. */
   readonly rewrite?: (text: string) => string;
@@ -21,7 +24,7 @@ export function without(safety: Safety): Alteration {
       return {
         applied: 0,
         rewrite: (text) =>
-          /^\s*update run set seq = seq \+ 1/.test(text)
+          FENCE.test(text)
             ? text
                 .replace(/lease_epoch = (\$\d+)/, '$1::bigint is not null')
                 .replace(/ seq = (\$\d+)/, ' $1::bigint is not null')

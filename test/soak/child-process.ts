@@ -55,6 +55,7 @@ say({
   failures,
   frozen: frozen?.isFrozen() ?? false,
   passed: tap.passed,
+  pages: tap.pages,
   altered: alteration?.applied ?? 0,
   synced,
 });

@@ -19,7 +19,7 @@ const COUNTED: Readonly<Record<Phase, string>> = { 1: '2025-03-01T08:00:00Z', 2:
 
 const sku = (at: number): string => `SKU-${String(at).padStart(6, '0')}`;
 /** Edited in the second version. */
-const isEdited = (at: number): boolean => at % 20 === 3;
+const isEdited = (at: number): boolean => at % 3 === 0;
 const isDeleted = (at: number, records: number): boolean => at % Math.floor(records / DELETED) === 7 && at < records;
 
 type Row = { price?: string; quantity?: number; name?: string };

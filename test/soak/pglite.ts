@@ -26,13 +26,19 @@ export type Engine = {
   close(): Promise<void>;
 };
 
+/** On PGlite a point can be made up as well. */
+export type PgliteEngine = Engine & {
+  readonly courses: Readonly<Record<Phase, Course>>;
+  tryPoint(point: Point, without: Safety | null): Promise<PointResult>;
+};
+
 /** Some twenty pages each. */
 export const pageSizeOf = (records: number): number => Math.max(50, Math.round(records / 20));
 
 const PHASE_LIMIT_MS = 180_000;
 
 /** Syncs undisturbed first: that is what every point is held against. */
-export async function pgliteEngine(soak: Soak): Promise<Engine> {
+export async function pgliteEngine(soak: Soak): Promise<PgliteEngine> {
   const root = await mkdtemp(join(tmpdir(), 'tributary-soak-'));
   try {
     const courses = {} as Record<Phase, Course>;
@@ -46,8 +52,11 @@ export async function pgliteEngine(soak: Soak): Promise<Engine> {
       courses[phase] = await undisturbed(dir, phase, join(root, `state-${phase}.json`));
     }
     const expected = await readState(join(root, 'state-2.json'));
+    const tryAt: PgliteEngine['tryPoint'] = (point, without) => tryPoint(root, soak.records, without, point, expected);
     return {
-      try: (no, without) => tryPoint(root, soak.records, without, pglitePoint(soak.seed, no, courses), expected),
+      courses,
+      tryPoint: tryAt,
+      try: (no, without) => tryAt(pglitePoint(soak.seed, no, courses), without),
       close: () => rm(root, { recursive: true, force: true }),
     };
   } catch (thrown) {
@@ -66,7 +75,11 @@ async function undisturbed(dir: string, phase: Phase, stateFile: string): Promis
   const done = said.find((one) => 'done' in one);
   if (String(done?.['failures'] ?? 'it was stopped') !== '')
     throw new Error(`the undisturbed sync failed: ${String(done?.['failures'])}`);
-  return { passed: done?.['passed'] as Places, ms: Number(done?.['synced']) || performance.now() - started };
+  return {
+    passed: done?.['passed'] as Places,
+    pages: done?.['pages'] as number[],
+    ms: Number(done?.['synced']) || performance.now() - started,
+  };
 }
 
 async function tryPoint(

@@ -8,7 +8,7 @@ import type { Place, Places } from './tapped-store.ts';
 const KINDS: readonly Place[] = ['before-commit', 'transaction', 'copy', 'after-commit', 'before-write', 'after-write'];
 
 /** What an undisturbed sync of a phase passes and how long it takes. */
-export type Course = { readonly passed: Places; readonly ms: number };
+export type Course = { readonly passed: Places; readonly pages: readonly number[]; readonly ms: number };
 
 /** A worker's end. */
 export type Death =

@@ -136,7 +136,7 @@ async function syncWith(
     await ended;
     const ms = performance.now() - started;
     const { altered, passed } = await crew.dismiss();
-    return { ms, passed, altered, struck };
+    return { ms, passed, pages: [], altered, struck };
   } finally {
     crew.kill();
   }

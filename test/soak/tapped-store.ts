@@ -4,7 +4,7 @@
  */
 import type { CopyLines } from '../../src/store/copy.ts';
 import { compile, type SQL, type Store, sql, type Tx } from '../../src/store/store.ts';
-import type { Alteration } from './alterations.ts';
+import { type Alteration, FENCE } from './alterations.ts';
 
 /** Where a fault may strike. A write is a statement that changes something outside a transaction. */
 export const PLACES = ['transaction', 'copy', 'before-commit', 'after-commit', 'before-write', 'after-write'] as const;
@@ -14,6 +14,8 @@ export type Places = Record<Place, number>;
 export type Tap = {
   /** How often each place was passed. */
   readonly passed: Places;
+  /** Numbers of the transactions that were pages: those that passed the fence. */
+  readonly pages: number[];
   /** Called at every place with its number there, from 1; what it returns is awaited. */
   onPlace: (place: Place, nth: number) => Promise<void> | void;
   /** Called when the nth transaction has come to its end, good or bad. */
@@ -26,6 +28,7 @@ const WRITES = /^\s*(insert|update|delete)\b/i;
 export function tapStore(store: Store, alteration: Alteration | null): Tap {
   const tap: Tap = {
     passed: { transaction: 0, copy: 0, 'before-commit': 0, 'after-commit': 0, 'before-write': 0, 'after-write': 0 },
+    pages: [],
     onPlace: () => undefined,
     onSettled: () => undefined,
   };
@@ -47,7 +50,8 @@ export function tapStore(store: Store, alteration: Alteration | null): Tap {
     await reach('transaction');
     try {
       const result = await transaction(async (tx) => {
-        const done = await work(tapTx(tx, altered, () => reach('copy'), alteration));
+        const onPage = () => void tap.pages.push(nth);
+        const done = await work(tapTx(tx, altered, { onCopy: () => void reach('copy'), onPage }, alteration));
         await reach('before-commit');
         return done;
       }, options);
@@ -79,12 +83,18 @@ function fromText(text: string, params: readonly unknown[]): SQL {
 
 type Step = { readonly run: () => Promise<unknown> };
 
-function tapTx(tx: Tx, altered: (query: SQL) => SQL, onCopy: () => void, alteration: Alteration | null): Tx {
+function tapTx(
+  tx: Tx,
+  altered: (query: SQL) => SQL,
+  { onCopy, onPage }: { onCopy(): void; onPage(): void },
+  alteration: Alteration | null,
+): Tx {
   const done: Step[] = [];
   return {
     async rows<Row>(query: SQL): Promise<Row[]> {
       const own = altered(query);
       const { sql: text } = compile(query);
+      if (FENCE.test(text)) onPage();
       if (alteration?.before?.test(text)) {
         await commitFirst(tx, query, done);
         alteration.applied += 1;
