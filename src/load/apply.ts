@@ -185,7 +185,7 @@ async function previousOutcomes(
   const raw = await pages(stored.map((row) => row.page_id));
   for (const row of stored) {
     const held = raw.get(row.page_id);
-    const parts = held?.records[row.slot];
+    const parts = held?.records.at(row.slot);
     if (!held || !parts) throw new Error(`raw version ${row.page_id}/${row.slot} of record ${row.no} is gone`);
     const set = await deps.mappingSet(stream.id, row.mapping_set, tx);
     outcomes.set(row.no, set.map(parts, held.context, 0));

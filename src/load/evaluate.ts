@@ -7,7 +7,7 @@ import type { JsonObject } from '../connector/contract.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import type { Statement } from './fold.ts';
-import { unpack } from './payload.ts';
+import { type Unpacked, unpack } from './payload.ts';
 import { referenceFields } from './rows.ts';
 import type { MappedRecord } from './types.ts';
 
@@ -27,7 +27,7 @@ export type ContributionRow = {
 };
 
 type PageRow = { id: number; context: JsonObject; payload: Uint8Array };
-export type RawPage = { readonly context: JsonObject; readonly records: readonly (readonly Uint8Array[])[] };
+export type RawPage = { readonly context: JsonObject; readonly records: Unpacked };
 
 const COLUMNS = sql.raw(
   'stream_id, no, entity_id, mapping_id, output, entity, state, changed, since, page_id, slot, mapping_set',
@@ -81,7 +81,7 @@ export async function evaluate(
     let record = mapped.get(key);
     if (!record) {
       const page = raw.get(row.page_id);
-      const parts = page?.records[row.slot];
+      const parts = page?.records.at(row.slot);
       if (!page || !parts) throw new Error(`raw version ${row.page_id}/${row.slot} of a contribution is gone`);
       record = set.map(parts, page.context, 0);
       mapped.set(key, record);

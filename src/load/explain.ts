@@ -171,7 +171,7 @@ async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Sa
   for (const row of rows) {
     const origin = origins.get(row);
     const page = pages.get(row.page_id);
-    const parts = page?.records[row.slot];
+    const parts = page?.records.at(row.slot);
     const member = (await loadSet(tx, row.mapping_set)).members.find((one) => one.id === row.mapping_id);
     if (!origin || !page || !parts || !member) continue;
     const traces = member.mapping.trace(deps.decodeOf(row.stream_id)(parts, page.context), {

@@ -110,7 +110,7 @@ export async function letterRaw(
     sql`select d.slot, p.context, p.payload from dead_letter d join page p on p.id = d.page_id where d.id = ${letter.number}`,
   );
   if (!page || page.slot === null) return null;
-  const parts = (await unpack(page.payload))[page.slot];
+  const parts = (await unpack(page.payload)).at(page.slot);
   return parts ? { parts, context: page.context } : null;
 }
 

@@ -33,23 +33,35 @@ export async function pack(records: readonly (readonly Uint8Array[])[]): Promise
   return { compressed: await compress(flat, LEVEL), bytes };
 }
 
-/** All records of a payload, by slot. */
-export async function unpack(compressed: Uint8Array): Promise<Uint8Array[][]> {
-  if (compressed.length === 0) return [];
-  const flat = await decompress(compressed);
-  const records: Uint8Array[][] = [];
-  let at = 0;
-  while (at < flat.length) {
-    const parts: Uint8Array[] = [];
+/** The records of a payload; a slot's parts are cut out when they are asked for. */
+export type Unpacked = {
+  /** `undefined` when there is no such slot. */
+  at(slot: number): readonly Uint8Array[] | undefined;
+};
+
+export async function unpack(compressed: Uint8Array): Promise<Unpacked> {
+  const flat = compressed.length === 0 ? Buffer.alloc(0) : await decompress(compressed);
+  const starts: number[] = [];
+  for (let at = 0; at < flat.length; ) {
+    starts.push(at);
     let left = flat.readUInt32LE(at);
     at += U32;
-    for (; left > 0; left -= 1) {
-      const length = flat.readUInt32LE(at);
-      at += U32;
-      parts.push(flat.subarray(at, at + length));
-      at += length;
-    }
-    records.push(parts);
+    for (; left > 0; left -= 1) at += U32 + flat.readUInt32LE(at);
   }
-  return records;
+  return {
+    at(slot) {
+      let at = starts[slot];
+      if (at === undefined) return undefined;
+      const parts: Uint8Array[] = [];
+      let left = flat.readUInt32LE(at);
+      at += U32;
+      for (; left > 0; left -= 1) {
+        const length = flat.readUInt32LE(at);
+        at += U32;
+        parts.push(flat.subarray(at, at + length));
+        at += length;
+      }
+      return parts;
+    },
+  };
 }

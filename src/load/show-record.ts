@@ -150,7 +150,7 @@ export async function showRecord(
         state: stateName(version.state),
         run: publicId('run', version.run_id),
         page: publicId('page', version.page_id),
-        ...rawText(page?.records[version.slot] ?? [], page?.context ?? {}, decode),
+        ...rawText(page?.records.at(version.slot) ?? [], page?.context ?? {}, decode),
       };
     }),
     contributions: found.contributions.map((row) => ({

@@ -71,7 +71,7 @@ async function* asPages(
   const records = await unpack(raw.payload);
   const scopes = new Map<string, Candidate[]>();
   for (const version of versions) {
-    const parts = records[version.slot];
+    const parts = records.at(version.slot);
     if (!parts) continue;
     const position = version.position ?? version.slot + 1;
     const mapped = set.map(parts, raw.context, position);
