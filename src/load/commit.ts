@@ -13,7 +13,7 @@ import { writeOutbox } from './outbox.ts';
 import { type Payload, pack } from './payload.ts';
 import type { DeadRecord, RecordPlan, Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
-import { isStillGone, raiseVersions } from './records.ts';
+import { isStillGone, moveScopes, raiseVersions } from './records.ts';
 import { countStanding, NO_SLOT, type Sorted, sortOut } from './sort-out.ts';
 import { type CommitRequest, type Counts, noCounts, type PageOutcome, type PreparedPage, skip } from './types.ts';
 
@@ -51,6 +51,7 @@ async function load(
 
   const sorted = await sortOut(tx, request, counts);
   await raiseVersions(tx, stream, [...page.recognised, ...versionsOf(sorted)]);
+  if (request.otherScopes) await moveScopes(tx, stream, page, standingIn(page, sorted));
   const work = await planRecords(tx, ids, request, sorted, counts);
   const pages = rawPages(tx);
   const written = await applyPlans(deps, tx, ids, pages, request, pageId, work, at);
@@ -80,6 +81,11 @@ async function load(
 
 const putRight = ({ plans }: Work, { confirmed }: Sorted): PutRight[] =>
   [...plans, ...confirmed].flatMap(({ candidate: { id, version } }) => (id === null ? [] : [{ id, version }]));
+
+const standingIn = ({ recognised }: PreparedPage, { confirmed }: Sorted): number[] => [
+  ...recognised.map((one) => one.no),
+  ...confirmed.map((one) => one.existing.no),
+];
 
 const versionsOf = ({ confirmed }: Sorted) =>
   confirmed.map(({ candidate, existing }) => ({ no: existing.no, version: candidate.version }));

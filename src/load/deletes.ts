@@ -63,7 +63,7 @@ export async function deleteAbsent(
     const of = live?.live ?? 0;
     if (absent.length === 0) return { state: 'nothing', gone: [], records: 0, of };
     const [open] = await tx.rows(
-      sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and run.state = 'held' limit 1`,
+      sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and (run.state = 'held' or run.id = ${fence.runId}) limit 1`,
     );
     if (open || (absent.length > brake.count && absent.length > brake.share * of)) {
       await tx.rows(sql`update run set held = true where id = ${fence.runId}`);

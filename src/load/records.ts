@@ -2,7 +2,7 @@ import { CopyLines, copyBytes, copyPlain, copyText } from '../store/copy.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { RecordPlan } from './plan.ts';
-import type { CommitRequest, LoadStream, Recognised } from './types.ts';
+import type { CommitRequest, LoadStream, PreparedPage, Recognised } from './types.ts';
 
 /** Writes the latest version of each record; the one before it goes into the history. */
 export async function writeRecords(
@@ -61,8 +61,29 @@ async function setVersions(
     where r.stream_id = ${stream.id} and r.no = n.no and r.version is distinct from n.version`);
 }
 
+/**
+ * Records that stand unchanged in another scope than before belong to it from now on: the old one may drop them without
+ * deleting them. What a later page saw elsewhere stays there.
+ */
+export async function moveScopes(
+  tx: Tx,
+  stream: LoadStream,
+  { window: { scope }, observedAt }: PreparedPage,
+  nos: readonly number[],
+): Promise<void> {
+  if (nos.length === 0) return;
+  await tx.rows(sql`
+    update record r set scope = ${scope}
+    where r.stream_id = ${stream.id} and r.no = any(${numbers(nos)}) and r.scope <> ${scope}
+      and not exists (select 1 from page p where p.stream_id = ${stream.id} and p.observed_at > ${observedAt.toISOString()}::timestamptz and p.seen @> r.no)`);
+}
+
 /** The source's version of a record may rise although its content stays; what lies between the two is older from then on. */
-export async function raiseVersions(tx: Tx, stream: LoadStream, recognised: readonly Pick<Recognised, 'no' | 'version'>[]): Promise<void> {
+export async function raiseVersions(
+  tx: Tx,
+  stream: LoadStream,
+  recognised: readonly Pick<Recognised, 'no' | 'version'>[],
+): Promise<void> {
   const versioned = recognised.flatMap(({ no, version }) => (version === null ? [] : [{ no, version }]));
   if (versioned.length === 0) return;
   await tx.rows(sql`

@@ -165,6 +165,8 @@ export type CommitRequest = {
   readonly page: PreparedPage;
   /** Whether a record of this id may be stored; false spares the look-up. */
   readonly mayExist: (id: string) => boolean;
+  /** Records of the stream may stand in another scope than the page's; false spares the look-up. */
+  readonly otherScopes: boolean;
   /** Where the cursor is kept: the stream's checkpoint moves only in incremental runs, others keep it with the run. */
   readonly moveCheckpoint: boolean;
   /**

@@ -10,6 +10,8 @@ export type Known = {
   recognise(hash: Uint8Array): { readonly no: number; readonly filtered: boolean } | null;
   /** Whether a record of this id may be stored. */
   mayExist(id: string): boolean;
+  /** Whether records of the stream may stand in another scope than this one. */
+  hasOtherScopes(scope: string): boolean;
   learn(outcome: PageOutcome): void;
   /** Records that are gone: if they come back as they were, they have to be loaded. */
   forget(gone: readonly { readonly no: number; readonly hash: Uint8Array }[]): void;
@@ -42,12 +44,20 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
   }
   // A new stream holds what this run brought, and nothing else has to be looked up.
   const ids = isNew ? new KnownRecords() : null;
+  const used = isNew
+    ? []
+    : await store.rows<{ scope: string }>(sql`select distinct scope from page where stream_id = ${streamId}`);
+  const scopes = new Set(used.map((row) => row.scope));
   return {
     recognise(hash) {
       const found = known.find(hash);
       return found && { no: found.no, filtered: found.flags === FILTERED };
     },
     mayExist: (id) => ids === null || ids.find(hashText(id)) !== null,
+    hasOtherScopes(scope) {
+      scopes.add(scope);
+      return scopes.size > 1;
+    },
     learn(outcome) {
       for (const one of outcome.learned) {
         if (one.oldHash) known.forget(one.oldHash, one.no);

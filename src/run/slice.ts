@@ -190,6 +190,7 @@ async function commit(
     page,
     fence: { runId: run.id, epoch: run.lease_epoch, seq: progress.seq },
     mayExist: known.mayExist,
+    otherScopes: known.hasOtherScopes(page.window.scope),
     moveCheckpoint: run.mode === 'incremental',
     durable: afterCommit !== undefined || run.trigger === 'webhook',
   });
