@@ -186,6 +186,13 @@ export const ERRORS = facts({
     cause: 'The database does not answer.',
     remedy: 'Start the database or correct DATABASE_URL; work goes on where it stopped.',
   },
+  ERR_STORE_VERSION: {
+    retry: 'terminal',
+    status: 503,
+    exit: 2,
+    cause: 'The store has migrations this version of the program does not know: a newer version has been at work.',
+    remedy: 'Start the newer version of the program, or restore a backup made with this one.',
+  },
   ERR_STORE_FULL: {
     retry: 'transient',
     status: 507,

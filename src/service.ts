@@ -15,6 +15,7 @@ import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import type { WakeQueue } from './queue/types.ts';
 import type { RunDeps } from './run/deps.ts';
+import { releaseLeases } from './run/drive-run.ts';
 import { createRun } from './run/runs.ts';
 import { startScheduler } from './run/schedule.ts';
 import { runSlice } from './run/slice.ts';
@@ -58,6 +59,8 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     const metrics = createMetrics({ withProcess: true });
     const app = await openApp(config, { ...options, onProgress: both(measure(metrics), options.onProgress) });
     closing.push(() => app.close());
+    // The embedded store has no other workers: a lease in it is that of a program that was killed.
+    if (app.store.engine === 'pglite') await releaseLeases(app.runs);
     const queue = await openAppQueue(app);
     closing.push(() => queue.close());
     metrics.beforeScrape(storeGauges(app.store, app.streams.tenant));

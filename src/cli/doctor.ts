@@ -174,14 +174,15 @@ async function* examineStore(context: CommandContext, config: Config): AsyncGene
     yield { subject: 'store', ok: false, message, remedy };
     return;
   }
-  const pending = await pendingMigrations(store);
-  yield {
-    subject: 'schema',
-    ok: pending === 0 || context.service === null,
-    message:
-      pending === 0 ? 'up to date' : `${counted(pending, 'migration')} to come: the next start or command applies them`,
-    remedy: 'tributary migrate',
-  };
+  try {
+    const pending = await pendingMigrations(store);
+    const message =
+      pending === 0 ? 'up to date' : `${counted(pending, 'migration')} to come: the next start or command applies them`;
+    yield { subject: 'schema', ok: pending === 0 || context.service === null, message, remedy: 'tributary migrate' };
+  } catch (thrown) {
+    const { message, remedy } = asTributaryError(thrown);
+    yield { subject: 'schema', ok: false, message, remedy };
+  }
 }
 
 async function examineQueue(context: CommandContext, config: Config): Promise<Finding> {
