@@ -56,7 +56,7 @@ say({
   frozen: frozen?.isFrozen() ?? false,
   passed: tap.passed,
   pages: tap.pages,
-  altered: alteration?.applied ?? 0,
+  altered: alteration?.made ?? [],
   synced,
 });
 await app.close();

@@ -57,7 +57,7 @@ describe('a sync on PGlite', () => {
     'without its %s is found to have %s something',
     async (safety, finding, what, place) => {
       const { verdict, altered } = await engine.tryPoint(point(3, 2, atPage(2, what, place)), safety);
-      expect(altered).toBeGreaterThan(0);
+      expect(Math.min(...altered)).toBeGreaterThan(0);
       expect(isClean(verdict)).toBe(false);
       expect(verdict[finding]).toBeGreaterThan(0);
     },

@@ -17,8 +17,8 @@ export type PointResult = {
   readonly verdict: Verdict;
   /** Faults that struck before the work was done. */
   readonly struck: number;
-  /** Statements that were altered. */
-  readonly altered: number;
+  /** How often each of the alterations was made, as far as workers lived to tell. */
+  readonly altered: readonly number[];
 };
 export type Engine = {
   /** Tries a point of the seed; with a safety taken away, to see that it is missed. */
@@ -93,13 +93,13 @@ async function tryPoint(
   const stateFile = join(dir, 'state.json');
   try {
     await cp(join(root, `before-${point.phase}`), dir, { recursive: true, preserveTimestamps: true });
-    const total = { altered: 0, struck: 0 };
+    const total = { altered: [] as readonly number[], struck: 0 };
     for (const phase of PHASES.filter((one) => one >= point.phase)) {
       if (phase !== point.phase) await putFeed(join(dir, 'feeds'), records, phase);
       const deaths = phase === point.phase ? point.deaths : [];
       for (const death of [...deaths, null]) {
         const { altered, struck } = await live(dir, phase, death, without, stateFile);
-        total.altered += altered;
+        total.altered = addUp(total.altered, altered);
         total.struck += struck ? 1 : 0;
       }
     }
@@ -109,6 +109,12 @@ async function tryPoint(
   }
 }
 
+/** Two lists of sums, added place by place. */
+export const addUp = (one: readonly number[], two: readonly number[]): readonly number[] =>
+  Array.from({ length: Math.max(one.length, two.length) }, (_, at) => (one[at] ?? 0) + (two[at] ?? 0));
+
+export const numbersIn = (said: unknown): readonly number[] => (Array.isArray(said) ? said.map(Number) : []);
+
 /** One worker, to its death or its end. What a killed one altered it can no longer say. */
 async function live(
   dir: string,
@@ -116,7 +122,7 @@ async function live(
   death: Death | null,
   without: Safety | null,
   stateFile: string,
-): Promise<{ altered: number; struck: boolean }> {
+): Promise<{ altered: readonly number[]; struck: boolean }> {
   const strike = death?.what === 'strike' ? death.strike : null;
   const life = startLife('child-process.ts', { dir, phase, strike, without, stateFile: death ? null : stateFile });
   await life.ready;
@@ -126,7 +132,7 @@ async function live(
   }
   const { said, isKilled } = await limited(life.ended, () => life.child.kill('SIGKILL'));
   const done = said.find((one) => 'done' in one);
-  return { altered: Number(done?.['altered'] ?? 0), struck: isKilled || done?.['frozen'] === true };
+  return { altered: numbersIn(done?.['altered']), struck: isKilled || done?.['frozen'] === true };
 }
 
 async function limited<T>(ended: Promise<T>, stop: () => void): Promise<T> {

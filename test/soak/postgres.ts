@@ -14,7 +14,7 @@ import type { Safety } from './alterations.ts';
 import { compareStates, type State } from './compare.ts';
 import { configText, PHASES, type Phase, putFeed } from './feed.ts';
 import { type Life, startLife } from './lives.ts';
-import { type Engine, type PointResult, pageSizeOf, type Soak } from './pglite.ts';
+import { addUp, type Engine, numbersIn, type PointResult, pageSizeOf, type Soak } from './pglite.ts';
 import { type Course, describeServicePoint, type ServicePoint, servicePoint } from './plan.ts';
 import { stateOf, unbalancedRuns } from './state.ts';
 import type { Strike } from './strike.ts';
@@ -90,7 +90,7 @@ async function tryPoint(
   expected: State,
 ): Promise<PointResult> {
   await using database = await createDatabase(ground.server.url, before(ground, point.phase));
-  const total = { altered: 0, struck: 0 };
+  const total = { altered: [] as readonly number[], struck: 0 };
   for (const phase of PHASES.filter((one) => one >= point.phase)) {
     const { altered, struck } = await syncWith(
       ground,
@@ -99,7 +99,7 @@ async function tryPoint(
       without,
       phase === point.phase ? point : null,
     );
-    total.altered += altered;
+    total.altered = addUp(total.altered, altered);
     total.struck += struck;
   }
   return {
@@ -109,7 +109,7 @@ async function tryPoint(
   };
 }
 
-type Synced = Course & { readonly altered: number; readonly struck: number };
+type Synced = Course & { readonly altered: readonly number[]; readonly struck: number };
 
 /** A phase with one or two workers, from their start to the end of its runs, and the point's faults in between. */
 async function syncWith(
@@ -145,7 +145,7 @@ async function syncWith(
 type Crew = {
   start(name: string, strike: Strike | null): Promise<Life>;
   /** Asks all who live to end, and adds up what they say. */
-  dismiss(): Promise<{ altered: number; passed: Places }>;
+  dismiss(): Promise<{ altered: readonly number[]; passed: Places }>;
   kill(): void;
 };
 
@@ -170,7 +170,7 @@ function openCrew(ground: Ground, url: string, feeds: string, without: Safety | 
     },
     async dismiss() {
       const total = {
-        altered: 0,
+        altered: [] as readonly number[],
         passed: { transaction: 0, copy: 0, 'before-commit': 0, 'after-commit': 0, 'before-write': 0, 'after-write': 0 },
       };
       for (const life of lives.splice(0)) {
@@ -180,7 +180,7 @@ function openCrew(ground: Ground, url: string, feeds: string, without: Safety | 
         const { said } = await life.ended;
         clearTimeout(timer);
         const done = said.find((one) => 'done' in one);
-        total.altered += Number(done?.['altered'] ?? 0);
+        total.altered = addUp(total.altered, numbersIn(done?.['altered']));
         for (const [place, count] of Object.entries(done?.['passed'] ?? {}))
           total.passed[place as keyof Places] += Number(count);
       }

@@ -38,7 +38,7 @@ if (strike) {
   };
 }
 process.once('SIGTERM', () => {
-  say({ done: true, passed: tap.passed, pages: tap.pages, altered: alteration?.applied ?? 0 });
+  say({ done: true, passed: tap.passed, pages: tap.pages, altered: alteration?.made ?? [] });
   void service.stop().then(() => process.exit(0));
 });
 say({ ready: true });

@@ -65,12 +65,14 @@ export function tapStore(store: Store, alteration: Alteration | null): Tap {
 }
 
 function alter(query: SQL, alteration: Alteration | null): SQL {
-  if (!alteration?.rewrite) return query;
+  if (!alteration) return query;
   const { sql: text, params } = compile(query);
-  const changed = alteration.rewrite(text);
-  if (changed === text) return query;
-  alteration.applied += 1;
-  return fromText(changed, params);
+  for (const [at, { of, to }] of alteration.changes.entries()) {
+    if (to === null || !of.test(text)) continue;
+    alteration.made[at] = (alteration.made[at] ?? 0) + 1;
+    return fromText(text.replace(of, to), params);
+  }
+  return query;
 }
 
 /** A statement from its text with `$n` and their values. */
@@ -95,9 +97,10 @@ function tapTx(
       const own = altered(query);
       const { sql: text } = compile(query);
       if (FENCE.test(text)) onPage();
-      if (alteration?.before?.test(text)) {
+      const early = alteration?.changes.findIndex(({ of, to }) => to === null && of.test(text)) ?? -1;
+      if (alteration && early >= 0) {
         await commitFirst(tx, query, done);
-        alteration.applied += 1;
+        alteration.made[early] = (alteration.made[early] ?? 0) + 1;
       }
       done.push({ run: () => tx.rows(own) });
       return tx.rows<Row>(own);
