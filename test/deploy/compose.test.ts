@@ -122,7 +122,7 @@ describe('docker compose', () => {
 
   it('publishes the API and nothing else, on a port of the operator’s choice', () => {
     expect(services.flatMap(([name, { ports = [] }]) => ports.map((port) => [name, port]))).toEqual([
-      ['tributary', '${PORT:-8080}:8080'],
+      ['tributary', `\${PORT:-8080}:8080`],
     ]);
     expect(interpolate(app.ports?.[0] ?? '', { PORT: '9000' })).toBe('9000:8080');
     for (const [name, service] of services)

@@ -19,6 +19,15 @@ describe.each(DOCUMENTS)('%s', (path) => {
     expect(local.filter((to) => !existsSync(join(root, dirname(path), to.replace(/#.*$/, ''))))).toEqual([]);
   });
 
+  it('names files that exist, none of them outside of the project', () => {
+    const named = [...text.matchAll(/`((?:test|src|connectors|bench|scripts|drizzle|bin)\/[\w./-]*\w)\/?`/g)].map(
+      ([, to]) => to ?? '',
+    );
+    expect(named.filter((to) => !existsSync(join(root, to)))).toEqual([]);
+    for (const [, to = ''] of text.matchAll(/\]\(((?:\.\.?\/)[^)\s#]+)\)/g))
+      expect(join(root, dirname(path), to).startsWith(root), to).toBe(true);
+  });
+
   it('prints commands that the program takes', () => {
     for (const command of commandsOf(text)) {
       if (command.startsWith('--') || command.startsWith('<command>')) continue;

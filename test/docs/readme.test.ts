@@ -3,6 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findConnectors } from '../../connectors/index.ts';
+import { checkConfig } from '../../src/config/load.ts';
+import { checkSettings } from '../../src/config/settings.ts';
 import { blocksOf, readDocument, root, wordsOf } from './documents.ts';
 
 const blocks = blocksOf(readDocument('README.md'));
@@ -15,6 +18,9 @@ const steps = (blocks.find(({ info }) => info === 'sh operator')?.text ?? '')
   .split('\n')
   .filter((line) => line !== '')
   .map((line) => ({ line, argv: wordsOf(line).slice(1), exit: Number(/# exit (\d)/.exec(line)?.[1] ?? 0) }));
+
+/** What a server's key looks like; the README leaves it out. */
+const HOST_KEY = 'SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDvAkY9PbVuOYGP1Ss';
 
 type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -39,6 +45,26 @@ function put(path: string, text: string): void {
   const past = new Date(Date.now() - 60_000);
   utimesSync(file, past, past);
 }
+
+describe('the connection in README.md', () => {
+  it('is one that its connector accepts', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tributary-readme-'));
+    try {
+      const text = blocks.find(({ info }) => info === 'yaml vendor')?.text ?? '';
+      writeFileSync(join(dir, 'tributary.yaml'), text.replace('SHA256:…', HOST_KEY));
+      const { config, problems } = checkConfig({ dir, env: { WAREHOUSE_PASSWORD: 'secret' } });
+      expect(problems).toEqual([]);
+      const [connection] = config?.connections ?? [];
+      if (!config || !connection) throw new Error('no connection');
+      const { connectors } = await findConnectors();
+      const connector = connectors.get(connection.connector);
+      if (!connector) throw new Error(`no connector ${connection.connector}`);
+      expect(checkSettings(connector, connection, config).problems).toEqual([]);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
 
 describe('the example in README.md', { timeout: 120_000 }, () => {
   beforeAll(() => {
