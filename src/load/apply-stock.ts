@@ -1,6 +1,7 @@
 import { type IdBlocks, type Tx, takeIds } from '../store/store.ts';
 import type { EntityChanges } from './entities.ts';
 import { entry } from './entry.ts';
+import { same } from './fold.ts';
 import type { RecordPlan, Work } from './plan.ts';
 import { findTargets, type KeyReference, keyName, keyValue, soleTargets } from './references.ts';
 import {
@@ -14,6 +15,8 @@ import {
   withdrawFigures,
 } from './stock.ts';
 import type { CommitRequest, LoadStream, MappedRecord } from './types.ts';
+
+const DAY_MS = 86_400_000;
 
 /** A page's figures: applied where the variant is known, kept waiting where it is not. */
 export async function applyStock(
@@ -31,11 +34,16 @@ export async function applyStock(
   const figures: Figure[] = [];
   const waiting: WaitingFigure[] = [];
   for (const plan of work.plans) {
-    for (const { variant, mappingId, key, location, quantity, asOf } of plan.stock) {
-      const figure = { no: plan.no, location, quantity, asOf: (asOf ?? observed) - stream.clockSkewMs };
+    for (const one of plan.stock) {
+      const { variant, mappingId, key, location, quantity } = one;
+      // A count more than a day ahead of its observation is a slip, and would shut out everything that comes later.
+      const counted = one.asOf !== null && one.asOf <= observed + DAY_MS ? one.asOf : observed;
+      const asOf = counted - stream.clockSkewMs;
+      const figure = { no: plan.no, location, quantity, asOf };
       const variantId =
         variant.kind === 'output' ? entityOf(plan, mappingId, variant.key) : known.get(nameOf(stream, variant));
-      if (variantId !== undefined) figures.push({ ...figure, variantId });
+      if (variantId !== undefined)
+        figures.push({ ...figure, variantId, isRepeated: isSaidBefore(previous.get(plan.no), one) });
       else if (variant.kind !== 'output')
         waiting.push({
           ...figure,
@@ -54,6 +62,9 @@ export async function applyStock(
 
 const entityOf = (plan: RecordPlan, mappingId: number, output: string): number | undefined =>
   plan.entities.find((one) => one.output.mappingId === mappingId && one.output.key === output)?.entityId;
+
+const isSaidBefore = (before: MappedRecord | undefined, figure: RecordPlan['stock'][number]): boolean =>
+  before?.outcome.kind === 'mapped' && before.outcome.stock.some((one) => same(one, figure));
 
 /** A record that spoke about stock before may speak about other variants and locations now. */
 const mayHaveMoved = (before: MappedRecord | undefined): boolean =>

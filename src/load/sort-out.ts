@@ -30,24 +30,7 @@ export const NO_HASH = new Uint8Array(16);
 export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): Promise<Sorted> {
   const { page, stream } = request;
   const [row] = await tx.rows<{ next_no: number }>(sql`select next_no from stream where id = ${stream.id} for update`);
-  const latest = new Map<string, { candidate: Candidate; slot: number }>();
-  const keyless: { candidate: Candidate; slot: number }[] = [];
-  for (const mention of mentionsOf(page)) {
-    const { candidate } = mention;
-    if (candidate.id === null) {
-      keyless.push(mention);
-      continue;
-    }
-    const other = latest.get(candidate.id);
-    if (!other) {
-      latest.set(candidate.id, mention);
-      continue;
-    }
-    const isOlder = isBelow(candidate.version, other.candidate.version);
-    const reason = Buffer.compare(candidate.hash, other.candidate.hash) === 0 ? 'duplicate' : 'superseded';
-    leaveOut(counts, isOlder ? mention : other, reason);
-    if (!isOlder) latest.set(candidate.id, mention);
-  }
+  const { latest, keyless } = latestOf(page, counts);
   const stored = await storedRecords(tx, stream, [...latest.keys()].filter(request.mayExist));
   const later = page.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
@@ -79,6 +62,29 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
     apply.push({ candidate, slot, existing });
   }
   return { apply, keyless, confirmed, stale, nextNo: row?.next_no ?? 1 };
+}
+
+/** The last word of the page on each record. */
+function latestOf(page: PreparedPage, counts: Counts): { latest: Map<string, Mention>; keyless: Mention[] } {
+  const latest = new Map<string, Mention>();
+  const keyless: Mention[] = [];
+  for (const mention of mentionsOf(page)) {
+    const { candidate } = mention;
+    if (candidate.id === null) {
+      keyless.push(mention);
+      continue;
+    }
+    const other = latest.get(candidate.id);
+    if (!other) {
+      latest.set(candidate.id, mention);
+      continue;
+    }
+    const isOlder = isBelow(candidate.version, other.candidate.version);
+    const reason = Buffer.compare(candidate.hash, other.candidate.hash) === 0 ? 'duplicate' : 'superseded';
+    leaveOut(counts, isOlder ? mention : other, reason);
+    if (!isOlder) latest.set(candidate.id, mention);
+  }
+  return { latest, keyless };
 }
 
 type Mention = { readonly candidate: Candidate; readonly slot: number };

@@ -1,21 +1,17 @@
 /** A page from the source, sorted into records known to be unchanged and candidates with what the mappings say of them. */
 import { hashAt } from '../extract/pages.ts';
 import type { ExtractedPage } from '../extract/types.ts';
+import { mapRecord } from '../load/map-record.ts';
 import type { Candidate, MappingSet, PreparedPage, Recognised } from '../load/types.ts';
 import type { Known } from './known.ts';
 
 /** A prepared page that can be made current again when the page before it changed what is known. */
 export type Prepared = { readonly page: PreparedPage; refresh(known: Known): PreparedPage };
 
-export function preparePage(
-  extracted: ExtractedPage,
-  set: MappingSet,
-  known: Known,
-  identify: ((candidateId: string) => string) | null = null,
-): Prepared {
+export function preparePage(extracted: ExtractedPage, set: MappingSet, known: Known): Prepared {
   const candidates: Candidate[] = [];
   const recognised: Recognised[] = [];
-  const candidateAt = (at: number): Candidate => toCandidate(extracted, at, set, identify);
+  const candidateAt = (at: number): Candidate => toCandidate(extracted, at, set);
   for (let at = 0; at < extracted.records.length; at += 1) {
     const found = known.recognise(hashAt(extracted, at));
     if (found) recognised.push({ ...found, place: at, version: versionOf(extracted, at, set) });
@@ -59,44 +55,18 @@ function versionOf(extracted: ExtractedPage, at: number, set: MappingSet): numbe
   const record = extracted.records[at];
   if (!record || record.version === null) return null;
   if (!mapsVersion.has(set))
-    mapsVersion.set(set, set.map(record.parts, extracted.context, record.position).version !== null);
+    mapsVersion.set(
+      set,
+      mapRecord(set, { ...record, version: null, context: extracted.context }, extracted.observedAt).version !== null,
+    );
   return mapsVersion.get(set) === true ? null : record.version;
 }
 
-function toCandidate(
-  extracted: ExtractedPage,
-  at: number,
-  set: MappingSet,
-  identify: ((id: string) => string) | null,
-): Candidate {
+function toCandidate(extracted: ExtractedPage, at: number, set: MappingSet): Candidate {
   const record = extracted.records[at];
   if (!record) throw new RangeError(`page has no record ${at}`);
-  const hash = hashAt(extracted, at);
-  try {
-    const { id, version, outcome } = set.map(record.parts, extracted.context, record.position);
-    const named = record.id ?? (id === null || id === '' ? null : identify ? identify(id) : id);
-    return {
-      id: named,
-      hash,
-      parts: record.parts,
-      version: version ?? record.version,
-      position: record.position,
-      place: at,
-      outcome,
-    };
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    const problems = [
-      { field: 'record', pointer: '', code: 'ERR_EXTRACT_PARSE', message: `the record cannot be decoded: ${message}` },
-    ];
-    return {
-      id: record.id,
-      hash,
-      parts: record.parts,
-      version: record.version,
-      position: record.position,
-      place: at,
-      outcome: { kind: 'rejected', problems },
-    };
-  }
+  const raw = { ...record, context: extracted.context };
+  const { id, version, outcome } = mapRecord(set, raw, extracted.observedAt);
+  const { parts, position } = record;
+  return { id, hash: hashAt(extracted, at), parts, version, position, place: at, outcome };
 }

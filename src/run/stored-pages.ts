@@ -1,6 +1,7 @@
 /** Pages that come from the store instead of a source: stored versions mapped anew (remap), dead letters tried again (replay). */
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../connector/contract.ts';
+import { mapRecord } from '../load/map-record.ts';
 import { unpack } from '../load/payload.ts';
 import type { Candidate, MappingSet, PreparedPage } from '../load/types.ts';
 import { sql } from '../store/store.ts';
@@ -74,14 +75,16 @@ async function* asPages(
     const parts = records.at(version.slot);
     if (!parts) continue;
     const position = version.position ?? version.slot + 1;
-    const mapped = set.map(parts, raw.context, position);
+    const { external_id: externalId } = version;
+    const stored = { parts, context: raw.context, position, id: externalId, version: version.version };
+    const mapped = mapRecord(set, stored, raw.observed_at);
     const candidates = scopes.get(version.scope ?? raw.scope) ?? [];
     scopes.set(version.scope ?? raw.scope, candidates);
     candidates.push({
-      id: version.external_id ?? mapped.id,
+      id: mapped.id,
       hash: version.hash ?? hashOf(parts),
       parts,
-      version: mapped.version ?? version.version,
+      version: mapped.version,
       position,
       place: candidates.length,
       outcome: mapped.outcome,
