@@ -1,5 +1,5 @@
 /** Which faults strike where: the same for the same seed, so that each point can be tried again alone. */
-import type { Phase } from './feed.ts';
+import { PHASES, type Phase } from './feed.ts';
 import { type Random, randomOf } from './random.ts';
 import type { Strike } from './strike.ts';
 import type { Place, Places } from './tapped-store.ts';
@@ -37,21 +37,42 @@ export function pglitePoint(seed: number, no: number, courses: Readonly<Record<P
   return { no, phase: chosen.phase, deaths };
 }
 
-/** The places of both syncs, one kind after the other. A worker that stands still while another takes over does so before a transaction, where nothing is locked. */
-function allPlaces(seed: number, courses: Readonly<Record<Phase, Course>>): { phase: Phase; strike: Strike }[] {
+type Struck = { readonly phase: Phase; readonly strike: Strike };
+
+/** The places of both syncs, one kind after the other. */
+function allPlaces(seed: number, courses: Readonly<Record<Phase, Course>>): Struck[] {
   const random = randomOf(seed);
-  const kinds = KINDS.map((place) =>
-    random.shuffle(
-      ([1, 2] as const).flatMap((phase) =>
-        Array.from({ length: courses[phase].passed[place] }, (_, at) => {
-          const what = place === 'transaction' ? ('freeze' as const) : ('kill' as const);
-          return { phase, strike: { what, place, nth: at + 1 } };
-        }),
+  const kinds = KINDS.map((place): Struck[] => {
+    if (place === 'transaction') return freezes(random, courses);
+    return random.shuffle(
+      PHASES.flatMap((phase) =>
+        upTo(courses[phase].passed[place]).map((nth) => ({ phase, strike: { what: 'kill' as const, place, nth } })),
       ),
-    ),
+    );
+  });
+  return inTurns(kinds);
+}
+
+/**
+ * A worker that stands still while another takes over does so before a transaction, where nothing is locked. Pages of the
+ * second sync come up as often as all others, for in the first the unique index alone would keep a zombie out.
+ */
+function freezes(random: Random, courses: Readonly<Record<Phase, Course>>): Struck[] {
+  const all = PHASES.flatMap((phase) =>
+    upTo(courses[phase].passed.transaction).map((nth) => ({
+      phase,
+      strike: { what: 'freeze' as const, place: 'transaction' as const, nth },
+    })),
   );
-  const most = Math.max(...kinds.map((kind) => kind.length));
-  return Array.from({ length: most }, (_, at) => kinds.flatMap((kind) => kind.slice(at, at + 1))).flat();
+  const isLatePage = ({ phase, strike }: Struck): boolean => phase === 2 && courses[2].pages.includes(strike.nth);
+  return inTurns([random.shuffle(all.filter(isLatePage)), random.shuffle(all.filter((one) => !isLatePage(one)))]);
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
+
+function inTurns<T>(lists: readonly (readonly T[])[]): T[] {
+  const most = Math.max(...lists.map((list) => list.length));
+  return Array.from({ length: most }, (_, at) => lists.flatMap((list) => list.slice(at, at + 1))).flat();
 }
 
 const moment = (random: Random, course: Course): Death => ({
@@ -120,8 +141,9 @@ export function servicePoint(seed: number, no: number, courses: Readonly<Record<
   const place = isFreeze
     ? 'transaction'
     : random.pick(['before-commit', 'after-commit', 'copy', 'before-commit', 'after-commit'] as const);
-  const { passed, ms } = courses[phase];
-  const nth = random.whole(1, Math.max(1, passed[place]));
+  const { passed, pages, ms } = courses[phase];
+  const [first = 1, ...others] = pages;
+  const nth = isFreeze ? random.pick([first, ...others]) : random.whole(1, Math.max(1, passed[place]));
   const moments = Array.from({ length: scenario === 'kill-at-moments' ? random.whole(1, 3) : 1 }, () =>
     Math.round(random.next() * ms),
   );

@@ -135,8 +135,8 @@ async function syncWith(
     if (point) struck = await trouble(ground, crew, first, point, done);
     await ended;
     const ms = performance.now() - started;
-    const { altered, passed } = await crew.dismiss();
-    return { ms, passed, pages: [], altered, struck };
+    const { altered, passed, pages } = await crew.dismiss();
+    return { ms, passed, pages, altered, struck };
   } finally {
     crew.kill();
   }
@@ -145,7 +145,7 @@ async function syncWith(
 type Crew = {
   start(name: string, strike: Strike | null): Promise<Life>;
   /** Asks all who live to end, and adds up what they say. */
-  dismiss(): Promise<{ altered: readonly number[]; passed: Places }>;
+  dismiss(): Promise<{ altered: readonly number[]; pages: readonly number[]; passed: Places }>;
   kill(): void;
 };
 
@@ -171,6 +171,7 @@ function openCrew(ground: Ground, url: string, feeds: string, without: Safety | 
     async dismiss() {
       const total = {
         altered: [] as readonly number[],
+        pages: [] as readonly number[],
         passed: { transaction: 0, copy: 0, 'before-commit': 0, 'after-commit': 0, 'before-write': 0, 'after-write': 0 },
       };
       for (const life of lives.splice(0)) {
@@ -180,6 +181,7 @@ function openCrew(ground: Ground, url: string, feeds: string, without: Safety | 
         const { said } = await life.ended;
         clearTimeout(timer);
         const done = said.find((one) => 'done' in one);
+        total.pages = [...total.pages, ...numbersIn(done?.['pages'])];
         total.altered = addUp(total.altered, numbersIn(done?.['altered']));
         for (const [place, count] of Object.entries(done?.['passed'] ?? {}))
           total.passed[place as keyof Places] += Number(count);
