@@ -30,6 +30,7 @@ export async function applyStock(
 ): Promise<void> {
   const { stream, page } = request;
   const observed = page.observedAt.getTime();
+  const repetition = page.again ? 'mapped anew' : 'said again';
   const known = await variantsOf(tx, stream, work.plans);
   const figures: Figure[] = [];
   const waiting: WaitingFigure[] = [];
@@ -43,7 +44,7 @@ export async function applyStock(
       const variantId =
         variant.kind === 'output' ? entityOf(plan, mappingId, variant.key) : known.get(nameOf(stream, variant));
       if (variantId !== undefined)
-        figures.push({ ...figure, variantId, isRepeated: isSaidBefore(previous.get(plan.no), one) });
+        figures.push({ ...figure, variantId, repeats: isSaidBefore(previous.get(plan.no), one) ? repetition : null });
       else if (variant.kind !== 'output')
         waiting.push({
           ...figure,

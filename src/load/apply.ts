@@ -4,6 +4,7 @@ import { CopyLines } from '../store/copy.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, sql, type Tx } from '../store/store.ts';
 import { applyStock } from './apply-stock.ts';
+import { changeTime } from './change-time.ts';
 import { type ContributionWriter, contributionWriter, withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
 import { applyEntities, type EntityChanges, note, type Touch, touch } from './entities.ts';
@@ -14,6 +15,7 @@ import { outputName } from './mapping-sets.ts';
 import type { PlannedOutput, priorOf, RecordPlan, Work } from './plan.ts';
 import { writeRecords } from './records.ts';
 import { externalNames, type Target } from './references.ts';
+import { type Life, type Lives, lifeKey, relive } from './relive.ts';
 import { type InsertShape, insertShape } from './rows.ts';
 import type { CommitRequest, LoadStream, MappedRecord, MappingSet } from './types.ts';
 
@@ -33,11 +35,12 @@ export async function applyPlans(
   work: Work,
   at: string,
 ): Promise<Applied> {
-  const { stream, set } = request;
+  const { stream, set, page } = request;
   const previous = await previousOutcomes(deps, tx, pages, stream, work.plans);
   const isPlain = !(await somethingWaits(tx, stream.tenant)) && !work.plans.some(refersByKey);
   const speech: Speech = {
     ...{ deps, request, work, isPlain, touches: new Map() },
+    lives: page.again ? await relive(tx, pages, request, work) : null,
     contributions: contributionWriter(request, pageId),
     created: newRows(stream, set),
   };
@@ -77,6 +80,8 @@ type Speech = {
   readonly work: Work;
   /** Nothing waits for entities of this page, and nothing in it refers to others by key. */
   readonly isPlain: boolean;
+  /** Set where stored versions are mapped anew. */
+  readonly lives: Lives | null;
   readonly touches: Map<number, Touch>;
   readonly contributions: ContributionWriter;
   readonly created: ReturnType<typeof newRows>;
@@ -94,6 +99,8 @@ function applyRecord(speech: Speech, plan: RecordPlan, before: MappedRecord | un
     // Nobody else speaks about it and nobody waits for it: its row is what this record says.
     if (speech.isPlain && isNew && !work.entities.shared.has(entityId)) {
       created.add(output.entity, output.mappingId, output.key, entityId, values);
+      const life = lifeOf(speech, plan, output);
+      if (life) speech.contributions.update({ no: plan.no, slot: plan.slot, ...output, output: output.key, ...life });
       differs = true;
       continue;
     }
@@ -105,26 +112,32 @@ function applyRecord(speech: Speech, plan: RecordPlan, before: MappedRecord | un
 
 /** Takes one output up for the fold; true when a value of it changed. */
 function applyOutput(
-  { deps, request, work, contributions, touches }: Speech,
+  speech: Speech,
   plan: RecordPlan,
   { output, entityId, isNew, prior }: PlannedOutput,
   values: Statement['values'],
   before: MappedRecord | undefined,
   when: number,
 ): boolean {
+  const { deps, request, work, contributions, touches } = speech;
   const { mappingId, entity, key } = output;
   const said = prior?.state === 'live' ? valuesBefore(before, output, work.prior.get(plan.no) ?? []) : undefined;
   const earlier = prior?.changed ?? null;
-  const changed = said ? changesOf({ values: said, changed: earlier }, values, when) : null;
-  const since = said && prior ? prior.since : when;
-  if (prior !== null) contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: key, changed, since });
+  const life = lifeOf(speech, plan, output);
+  const changed = life ? life.changed : said ? changesOf({ values: said, changed: earlier }, values, when) : null;
+  const since = life ? life.since : said && prior ? prior.since : when;
+  if (prior !== null || life)
+    contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: key, changed, since });
   touch(touches, entityId, entity, isNew).statements.push({
     ...{ streamId: request.stream.id, no: plan.no, mappingId, output: key, entity, values, changed, since },
     platform: deps.isPlatform(request.stream.id),
     conflict: request.set.conflict,
   });
-  return !said || stable(changed) !== stable(earlier);
+  return !said || (life ? stable(said) !== stable(values) : stable(changed) !== stable(earlier));
 }
+
+const lifeOf = ({ lives }: Speech, plan: RecordPlan, { mappingId, key }: PlannedOutput['output']): Life | undefined =>
+  lives?.get(plan.no)?.get(lifeKey(mappingId, key));
 
 const siblingOf = (plan: RecordPlan, mappingId: number, key: string): number | undefined =>
   plan.entities.find((one) => one.output.mappingId === mappingId && one.output.key === key)?.entityId;
@@ -211,8 +224,3 @@ function valuesBefore(
     )
   );
 }
-
-const YEAR_2000 = Date.UTC(2000, 0, 1);
-/** When a change happened: the source's own time where its version is one, else when it was observed. */
-export const changeTime = (version: number | null, observedAt: Date): number =>
-  version !== null && version >= YEAR_2000 && version <= observedAt.getTime() ? version : observedAt.getTime();

@@ -15,6 +15,8 @@ export type Figure = {
   /** Epoch milliseconds, the source's clock skew taken off. */
   readonly asOf: number;
   readonly no: number;
+  /** The record said the same before: what has happened to the level since then stands. */
+  readonly repeats?: 'said again' | 'mapped anew' | null;
 };
 
 /** A figure for a variant that is not known yet. */
@@ -35,6 +37,7 @@ type LevelRow = {
   committed: number;
   as_of: number;
   stream_id: number | null;
+  no: number | null;
   connection_id: number | null;
 };
 
@@ -71,7 +74,8 @@ export async function applyFigures(
       level.connection_id === stream.connectionId ||
       (level.connection_id === null && level.stream_id !== null)
     ) {
-      if (figure.asOf >= level.as_of) changed.push({ figure, delta: figure.quantity - level.quantity });
+      if (figure.asOf >= level.as_of && !isRepetition(stream, figure, level))
+        changed.push({ figure, delta: figure.quantity - level.quantity });
     } else observed.push(figure);
   }
   await insertLevels(tx, ids, stream, pageId, created);
@@ -83,10 +87,15 @@ export async function applyFigures(
   ];
 }
 
+/** A repetition is no count of its own; one that a changed mapping makes never is. */
+const isRepetition = (stream: LoadStream, { repeats, asOf, no }: Figure, level: LevelRow): boolean =>
+  asOf === level.as_of &&
+  (repeats === 'mapped anew' || (repeats === 'said again' && level.stream_id === stream.id && level.no === no));
+
 async function lockLevels(tx: Tx, figures: readonly Figure[]): Promise<Map<string, LevelRow>> {
   if (figures.length === 0) return new Map();
   const rows = await tx.rows<LevelRow>(sql`
-    select l.variant_id, l.location, l.quantity, l.committed, (extract(epoch from l.as_of) * 1000)::bigint as as_of, l.stream_id, s.connection_id
+    select l.variant_id, l.location, l.quantity, l.committed, (extract(epoch from l.as_of) * 1000)::bigint as as_of, l.stream_id, l.no, s.connection_id
     from stock_level l left join stream s on s.id = l.stream_id
     where l.variant_id = any(${numbers([...new Set(figures.map((one) => one.variantId))])})
       and l.location = any(${texts([...new Set(figures.map((one) => one.location))])})

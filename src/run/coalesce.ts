@@ -31,6 +31,7 @@ function fits(held: Step, { prepared: { page: next } }: Step, pageSize: number):
   const { page } = held.prepared;
   return (
     !page.complete &&
+    page.again === next.again &&
     held.afterCommit === undefined &&
     // A record may come back after its tombstone.
     page.tombstones.length === 0 &&

@@ -1,0 +1,83 @@
+/**
+ * What change times a record's outputs would have, had all its versions been mapped like this from the start. So that a
+ * mapping that is applied to what is stored leaves what loading under it would have left.
+ */
+import { RECORD_STATE } from '../store/schema.ts';
+import { numbers, sql, type Tx } from '../store/store.ts';
+import { changeTime } from './change-time.ts';
+import { entry } from './entry.ts';
+import type { ContributionRow, rawPages } from './evaluate.ts';
+import { changesOf, type Statement } from './fold.ts';
+import type { RecordPlan, Work } from './plan.ts';
+import type { LoadStream, MappingSet, PreparedPage } from './types.ts';
+
+/** How long an output has said what it says. */
+export type Life = { readonly since: number; readonly changed: Record<string, number> | null };
+
+/** By record number, then by `lifeKey`. */
+export type Lives = ReadonlyMap<number, ReadonlyMap<string, Life>>;
+
+export const lifeKey = (mappingId: number, output: string): string => `${mappingId}/${output}`;
+
+type Version = { no: number; page_id: number; slot: number; version: number | null; state: number; observed: number };
+type Living = Life & { readonly values: Statement['values'] };
+
+export async function relive(
+  tx: Tx,
+  pages: ReturnType<typeof rawPages>,
+  { stream, set, page }: { readonly stream: LoadStream; readonly set: MappingSet; readonly page: PreparedPage },
+  { plans, prior }: Work,
+): Promise<Lives> {
+  const nos = plans.flatMap((plan) => (plan.existing ? [plan.no] : []));
+  const versions = await tx.rows<Version>(sql`
+    select h.no, h.page_id, h.slot, h.version, h.state, (extract(epoch from p.observed_at) * 1000)::bigint as observed
+    from record_history h join page p on p.id = h.page_id
+    where h.stream_id = ${stream.id} and h.no = any(${numbers(nos)}) order by h.replaced_by`);
+  const raw = await pages(versions.map((one) => one.page_id));
+  const byRecord = new Map<number, Version[]>();
+  for (const one of versions) entry(byRecord, one.no, (): Version[] => []).push(one);
+  const lives = new Map<number, ReadonlyMap<string, Life>>();
+  for (const plan of plans) {
+    const living = new Map<string, Living>();
+    const contributions = prior.get(plan.no) ?? [];
+    for (const one of byRecord.get(plan.no) ?? []) {
+      const held = raw.get(one.page_id);
+      const parts = held?.records.at(one.slot);
+      if (one.state === RECORD_STATE.deleted || !held || !parts) living.clear();
+      else {
+        const { outcome, version } = set.map(parts, held.context, 0);
+        live(living, outcome, changeTime(version ?? one.version, new Date(one.observed)), contributions);
+      }
+    }
+    live(living, plan.candidate.outcome, changeTime(plan.candidate.version, page.observedAt), contributions);
+    lives.set(plan.no, living);
+  }
+  return lives;
+}
+
+/** One version more. A rejected one would have been a dead letter, and nothing would have changed. */
+function live(
+  living: Map<string, Living>,
+  outcome: RecordPlan['candidate']['outcome'],
+  when: number,
+  contributions: readonly ContributionRow[],
+): void {
+  if (outcome.kind === 'rejected') return;
+  const said = new Map(living);
+  living.clear();
+  if (outcome.kind !== 'mapped') return;
+  for (const { mappingId, key, values } of outcome.entities) {
+    const name = lifeKey(mappingId, key);
+    const before = said.get(name);
+    if (before) living.set(name, { values, since: before.since, changed: changesOf(before, values, when) });
+    else living.set(name, { values, ...begin(contributions, name, when) });
+  }
+}
+
+/** Where the oldest versions are no longer kept, what they left behind counts. */
+function begin(contributions: readonly ContributionRow[], name: string, when: number): Life {
+  const known = contributions.find((row) => row.state === 'live' && lifeKey(row.mapping_id, row.output) === name);
+  if (!known || known.since >= when) return { since: when, changed: null };
+  const earlier = Object.entries(known.changed ?? {}).filter(([, at]) => at <= when);
+  return { since: known.since, changed: earlier.length === 0 ? null : Object.fromEntries(earlier) };
+}
