@@ -2,13 +2,18 @@
 -- The bulk loader works as the owner (PostgreSQL refuses COPY under row-level security) and carries the tenant in every statement.
 DO $$
 BEGIN
-  CREATE ROLE tributary_reader NOLOGIN;
+  -- An account that may not make roles is given this one by whoever runs the server.
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tributary_reader') THEN
+    CREATE ROLE tributary_reader NOLOGIN;
+  END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 --> statement-breakpoint
 DO $$
 BEGIN
-  EXECUTE format('GRANT tributary_reader TO %I', current_user);
+  IF NOT pg_has_role(current_user, 'tributary_reader', 'MEMBER') THEN
+    EXECUTE format('GRANT tributary_reader TO %I', current_user);
+  END IF;
   GRANT USAGE ON SCHEMA public TO tributary_reader;
 END $$;
 --> statement-breakpoint

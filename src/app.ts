@@ -200,7 +200,12 @@ async function compose(
     open: async (stream, signal) => {
       const source = await openSource(stream.connection, signal);
       const declaration = source.streams().find((one) => one.name === stream.name);
-      if (declaration) return { source, declaration, scratchDir: join(scratch, stream.connection) };
+      if (declaration)
+        return {
+          source: withCurrency(source, config.currency),
+          declaration,
+          scratchDir: join(scratch, stream.connection),
+        };
       await source.close();
       throw new TributaryError(
         'ERR_CONFIG_INVALID',
@@ -267,4 +272,14 @@ export async function secretsOf(config: Config): Promise<readonly string[]> {
     const connector = connectors.get(connection.connector);
     return connector ? secretValues(connector.config, connection.settings) : [];
   });
+}
+
+/** Pages know the currency of prices that name none (`@currency` in mappings), unless the source says it itself. */
+function withCurrency(source: Source, currency: string): Source {
+  return {
+    ...source,
+    async *read(request) {
+      for await (const page of source.read(request)) yield { ...page, context: { currency, ...page.context } };
+    },
+  };
 }

@@ -9,12 +9,12 @@ import { type App, openApp, openAppQueue, stateDir } from './app.ts';
 import { parseId, publicId } from './canonical/ids.ts';
 import { serveControl } from './cli/control.ts';
 import type { Config } from './config/types.ts';
-import { TributaryError } from './errors.ts';
+import { asTributaryError, TributaryError } from './errors.ts';
 import { keepHouse } from './housekeeping.ts';
 import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import type { WakeQueue } from './queue/types.ts';
-import type { RunDeps } from './run/deps.ts';
+import type { RunDeps, RunStream } from './run/deps.ts';
 import { releaseLeases } from './run/drive-run.ts';
 import { createRun } from './run/runs.ts';
 import { startScheduler } from './run/schedule.ts';
@@ -74,7 +74,7 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), {
       concurrency: CONCURRENCY,
     });
-    const scheduler = startScheduler(app.runs, queue, app.streams.all, life.signal);
+    const scheduler = startScheduler(app.runs, queue, app.streams.all.filter(isRead(config)), life.signal);
     const watches = watchSources(app, queue, life.signal);
     const house = keepHouse(app, metrics, life.signal);
     closing.push(async () => {
@@ -185,6 +185,32 @@ export async function readSandbox(config: Pick<Config, 'dir'>): Promise<SandboxF
   }
 }
 
+/** Streams that are read; those of connections that are only written to have no schedule. */
+const isRead =
+  (config: Config) =>
+  (stream: RunStream): boolean =>
+    config.connections.some((one) => one.name === stream.connection && one.direction !== 'out');
+
+const SOON_AGAIN_MS = 2_000;
+
+/** Makes a run and wakes it, again and again while the database or the queue is away: the change is not seen twice. */
+async function requestSoon(app: App, queue: WakeQueue, stream: RunStream, signal: AbortSignal): Promise<void> {
+  const run = { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'watch' } as const;
+  const dueAt = app.clock.now();
+  for (let isTold = false; !signal.aborted; ) {
+    try {
+      const id = await createRun(app.store, { ...run, dueAt });
+      if (id !== null) await queue.wake({ run: publicId('run', id), tenant: String(stream.tenant) });
+      return;
+    } catch (thrown) {
+      const fields = { connection: stream.connection, stream: stream.name, code: asTributaryError(thrown).code };
+      if (!isTold) app.log.warn(fields, 'a change was seen but no run could be made yet; it is tried again');
+      isTold = true;
+      await app.clock.sleep(SOON_AGAIN_MS, signal).catch(() => undefined);
+    }
+  }
+}
+
 /** Starts a run soon after a source shows a change, where a connector can tell. */
 async function watchSources(app: App, queue: WakeQueue, signal: AbortSignal): Promise<void> {
   await Promise.all(
@@ -195,22 +221,7 @@ async function watchSources(app: App, queue: WakeQueue, signal: AbortSignal): Pr
       const onChange = (name: string) => {
         if (!watched.has(name)) return;
         const stream = app.streams.find(connection.name, name);
-        void createRun(app.store, {
-          tenant: stream.tenant,
-          streamId: stream.id,
-          mode: 'incremental',
-          trigger: 'watch',
-          dueAt: app.clock.now(),
-        })
-          .then((id) =>
-            id === null ? undefined : queue.wake({ run: publicId('run', id), tenant: String(stream.tenant) }),
-          )
-          .catch((thrown: unknown) =>
-            app.log.error(
-              { err: thrown, connection: connection.name, stream: name },
-              'a change was seen but no run could be made; the schedule finds it',
-            ),
-          );
+        void requestSoon(app, queue, stream, signal);
       };
       await connector
         .watch(app.settingsOf(connection), app.contextOf(connection, signal), onChange)

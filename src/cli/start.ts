@@ -17,6 +17,8 @@ const STOP_MS = 10_000;
 /** How long the words about the first runs wait for them. */
 const FIRST_RUNS_MS = 20_000;
 const LOOK_MS = 200;
+/** Runs that began this long before the words are of this start. */
+const START_MS = 5_000;
 
 export const start = command({
   path: 'start',
@@ -77,7 +79,11 @@ async function tellFirstRuns(context: CommandContext, service: Service, config: 
   const { app } = service;
   const tenant = app.streams.tenant;
   const until = app.clock.now().getTime() + FIRST_RUNS_MS;
-  const look = () => app.store.answer(tenant, (tx) => listRuns(tx, { limit: 50, page: 1 }));
+  const since = app.clock.now().getTime() - START_MS;
+  const look = async () => {
+    const all = await app.store.answer(tenant, (tx) => listRuns(tx, { limit: 50, page: 1 }));
+    return all.filter((run) => run.startedAt === null || new Date(run.startedAt).getTime() >= since);
+  };
   const expected = app.streams.all.filter((one) => one.config.every !== 'manual').length;
   let runs = await look();
   const isDone = () => runs.length >= expected && runs.every(isOver);
@@ -121,19 +127,20 @@ function tryNext(service: Service, config: Config): string[] {
   const { url, sandbox } = service;
   const cli = 'npm run -s tributary --';
   const dir = config.dir === process.cwd() ? '' : ` --dir ${config.dir}`;
-  const drop = sandbox.feeds
-    ? [
-        'Drop a file, and see the stock change within seconds:',
-        `  printf 'sku,location,quantity,as_of\\nTEN-001,main,77,%s\\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" > ${join(sandbox.feeds, 'inventory-mine.csv')}`,
-      ]
-    : [];
+  const drop =
+    sandbox.feeds && !config.file
+      ? [
+          'Drop a file, and see the stock change within seconds:',
+          `  printf 'sku,location,quantity,as_of\\nTEN-001,main,77,%s\\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" > ${join(sandbox.feeds, 'inventory-mine.csv')}`,
+        ]
+      : [];
   return [
     `Ask for the stock (the key is in ${sandboxFile(config)}):`,
     `  curl -H "X-API-Key: ${config.file ? '<key>' : sandbox.apiKey}" "${url}/api/v2/inventory?limit=3"`,
     ...drop,
     'See what happened to every record, and why a value is what it is:',
     `  ${cli} runs list${dir}`,
-    `  ${cli} explain variant TEN-001${dir}`,
+    config.file ? `  ${cli} connections check <name>${dir}` : `  ${cli} explain variant TEN-001${dir}`,
     'Ctrl-C stops it; nothing is lost, and the next start goes on.',
   ];
 }

@@ -182,7 +182,7 @@ const addUp = (column: string, by: Readonly<Record<string, number>>) =>
 
 function taintOf(page: PreparedPage, dead: readonly DeadRecord[]): string | null {
   const [problem] = page.problems;
-  if (problem) return problem.position === null ? problem.message : `line ${problem.position}: ${problem.message}`;
+  if (problem) return problem.message;
   const nameless = dead.find((one) => one.candidate.id === null);
   return nameless ? `line ${nameless.candidate.position}: a record without an external id` : null;
 }

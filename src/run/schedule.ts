@@ -1,6 +1,7 @@
 /** Ticks: makes due runs, and wakes those that nobody works on. The database decides; any number of schedulers make one run. */
 import { schedule as cron } from 'node-cron';
 import { publicId } from '../canonical/ids.ts';
+import { asTributaryError } from '../errors.ts';
 import type { WakeQueue } from '../queue/types.ts';
 import { type Store, sql } from '../store/store.ts';
 import type { RunDeps, RunStream } from './deps.ts';
@@ -79,11 +80,20 @@ export function startScheduler(
   streams: readonly RunStream[],
   signal: AbortSignal,
 ): { readonly done: Promise<void> } {
+  const told = new Map<string, string>();
   const guarded = async (what: string, work: () => Promise<unknown>) => {
     try {
       await work();
+      if (told.delete(what)) deps.log.info({}, `${what} works again`);
     } catch (thrown) {
-      if (!signal.aborted) deps.log.error({ err: thrown }, `${what} failed; it is tried again`);
+      // Once per cause: it is tried every few seconds.
+      const { code, message } = asTributaryError(thrown);
+      if (signal.aborted || told.get(what) === code) return;
+      told.set(what, code);
+      deps.log.error(
+        { err: code === 'ERR_INTERNAL' ? thrown : undefined, code },
+        `${what} failed: ${message} It is tried again.`,
+      );
     }
   };
   const turn = () =>

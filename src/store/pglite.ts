@@ -37,6 +37,9 @@ export async function openPglite(folder: string | null): Promise<Store> {
   };
   const transaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
     await refuseWhenFull(folder);
+    return within(work);
+  };
+  const within = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
     try {
       return await db.transaction(async (inner) => {
         const lane = openLane();
@@ -57,7 +60,7 @@ export async function openPglite(folder: string | null): Promise<Store> {
     rows,
     transaction,
     answer: (tenant, work) =>
-      transaction(async (tx) => {
+      within(async (tx) => {
         for (const statement of becomeReader(tenant)) await tx.rows(statement);
         return work(tx);
       }),
