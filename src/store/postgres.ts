@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { TributaryError } from '../errors.ts';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
 import { becomeReader, compile, type Store, type TransactionOptions, type Tx, takeIds } from './store.ts';
@@ -13,8 +14,17 @@ const types: pg.CustomTypesConfig = {
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
 } as pg.CustomTypesConfig;
 
+/** A process that stands still inside a transaction (a paused machine) must not keep its locks for good. */
+const IDLE_MS = 60_000;
+
+export type PostgresOptions = {
+  readonly connections: number;
+  /** How long a transaction may stand still before the server ends it. @defaultValue 60000 */
+  readonly idleTransactionMs?: number;
+};
+
 /** Opens a pool on PostgreSQL; the address is checked with a first statement. */
-export async function openPostgres(url: string, options: { connections: number }): Promise<Store> {
+export async function openPostgres(url: string, options: PostgresOptions): Promise<Store> {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.connections,
@@ -22,6 +32,7 @@ export async function openPostgres(url: string, options: { connections: number }
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
   });
+  const begin = `begin; set local idle_in_transaction_session_timeout to ${options.idleTransactionMs ?? IDLE_MS}`;
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined);
   const rows: Store['rows'] = async <Row>(query: Parameters<Store['rows']>[0]) => {
@@ -47,17 +58,19 @@ export async function openPostgres(url: string, options: { connections: number }
     };
     client.on('error', onError);
     try {
-      await client.query(durable ? 'begin' : 'begin; set local synchronous_commit to off');
+      await client.query(durable ? begin : `${begin}; set local synchronous_commit to off`);
       const result = await work(txOn(client, lane));
       await lane.end();
       await client.query('commit');
       return result;
     } catch (thrown) {
+      // What broke the connection says more than the statement that found it broken.
+      const cause = thrown instanceof TributaryError ? thrown : (broken ?? thrown);
       await lane.end().catch(() => undefined);
       await client.query('rollback').catch((error: Error) => {
         broken = error;
       });
-      throw storeError(thrown);
+      throw storeError(cause);
     } finally {
       client.off('error', onError);
       client.release(broken);
