@@ -46,7 +46,11 @@ for (let open = await openRuns(app.store, app.streams.all, life.phase); open.len
 }
 const synced = Math.round(performance.now() - started);
 if (life.stateFile) {
-  const state = { lines: await stateOf(app.store), unbalanced: await unbalancedRuns(app.store) };
+  const state = {
+    lines: await stateOf(app.store),
+    unbalanced: await unbalancedRuns(app.store),
+    failed: await failedRuns(app.store),
+  };
   await writeFile(life.stateFile, JSON.stringify(state));
 }
 const failures = await failedRuns(app.store);

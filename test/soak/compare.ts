@@ -1,7 +1,11 @@
 /** What two syncs of the same feeds left behind, held against each other. */
 import type { Line, Unbalanced } from './state.ts';
 
-export type State = { readonly lines: readonly Line[]; readonly unbalanced: readonly Unbalanced[] };
+export type State = {
+  readonly lines: readonly Line[];
+  readonly unbalanced: readonly Unbalanced[];
+  readonly failed: readonly string[];
+};
 
 export type Verdict = {
   /** There in the undisturbed run, and missing (or counted less) here. */

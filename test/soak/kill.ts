@@ -16,6 +16,8 @@ export type KillReport = {
   readonly points: number;
   /** Faults that struck while there was work to do. */
   readonly faults: number;
+  /** Runs that ended as failed and were followed by another. */
+  readonly failedRuns: number;
   readonly lost: number;
   readonly doubled: number;
   readonly unbalanced: number;
@@ -33,6 +35,7 @@ export async function killSoak(soak: KillSoak, say: (line: string) => void): Pro
   const bad: KillReport['bad'][number][] = [];
   let altered: readonly number[] = [];
   let struck = 0;
+  let failed = 0;
   say(
     `${soak.engine}: seed ${soak.seed}, ${soak.records} records${soak.without ? `, without ${soak.without}` : ''}; syncing undisturbed`,
   );
@@ -46,6 +49,8 @@ export async function killSoak(soak: KillSoak, say: (line: string) => void): Pro
       for (const [name, count] of Object.entries(found)) total[name as keyof typeof total] += count;
       if (!isClean(found)) bad.push({ point: no, words: result.words, examples });
       say(`${soak.engine} point ${no}: ${result.words}: ${isClean(found) ? 'nothing lost' : lineOf(found)}`);
+      for (const failure of result.failed) say(`  failed and made up for: ${failure}`);
+      failed += result.failed.length;
       for (const example of examples) say(`  ${example}`);
     }
   } finally {
@@ -59,11 +64,12 @@ export async function killSoak(soak: KillSoak, say: (line: string) => void): Pro
     engine: soak.engine,
     points,
     faults: struck,
+    failedRuns: failed,
     ...total,
     bad,
     seconds,
     isClean: isClean(total),
-    line: `${points} points, ${lineOf(total)}; ${struck} faults in ${seconds} s`,
+    line: `${points} points, ${lineOf(total)}; ${struck} faults, ${failed} failed runs in ${seconds} s`,
   };
 }
 

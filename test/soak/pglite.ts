@@ -15,6 +15,8 @@ export type Soak = { readonly records: number; readonly seed: number };
 export type PointResult = {
   readonly words: string;
   readonly verdict: Verdict;
+  /** Runs that ended as failed and were followed by another: nothing is lost, but somebody is told. */
+  readonly failed: readonly string[];
   /** Faults that struck before the work was done. */
   readonly struck: number;
   /** How often each of the alterations was made, as far as workers lived to tell. */
@@ -103,7 +105,8 @@ async function tryPoint(
         total.struck += struck ? 1 : 0;
       }
     }
-    return { words: describePoint(point), verdict: compareStates(expected, await readState(stateFile)), ...total };
+    const state = await readState(stateFile);
+    return { words: describePoint(point), verdict: compareStates(expected, state), failed: state.failed, ...total };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

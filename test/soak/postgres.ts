@@ -18,7 +18,7 @@ import { addUp, type Engine, numbersIn, type PointResult, pageSizeOf, type Soak 
 import { type Course, describeServicePoint, type ServicePoint, servicePoint } from './plan.ts';
 import { stateOf, unbalancedRuns } from './state.ts';
 import type { Strike } from './strike.ts';
-import { openRuns } from './sync.ts';
+import { failedRuns, openRuns } from './sync.ts';
 import type { Places } from './tapped-store.ts';
 
 const SYNC_LIMIT_MS = 180_000;
@@ -77,7 +77,7 @@ async function undisturbed(
 async function readState(url: string): Promise<State> {
   const store = await openPostgres(url, { connections: 1 });
   try {
-    return { lines: await stateOf(store), unbalanced: await unbalancedRuns(store) };
+    return { lines: await stateOf(store), unbalanced: await unbalancedRuns(store), failed: await failedRuns(store) };
   } finally {
     await store.close();
   }
@@ -102,9 +102,11 @@ async function tryPoint(
     total.altered = addUp(total.altered, altered);
     total.struck += struck;
   }
+  const state = await readState(database.url);
   return {
     words: describeServicePoint(point),
-    verdict: compareStates(expected, await readState(database.url)),
+    verdict: compareStates(expected, state),
+    failed: state.failed,
     ...total,
   };
 }
