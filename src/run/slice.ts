@@ -287,7 +287,9 @@ async function finish(deps: RunDeps, run: RunRow, stream: RunStream): Promise<Sl
     sql`select tainted, held, cursor from run where id = ${run.id}`,
   );
   if (run.mode === 'full' && row?.cursor)
-    await deps.store.rows(sql`update stream set cursor = ${JSON.stringify(row.cursor)}::jsonb where id = ${stream.id}`);
+    await deps.store.rows(sql`
+      update stream set cursor = ${JSON.stringify(row.cursor)}::jsonb
+      where id = ${stream.id} and exists (select 1 from run where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running')`);
   if (read !== outcomes)
     return end(
       deps,

@@ -28,22 +28,25 @@ describe('a store that fails, on PGlite', () => {
   it.each(seeds(20))('loses nothing and counts nothing twice (SEED=%i)', (seed) => checkFaults(store, seed));
 });
 
-describe.runIf(await requireService('postgres', 'failing store on PostgreSQL'))('a store that fails, on PostgreSQL', () => {
-  let store: Store;
-  let drop: () => Promise<void>;
-  beforeAll(async () => {
-    const database = await postgres();
-    drop = database.drop;
-    store = await openPostgres(database.url, { connections: 4 });
-    await migrate(store);
-  });
-  afterAll(async () => {
-    await store.close();
-    await drop();
-  });
+describe.runIf(await requireService('postgres', 'failing store on PostgreSQL'))(
+  'a store that fails, on PostgreSQL',
+  () => {
+    let store: Store;
+    let drop: () => Promise<void>;
+    beforeAll(async () => {
+      const database = await postgres();
+      drop = database.drop;
+      store = await openPostgres(database.url, { connections: 4 });
+      await migrate(store);
+    });
+    afterAll(async () => {
+      await store.close();
+      await drop();
+    });
 
-  it.each(seeds(5))('loses nothing and counts nothing twice (SEED=%i)', (seed) => checkFaults(store, seed));
-});
+    it.each(seeds(5))('loses nothing and counts nothing twice (SEED=%i)', (seed) => checkFaults(store, seed));
+  },
+);
 
 async function checkFaults(real: Store, seed: number): Promise<void> {
   const store = faultyStore(real);
