@@ -3,7 +3,18 @@ import { TributaryError } from '../errors.ts';
 const FULL = new Set(['53100', '53200']);
 /** Connection failures, shutdown, too many connections, stood still too long; deadlock and serialization failures pass on a second try. */
 const AWAY = /^(08|57P|53300|25P03|40P01|40001)/;
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH']);
+const NETWORK = new Set([
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+]);
 
 /** A database's error as one of ours; values in it stay out of the message. */
 export function storeError(thrown: unknown): unknown {

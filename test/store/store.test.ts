@@ -1,0 +1,240 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CopyLines, copyJson, copyText } from '../../src/store/copy.ts';
+import { storeError } from '../../src/store/errors.ts';
+import { isLocked, lockFolder } from '../../src/store/lock.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { openPglite } from '../../src/store/pglite.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { type Store, sql } from '../../src/store/store.ts';
+import { type PostgresServer, postgres, requireService, startPostgres } from '../support/services.ts';
+
+const hasPostgres = await requireService('postgres', 'store on PostgreSQL');
+const engines = [
+  { engine: 'PGlite', open: async () => ({ stores: [await openPglite(null)], drop: async () => {} }) },
+  {
+    engine: 'PostgreSQL',
+    open: async () => {
+      const database = await postgres();
+      const stores = await Promise.all([1, 2, 3].map(() => openPostgres(database.url, { connections: 3 })));
+      return { stores, drop: database.drop };
+    },
+  },
+].slice(0, hasPostgres ? 2 : 1);
+
+/** All of the first plane but NUL and lone halves, then some of the others. */
+const TEXTS = [
+  '',
+  '\\N',
+  '\\.',
+  '\\',
+  '\\\\n',
+  'a\tb\nc\rd\\e',
+  '\b\f\v\u0001\u001f\u007f\u0085\u2028\u2029\ufeff',
+  '"quoted", \'single\', {brace}, $1, NULL, null',
+  'Ångström 大阪 مرحبا שלום ไทย 👩‍👩‍👧 𝒳 é',
+  '\u{10ffff}\ufffe\uffff',
+  ...Array.from({ length: 64 }, (_, block) =>
+    Array.from({ length: 1024 }, (_, at) => block * 1024 + at)
+      .filter((point) => point > 0 && (point < 0xd800 || point > 0xdfff))
+      .map((point) => String.fromCodePoint(point))
+      .join(''),
+  ),
+  'x'.repeat(3_000_000),
+];
+
+describe.each(engines)('a store on $engine', ({ open }) => {
+  let stores: readonly Store[];
+  let store: Store;
+  let drop: () => Promise<void>;
+  beforeAll(async () => {
+    ({ stores, drop } = await open());
+    const [first] = stores;
+    if (!first) throw new Error('no store');
+    store = first;
+    await migrate(store);
+  });
+  afterAll(async () => {
+    for (const one of stores) await one.close();
+    await drop();
+  });
+
+  it('takes any text by COPY and gives it back as it was', async () => {
+    const lines = new CopyLines();
+    for (const [at, text] of TEXTS.entries())
+      lines.push(`${at}\t${copyText(text)}\t${copyJson({ [text.slice(0, 9)]: [text] })}\n`);
+    await store.rows(sql`create table copied (id int, said text, held jsonb)`);
+    const kept = await store.transaction(async (tx) => {
+      tx.copy('copied', ['id', 'said', 'held'], lines);
+      tx.copy('copied', ['id', 'said'], new CopyLines());
+      return tx.rows<{ said: string; held: Record<string, string[]> }>(sql`select said, held from copied order by id`);
+    });
+    expect(kept.map((row) => row.said)).toEqual(TEXTS);
+    expect(kept.map((row) => Object.values(row.held)[0]?.[0])).toEqual(TEXTS);
+  });
+
+  it('keeps nothing of a transaction whose copied lines are refused', async () => {
+    const lines = new CopyLines();
+    lines.push('1\tone\n');
+    lines.push('zwei\ttwo\n');
+    await store.rows(sql`create table refused (id int, said text)`);
+    const failed = store.transaction(async (tx) => {
+      await tx.rows(sql`insert into refused values (0, 'zero')`);
+      tx.copy('refused', ['id', 'said'], lines);
+    });
+    await expect(failed).rejects.toThrow(/integer/);
+    expect(await store.rows(sql`select * from refused`)).toEqual([]);
+  });
+
+  it('gives out ids once, and in ascending order to each that asks', async () => {
+    const blocks = await Promise.all(
+      Array.from({ length: 30 }, async (_, at) => {
+        const ids = await (stores[at % stores.length] ?? store).newIds(2500);
+        return Array.from({ length: 2500 }, () => ids.next());
+      }),
+    );
+    const all = blocks.flat();
+    expect(new Set(all).size).toBe(all.length);
+    expect(blocks.every((ids) => ids.every((id, at) => at === 0 || id > (ids[at - 1] ?? 0)))).toBe(true);
+    expect((await store.newIds(1)).next()).toBeGreaterThan(Math.max(...all) - 1024);
+  });
+
+  it('shows a reader one tenant, lets it write nothing, and keeps credentials from it', async () => {
+    await store.rows(sql`insert into tenant (name) values ('wall-1'), ('wall-2')`);
+    const [one, two] = await store.rows<{ id: number }>(
+      sql`select id from tenant where name like 'wall-%' order by name`,
+    );
+    if (!one || !two) throw new Error('no tenants');
+    for (const { id } of [one, two]) {
+      await store.rows(sql`insert into product (id, tenant, name) values (${id * 1000}, ${id}, ${`of ${id}`})`);
+      await store.rows(
+        sql`insert into credential (tenant, connection_id, name, sealed, key_id, updated_at) values (${id}, ${id}, 'token', 'x', 'k', now())`,
+      );
+    }
+    const read = (query: ReturnType<typeof sql>) => store.answer(one.id, (tx) => tx.rows(query));
+    expect(await read(sql`select name from product where name like 'of %'`)).toEqual([{ name: `of ${one.id}` }]);
+    expect(await read(sql`select name from product where tenant = ${two.id}`)).toEqual([]);
+    const refused = {
+      insert: sql`insert into product (id, tenant, name) values (1, ${one.id}, 'x')`,
+      update: sql`update product set name = 'x'`,
+      delete: sql`delete from product`,
+      credentials: sql`select * from credential`,
+      keys: sql`select * from api_key`,
+      secrets: sql`select * from webhook_subscription`,
+    };
+    for (const [what, query] of Object.entries(refused)) {
+      await expect(read(query), what).rejects.toThrow(/permission denied|read-only/);
+    }
+    await expect(
+      store.answer(one.id, async (tx) => {
+        await tx.rows(sql`select set_config('transaction_read_only', 'off', true)`);
+        return tx.rows(refused.update);
+      }),
+    ).rejects.toThrow();
+    expect(await store.answer(0, (tx) => tx.rows(sql`select name from product`))).toEqual([]);
+    expect(await store.rows(sql`select count(*)::int as all from product where name like 'of %'`)).toEqual([
+      { all: 2 },
+    ]);
+  });
+});
+
+describe('the lock of a folder', () => {
+  let folder: string;
+  const holders: ChildProcess[] = [];
+  beforeAll(async () => {
+    folder = join(await mkdtemp(join(tmpdir(), 'tributary-lock-')), 'store');
+  });
+  afterAll(async () => {
+    for (const holder of holders) holder.kill('SIGKILL');
+    await rm(join(folder, '..'), { recursive: true, force: true });
+  });
+
+  const hold = async (): Promise<{ process: ChildProcess; said: string }> => {
+    const script = fileURLToPath(new URL('lock-holder.ts', import.meta.url));
+    const process_ = spawn(process.execPath, [script, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
+    holders.push(process_);
+    const [data] = (await once(process_.stdout, 'data')) as [Buffer];
+    return { process: process_, said: data.toString().trim() };
+  };
+
+  it('is held by one process, and free again when it lets go or is killed', async () => {
+    const first = await hold();
+    const second = await hold();
+    expect([first.said, second.said, await isLocked(folder)]).toEqual(['held', 'ERR_STORE_LOCKED', true]);
+    await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    await expect(openPglite(folder)).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    const ended = once(first.process, 'exit');
+    first.process.kill('SIGKILL');
+    await ended;
+    const third = await hold();
+    expect(third.said).toBe('held');
+    const freed = once(third.process.stdout ?? third.process, 'data');
+    third.process.stdin?.write('go\n');
+    await freed;
+    expect(await isLocked(folder)).toBe(false);
+    const unlock = await lockFolder(folder);
+    await unlock();
+  });
+});
+
+describe('an error of the database', () => {
+  const withCode = (code: string, message = 'x') => Object.assign(new Error(message), { code });
+
+  it.each([
+    ['53100', 'ERR_STORE_FULL'],
+    ['ENOSPC', 'ERR_STORE_FULL'],
+    ['53300', 'ERR_STORE_UNAVAILABLE'],
+    ['57P01', 'ERR_STORE_UNAVAILABLE'],
+    ['57P03', 'ERR_STORE_UNAVAILABLE'],
+    ['08006', 'ERR_STORE_UNAVAILABLE'],
+    ['40P01', 'ERR_STORE_UNAVAILABLE'],
+    ['40001', 'ERR_STORE_UNAVAILABLE'],
+    ['ECONNREFUSED', 'ERR_STORE_UNAVAILABLE'],
+    ['ECONNRESET', 'ERR_STORE_UNAVAILABLE'],
+    ['ENOTFOUND', 'ERR_STORE_UNAVAILABLE'],
+    ['EAI_AGAIN', 'ERR_STORE_UNAVAILABLE'],
+    ['23505', '23505'],
+    ['42601', '42601'],
+  ])('with code %s is %s', (code, named) => {
+    expect(storeError(withCode(code))).toMatchObject({ code: named });
+  });
+
+  it('keeps values out of its message', () => {
+    const error = storeError(withCode('53100', 'could not extend file for customer ann@example.com'));
+    expect(String(error)).not.toContain('ann@example.com');
+  });
+});
+
+describe.runIf(hasPostgres)('a store whose server goes away', () => {
+  let server: PostgresServer;
+  let store: Store;
+  beforeAll(async () => {
+    server = await startPostgres({ fsync: false });
+    store = await openPostgres((await server.createDatabase()).url, { connections: 2 });
+  });
+  afterAll(async () => {
+    await store.close();
+    await server.stop();
+  });
+
+  it('says so in the middle of a transaction and before one, and works again when it is back', async () => {
+    await store.rows(sql`create table kept (id int)`);
+    const lost = store.transaction(async (tx) => {
+      await tx.rows(sql`insert into kept values (1)`);
+      await server.kill();
+      await tx.rows(sql`insert into kept values (2)`);
+    });
+    await expect(lost).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
+    await expect(store.rows(sql`select 1`)).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' });
+    await expect(store.transaction(async (tx) => tx.rows(sql`select 1`))).rejects.toMatchObject({
+      code: 'ERR_STORE_UNAVAILABLE',
+    });
+    await server.restart();
+    expect(await store.rows(sql`select count(*)::int as rows from kept`)).toEqual([{ rows: 0 }]);
+  });
+});
