@@ -39,3 +39,6 @@ export function isWithin(text: string, limit: number): boolean {
   }
   return true;
 }
+
+/** The text with a replacement character for whatever PostgreSQL cannot keep; for messages. */
+export const storable = (text: string): string => text.toWellFormed().replaceAll('\u0000', '\ufffd');

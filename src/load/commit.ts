@@ -2,6 +2,8 @@
  * One page, one transaction: raw records, contributions, canonical rows, stock, dead letters, outbox, counters and the
  * checkpoint are committed together, fenced by the run's lease. A crash anywhere replays at most one page.
  */
+import { isStorable, storable } from '../canonical/text.ts';
+import { TributaryError } from '../errors.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import { applyPlans } from './apply.ts';
@@ -19,9 +21,21 @@ import { type CommitRequest, type Counts, noCounts, type PageOutcome, type Prepa
 
 /** @throws ERR_RUN_FENCED when the run is no longer ours; nothing is written then. */
 export async function commitPage(deps: LoadDeps, request: CommitRequest): Promise<PageOutcome> {
+  checkContext(request.page);
   const payload = await pack(request.page.candidates.map((one) => one.parts));
   const ids = await deps.store.newIds(idsNeeded(request.page));
   return deps.store.transaction((tx) => load(deps, tx, ids, payload, request), { durable: request.durable });
+}
+
+/** What decodes the page's records must be kept with them. @throws ERR_EXTRACT_PARSE */
+function checkContext({ context, window }: PreparedPage): void {
+  JSON.stringify(context, (name, value: unknown) => {
+    if (isStorable(name) && (typeof value !== 'string' || isStorable(value))) return value;
+    throw new TributaryError(
+      'ERR_EXTRACT_PARSE',
+      `The header of ${window.scope} has a NUL character or half a surrogate pair.`,
+    );
+  });
 }
 
 /** An upper bound: page, entities, movements, dead letters, outbox rows, figures that waited. */
@@ -182,7 +196,7 @@ const addUp = (column: string, by: Readonly<Record<string, number>>) =>
 
 function taintOf(page: PreparedPage, dead: readonly DeadRecord[]): string | null {
   const [problem] = page.problems;
-  if (problem) return problem.message;
+  if (problem) return storable(problem.message);
   const nameless = dead.find((one) => one.candidate.id === null);
   return nameless ? `line ${nameless.candidate.position}: a record without an external id` : null;
 }

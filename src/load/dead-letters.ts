@@ -1,4 +1,5 @@
 /** Records that could not be loaded: kept with reason and origin until they are replayed, accepted or put right at the source. */
+import { isStorable, storable } from '../canonical/text.ts';
 import { type IdBlocks, json, numbers, sql, type Tx } from '../store/store.ts';
 import type { DeadRecord } from './plan.ts';
 import type { LoadStream, PageProblem } from './types.ts';
@@ -26,14 +27,14 @@ export async function writeDeadLetters(tx: Tx, ids: IdBlocks, write: DeadLetterW
       code: problems[0]?.code ?? 'ERR_MAPPING_REJECTED',
       problems,
     })),
-    ...write.problems.map(({ message, position, id = null }) => ({
+    ...write.problems.map(({ message, position, id }) => ({
       id: ids.next(),
       slot: null,
-      external_id: id,
+      external_id: id && isStorable(id) ? id : null,
       version: null,
       position,
       code: 'ERR_EXTRACT_PARSE',
-      problems: [{ field: 'record', pointer: '', code: 'ERR_EXTRACT_PARSE', message }],
+      problems: [{ field: 'record', pointer: '', code: 'ERR_EXTRACT_PARSE', message: storable(message) }],
     })),
   ];
   if (rows.length === 0) return;

@@ -28,8 +28,8 @@ export function mapRecord(set: MappingSet, raw: RawRecord, observedAt: Date): Ma
     const message = `the record cannot be decoded: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
     return rejected(raw.id, 'ERR_EXTRACT_PARSE', message, raw.version);
   }
-  const id = raw.id ?? (mapped.id || null);
-  const version = credible(mapped.version ?? raw.version, observedAt);
+  const id = (raw.id ?? mapped.id) || null;
+  const version = credibleVersion(mapped.version ?? raw.version, observedAt);
   if (id !== null && (!isStorable(id) || Buffer.byteLength(id) > ID_BYTES)) {
     const message = `the external id cannot be kept: it has a NUL or broken character, or more than ${ID_BYTES} bytes`;
     return rejected(null, 'ERR_LOAD_VALUE', message, version);
@@ -38,7 +38,7 @@ export function mapRecord(set: MappingSet, raw: RawRecord, observedAt: Date): Ma
 }
 
 /** A time of change more than a day ahead of its observation is a slip; kept, it would shut out everything that comes later. */
-function credible(version: number | null, observedAt: Date): number | null {
+export function credibleVersion(version: number | null, observedAt: Date): number | null {
   return version !== null && version >= YEAR_2000 && version > observedAt.getTime() + DAY_MS ? null : version;
 }
 

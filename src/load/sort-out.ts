@@ -1,4 +1,5 @@
 /** Which records of a page apply: what is older than what is stored, or said again further down the page, is left out. */
+import { isStorable } from '../canonical/text.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import { isStale, type RecordRow } from './plan.ts';
@@ -69,7 +70,12 @@ function latestOf(page: PreparedPage, counts: Counts): { latest: Map<string, Men
   const latest = new Map<string, Mention>();
   const keyless: Mention[] = [];
   for (const mention of mentionsOf(page)) {
-    const { candidate } = mention;
+    const { candidate, slot } = mention;
+    // No record can have such an id.
+    if (slot === NO_SLOT && !isStorable(candidate.id ?? '')) {
+      leaveOut(counts, mention, 'stale');
+      continue;
+    }
     if (candidate.id === null) {
       keyless.push(mention);
       continue;

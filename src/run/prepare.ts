@@ -1,7 +1,7 @@
 /** A page from the source, sorted into records known to be unchanged and candidates with what the mappings say of them. */
 import { hashAt } from '../extract/pages.ts';
 import type { ExtractedPage } from '../extract/types.ts';
-import { mapRecord } from '../load/map-record.ts';
+import { credibleVersion, mapRecord } from '../load/map-record.ts';
 import type { Candidate, MappingSet, PreparedPage, Recognised } from '../load/types.ts';
 import type { Known } from './known.ts';
 
@@ -59,7 +59,7 @@ function versionOf(extracted: ExtractedPage, at: number, set: MappingSet): numbe
       set,
       mapRecord(set, { ...record, version: null, context: extracted.context }, extracted.observedAt).version !== null,
     );
-  return mapsVersion.get(set) === true ? null : record.version;
+  return mapsVersion.get(set) === true ? null : credibleVersion(record.version, extracted.observedAt);
 }
 
 function toCandidate(extracted: ExtractedPage, at: number, set: MappingSet): Candidate {
