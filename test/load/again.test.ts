@@ -18,7 +18,7 @@ describe('a page that is loaded twice', () => {
   });
   afterAll(() => store.close());
 
-  it.each(seeds(10))('changes nothing the second time (SEED=%i)', async (seed) => {
+  it.each(seeds(5))('changes nothing the second time (SEED=%i)', async (seed) => {
     await using loading = await openWorld(store, `twice-${seed}`);
     for (const { stream, pages, advanceMs } of deliveries(seed, loading.clock.now().getTime(), 8, { isApart: true })) {
       await loading.clock.advance(advanceMs);
@@ -52,7 +52,7 @@ describe('a mapping that is changed', () => {
   });
   afterAll(() => store.close());
 
-  it.each(seeds(10))('and applied to what is stored leaves what loading under it leaves (SEED=%i)', async (seed) => {
+  it.each(seeds(6))('and applied to what is stored leaves what loading under it leaves (SEED=%i)', async (seed) => {
     const load = async (name: string, products: string) => {
       const loading = await openWorld(store, `${name}-${seed}`);
       await loading.setMapping('products', products);
