@@ -69,9 +69,9 @@ export function claimRun(store: Store, id: number, now: Date, leaseMs: number): 
       stream_id: number;
       lease_until: Date | null;
       next_attempt_at: Date | null;
-    }>(
-      sql`select r.state, r.stream_id, r.lease_until, r.next_attempt_at from run r join stream s on s.id = r.stream_id where r.id = ${id} for update of s, r`,
-    );
+    }>(sql`select state, stream_id, lease_until, next_attempt_at from run where id = ${id} for update`);
+    // The run first and its stream after it, as in every page: two who take them in turns never wait for each other.
+    if (run) await tx.rows(sql`select 1 from stream where id = ${run.stream_id} for update`);
     if (!run || isFinal(run.state) || run.state === 'held') return null;
     const wait = Math.max(run.lease_until?.getTime() ?? 0, run.next_attempt_at?.getTime() ?? 0) - now.getTime();
     if (wait > 0) return { againInMs: wait };

@@ -59,13 +59,16 @@ export function faultyStore(store: Store): FaultyStore {
     },
     async transaction(work, ...options) {
       let nth = 0;
-      const result = await store.transaction(async (tx) => {
-        const done = await work(onTx(tx));
-        commits += 1;
-        nth = commits;
-        fail('commit', nth);
-        return done;
-      }, ...options);
+      const result = await store.transaction(
+        async (tx) => {
+          const done = await work(onTx(tx));
+          commits += 1;
+          nth = commits;
+          fail('commit', nth);
+          return done;
+        },
+        ...options,
+      );
       fail('answer', nth);
       return result;
     },
