@@ -89,4 +89,5 @@ async function main(): Promise<number> {
   return isClean ? 0 : 1;
 }
 
-process.exitCode = await main();
+// All that was started has been ended; a timer of a wait that is over would keep this process for a minute.
+process.exit(await main());

@@ -136,8 +136,10 @@ export type ServicePoint = {
 export function servicePoint(seed: number, no: number, courses: Readonly<Record<Phase, Course>>): ServicePoint {
   const random = randomOf(seed * 2003 + no);
   const scenario = SCENARIOS[(no - 1) % SCENARIOS.length] ?? 'kill';
-  const phase = random.pick([1, 2] as const);
   const isFreeze = scenario === 'freeze-one-of-two';
+  const chance = random.pick([1, 2] as const);
+  // Every other zombie comes in the second sync, where nothing but the fence keeps it out.
+  const phase = isFreeze && Math.floor(no / SCENARIOS.length) % 2 === 0 ? 2 : chance;
   const place = isFreeze
     ? 'transaction'
     : random.pick(['before-commit', 'after-commit', 'copy', 'before-commit', 'after-commit'] as const);
