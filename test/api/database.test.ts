@@ -33,9 +33,11 @@ describe.runIf(await requireService('postgres', 'API on a database that fails'))
   });
 
   it('gives each of many readers the right page, cold and warm', async () => {
+    // Patient: how long an answer takes on a busy machine is not what is asked here.
+    const patient = await apiOn(store, 'acme', { requestsPerMinute: 100_000 });
     for (const round of ['cold', 'warm']) {
       const pages = await Promise.all(
-        Array.from({ length: 100 }, (_, index) => api.ask(`/api/v2/inventory?limit=7&page=${index + 1}`)),
+        Array.from({ length: 100 }, (_, index) => patient.ask(`/api/v2/inventory?limit=7&page=${index + 1}`)),
       );
       const seen = pages.flatMap((page) => page.json().data.map((row: { sku: string }) => row.sku));
       expect([round, seen.length, new Set(seen).size, [...seen].sort().join() === seen.join()]).toEqual([
@@ -45,6 +47,7 @@ describe.runIf(await requireService('postgres', 'API on a database that fails'))
         true,
       ]);
     }
+    await patient.app.close();
   });
 
   it('gives up on a question that takes too long, and the database with it', async () => {

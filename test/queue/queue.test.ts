@@ -40,7 +40,7 @@ describe.each(BACKENDS.filter((kind) => here[kind]))('queue on %s', (kind) => {
     const queue = await on.open();
     await queue.wake(wakeOf('later-first'), { delayMs: 600_000 });
     await queue.wake(wakeOf('later-first'), { delayMs: 500_000 });
-    await queue.wake(wakeOf('later-first'), { delayMs: 150 });
+    await queue.wake(wakeOf('later-first'), { delayMs: 3000 });
     await queue.wake(wakeOf('later-first'), { delayMs: 600_000 });
     await queue.wake(wakeOf('now-first'));
     await queue.wake(wakeOf('now-first'), { delayMs: 600_000 });
