@@ -119,6 +119,24 @@ export type DeclaredField = {
   readonly about?: string;
 };
 
+/**
+ * What may be written into a stream. Names of fields are the connector's own and flat (`Email`, `quantity`); an outgoing mapping
+ * fills them, `Connector.writable` tells what a record that was read says about the same ones.
+ */
+export type WriteDeclaration = {
+  readonly actions: readonly WriteIntent['action'][];
+  /** Fields a write may name; `nullable`: may be cleared. */
+  readonly fields: readonly DeclaredField[];
+  /** Fields without which the vendor creates nothing. */
+  readonly requiredOnCreate: readonly string[];
+  /** Fields the vendor finds an existing record by, when its id is not known (e-mail, external id). */
+  readonly matchBy: readonly string[];
+  /** Intents that `write` takes at once, at most. */
+  readonly batch: number;
+  /** How the id of a target is written, where it is more than the id of a record (`<item>/<location>`). */
+  readonly id: string;
+};
+
 /** One kind of record of a source. */
 export type StreamDeclaration = {
   readonly name: string;
@@ -147,6 +165,8 @@ export type StreamDeclaration = {
   readonly childStreams?: readonly string[];
   /** How far back the source still names its deletes. After a longer gap only a full read finds them. Absent: for ever, or never. */
   readonly tombstoneHorizonMs?: number;
+  /** Absent: nothing can be written into it. */
+  readonly writes?: WriteDeclaration;
 };
 
 /**
@@ -358,4 +378,39 @@ export type Connector<Config = unknown> = {
    * Without `decode` that is so anyway.
    */
   readonly isRawJson?: true;
+  /**
+   * Pure: what a decoded record says about the fields that may be written into its stream, by target: mostly one, for stock one
+   * per location. Echoes are recognised and both sides merged by it. Needed where a stream has `writes`.
+   */
+  writable?(stream: string, record: Json): readonly WriteTarget[];
+  /** The vendor account behind a configuration (shop, portal, org): connections of one account share its budgets. */
+  account?(config: Config): string;
+  /** Lets a person log in and grant access (OAuth authorization code with PKCE). Absent: credentials come from the configuration. */
+  readonly oauth?: {
+    /** Where to send the person. `redirectUri` must come back exactly as given here. */
+    authorizeUrl(config: Config, request: AuthorizeRequest): string;
+    /** Trades the code for a token. Checks what the vendor signs of the callback. */
+    exchange(config: Config, grant: CodeGrant): Promise<IssuedToken>;
+  };
+};
+
+/** A place that can be written to, with what it holds. `id` as in `WriteIntent.id`. */
+export type WriteTarget = { readonly id: string; readonly values: JsonObject };
+
+export type AuthorizeRequest = {
+  readonly redirectUri: string;
+  readonly state: string;
+  /** S256 of the verifier, base64url. */
+  readonly codeChallenge: string;
+};
+
+export type CodeGrant = {
+  readonly code: string;
+  readonly redirectUri: string;
+  readonly codeVerifier: string;
+  /** All parameters of the callback, as they came. */
+  readonly query: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly fetch?: Fetch;
 };
