@@ -8,6 +8,7 @@ import {
   connectionsResume,
   connectionsSample,
 } from './connections.ts';
+import { connectorsList, connectorsNew } from './connectors.ts';
 import { deadlettersAccept, deadlettersList, deadlettersReplay, deadlettersShow } from './deadletters.ts';
 import { doctor } from './doctor.ts';
 import { explainCommand } from './explain.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   sync,
   ...[connectionsList, connectionsCheck, connectionsSample, connectionsPause, connectionsResume],
+  ...[connectorsList, connectorsNew],
   ...[mappingCheck, mappingTest, mappingPreview, mappingNew],
   ...[runsList, runsShow, runsLogs, runsCancel, runsApprove],
   ...[recordsList, recordsShow],

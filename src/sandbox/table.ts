@@ -41,6 +41,11 @@ export class Table {
     return this.#records.get(id)?.at(-1)?.values ?? null;
   }
 
+  /** Ids of all records that ever were. */
+  ids(): string[] {
+    return [...this.#records.keys()];
+  }
+
   /** Records that are there now, in order of their making. */
   *all(now: number): Generator<Version & { readonly values: JsonObject }> {
     for (const id of this.#records.keys()) {
