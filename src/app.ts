@@ -7,6 +7,8 @@ import { configError, type problemLine } from './config/load.ts';
 import { maskSecrets, secretValues } from './config/secrets.ts';
 import { checkSettings } from './config/settings.ts';
 import type { Config, ConnectionConfig } from './config/types.ts';
+import { type Tokens, tokensOf } from './connect/tokens.ts';
+import { abortable } from './connector/abortable.ts';
 import type { Clock, ConnectionContext, Connector, Source } from './connector/contract.ts';
 import { TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
@@ -22,6 +24,7 @@ import { migrate } from './store/migrate.ts';
 import { openPglite } from './store/pglite.ts';
 import { openPostgres } from './store/postgres.ts';
 import { type Store, sql } from './store/store.ts';
+import { openVault } from './vault.ts';
 
 export { findConnectors };
 
@@ -54,6 +57,8 @@ export type AppOptions = {
   readonly clock?: Clock;
   /** Told about pages and ends of runs. */
   readonly onProgress?: (run: RunRow, stream: RunStream, event: RunEvent) => void;
+  /** Told each token that comes into use, so that outputs can be scrubbed of it. */
+  readonly onSecret?: (value: string) => void;
 };
 
 export const stateDir = (config: Pick<Config, 'dir'>): string => join(config.dir, '.tributary');
@@ -151,6 +156,34 @@ async function compose(
     return made;
   };
 
+  const vault = openVault(config, stateDir(config), log);
+  const connectionIds = new Map(
+    (
+      await store.rows<{ id: number; name: string }>(
+        sql`select id, name from connection where tenant = ${streams.tenant} and removed_at is null`,
+      )
+    ).map((row) => [row.name, row.id]),
+  );
+  const tokens = new Map<string, Tokens>();
+  const tokensFor = (connection: ConnectionConfig): Tokens => {
+    const connector = connectors.get(connection.connector);
+    const made =
+      tokens.get(connection.name) ??
+      tokensOf({
+        store,
+        clock,
+        vault,
+        tenant: streams.tenant,
+        connection: { id: connectionIds.get(connection.name) ?? 0, name: connection.name },
+        issue: async (refreshToken, signal) =>
+          (await connector?.issueToken?.(settings.get(connection.name), { refreshToken, clock, signal })) ?? null,
+        signal: life.signal,
+        onSecret: options.onSecret ?? (() => undefined),
+      });
+    tokens.set(connection.name, made);
+    return made;
+  };
+
   const contextOf = (connection: ConnectionConfig, signal: AbortSignal): ConnectionContext => ({
     tenant: config.tenant,
     connection: connection.name,
@@ -162,9 +195,7 @@ async function compose(
       return governorOf(connection).permit(cost, trafficClass, budget);
     },
     observeLimits: (observation) => governorOf(connection).observeLimits(observation),
-    token: async () => {
-      throw new TributaryError('ERR_CONNECTOR_UNSUPPORTED', `Connection ${connection.name} has no tokens to refresh.`);
-    },
+    token: (rejected) => abortable(signal, tokensFor(connection).token(rejected)),
     scratchDir: join(scratch, connection.name),
     baseDir: config.dir,
     allowedRoots: config.allowedRoots,

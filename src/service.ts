@@ -43,7 +43,12 @@ export type SandboxFile = { readonly url: string; readonly apiKey: string; reado
 
 export const sandboxFile = (config: Pick<Config, 'dir'>): string => join(stateDir(config), 'sandbox.json');
 
-export type ServiceOptions = { readonly log: RootLog; readonly onProgress?: RunDeps['onProgress'] };
+export type ServiceOptions = {
+  readonly log: RootLog;
+  readonly onProgress?: RunDeps['onProgress'];
+  /** Told each token that comes into use, so that outputs can be scrubbed of it. */
+  readonly onSecret?: (value: string) => void;
+};
 
 /** @throws ERR_STORE_LOCKED when this folder's program runs already */
 export async function startService(config: Config, options: ServiceOptions): Promise<Service> {

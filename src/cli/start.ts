@@ -38,13 +38,13 @@ export const start = command({
       await context.out(`Tributary runs already at ${running}\n`);
       return EXIT.ok;
     }
-    const secrets = await secretsOf(config);
+    const secrets = new Set(await secretsOf(config));
     const log = createLog({
       format: context.isTty ? 'text' : 'json',
       write: (line) => void context.err(line),
-      secrets: () => secrets,
+      secrets: () => [...secrets],
     });
-    const service = await startService(config, { log });
+    const service = await startService(config, { log, onSecret: (token) => void secrets.add(token) });
     await context.out(opening(config, service));
     const told = tellFirstRuns(context, service, config).catch(() => undefined);
     if (!context.signal.aborted) await once(context.signal, 'abort');

@@ -59,26 +59,90 @@ export const connection = pgTable(
     stock_authority: boolean().notNull().default(true),
     paused_at: time('paused_at'),
     writes_approved_at: time('writes_approved_at'),
+    /** Where the vendor was told to send webhooks; `null`: nowhere. */
+    webhook_url: text('webhook_url'),
+    webhooks_inspected_at: time('webhooks_inspected_at'),
+    /** What is wrong with its webhooks, in words. */
+    webhooks_problem: text('webhooks_problem'),
     /** When the configuration last named it; absent ones are kept, not scheduled. */
     removed_at: time('removed_at'),
   },
   (t) => [uniqueIndex('connection_name').on(t.tenant, t.name)],
 );
 
-/** Secrets of a connection, sealed with AES-256-GCM; tokens among them are refreshed under a row lock. */
+/** Secrets of a connection, sealed with AES-256-GCM; a token among them is replaced by whoever holds its claim. */
 export const credential = pgTable(
   'credential',
   {
     tenant: integer().notNull(),
     connection_id: integer('connection_id').notNull(),
     name: text().notNull(),
-    sealed: text().notNull(),
-    key_id: text('key_id').notNull(),
+    /** `null`: the first one is on its way. */
+    sealed: text(),
+    key_id: text('key_id'),
     expires_at: time('expires_at'),
     updated_at: time('updated_at').notNull(),
+    /** Moves with every claim and every value: who was given up writes nothing. */
+    epoch: integer().notNull().default(1),
+    /** Somebody is getting the next value; `null`: nobody. */
+    refreshing_until: time('refreshing_until'),
   },
   (t) => [primaryKey({ columns: [t.connection_id, t.name] })],
 );
+
+/** A person's login that was begun: good once, and for minutes. */
+export const login = pgTable('login', {
+  /** SHA-256 of the state in the vendor's address, hex. */
+  state_hash: text('state_hash').primaryKey(),
+  tenant: integer().notNull(),
+  connection_id: integer('connection_id').notNull(),
+  sealed_verifier: text('sealed_verifier').notNull(),
+  redirect_uri: text('redirect_uri').notNull(),
+  expires_at: time('expires_at').notNull(),
+  used_at: time('used_at'),
+  finished_at: time('finished_at'),
+  /** Why it failed, in words; `null`: it did not. */
+  problem: text(),
+});
+
+/** Deliveries of vendors' webhooks that were taken, so that each counts once. */
+export const inboundDelivery = pgTable(
+  'inbound_delivery',
+  {
+    connection_id: integer('connection_id').notNull(),
+    delivery_id: text('delivery_id').notNull(),
+    tenant: integer().notNull(),
+    received_at: time('received_at').notNull(),
+    sent_at: time('sent_at'),
+    /** Records it named in streams that are read, and in others. */
+    changed: integer().notNull(),
+    ignored: integer().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.connection_id, t.delivery_id] }),
+    index('inbound_delivery_received').on(t.tenant, t.received_at),
+  ],
+);
+
+/** Records that a webhook named and that are still to be read again. */
+export const inboundChange = pgTable(
+  'inbound_change',
+  {
+    stream_id: integer('stream_id').notNull(),
+    external_id: code('external_id').notNull(),
+    tenant: integer().notNull(),
+    received_at: time('received_at').notNull(),
+    /** Times it was named since it was last read. */
+    times: integer().notNull().default(1),
+  },
+  (t) => [primaryKey({ columns: [t.stream_id, t.external_id] })],
+);
+
+/** What is left of a vendor account's limits; connections of several tenants may share one. */
+export const rateBudget = pgTable('rate_budget', {
+  key: text().primaryKey(),
+  state: jsonb().notNull(),
+});
 
 /** One kind of record of a connection, with its checkpoint and schedule. */
 export const stream = pgTable(
@@ -96,6 +160,13 @@ export const stream = pgTable(
     every: text().notNull(),
     timezone: text().notNull().default('UTC'),
     next_due_at: time('next_due_at'),
+    /** When everything is read again, to find deletes and what was missed. */
+    reconcile: text().notNull().default('manual'),
+    next_reconcile_at: time('next_reconcile_at'),
+    /** When fields that the cursor cannot see are read again, and how far that has come. */
+    sweep: text().notNull().default('manual'),
+    next_sweep_at: time('next_sweep_at'),
+    sweep_cursor: jsonb('sweep_cursor'),
     removed_at: time('removed_at'),
   },
   (t) => [uniqueIndex('stream_name').on(t.connection_id, t.name)],
