@@ -3,8 +3,10 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findConnectors, SHIPPED_MAPPINGS } from '../app.ts';
 import type { Config } from '../config/types.ts';
+import type { WriteDeclaration } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { mappingFiles, mappingName } from '../mapping/load.ts';
+import { checkOutgoing } from '../mapping/outgoing-check.ts';
 import type { SourceSchema } from '../mapping/types.ts';
 import type { CommandContext } from './context.ts';
 
@@ -51,4 +53,15 @@ export async function declaredSchema(config: Config | null, mapping: string): Pr
     if (fields) return { origin: 'declared', fields };
   }
   return null;
+}
+
+/**
+ * What the stream written to by an outgoing mapping declares: of the connection that uses the mapping, else of the connector
+ * its name ends with (`lead-to-salesforce`); `null` where neither is known.
+ */
+export async function declaredTarget(name: string, text: string): Promise<WriteDeclaration | null> {
+  const { parsed } = checkOutgoing(text, name, null);
+  const { connectors } = await findConnectors();
+  const connector = connectors.get(name.split('-to-').at(-1) ?? '');
+  return connector?.streams?.find((stream) => stream.name === parsed?.to.name)?.writes ?? null;
 }

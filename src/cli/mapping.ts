@@ -4,14 +4,16 @@ import { TributaryError } from '../errors.ts';
 import { type CaseReport, runCases } from '../mapping/cases.ts';
 import { checkMapping } from '../mapping/check.ts';
 import { newMapping } from '../mapping/draft.ts';
-import { casesFile, describeProblem, loadMapping, mappingName, readText } from '../mapping/load.ts';
+import { casesFile, describeProblem, loadMapping, loadOutgoing, mappingName, readText } from '../mapping/load.ts';
+import { checkOutgoing } from '../mapping/outgoing-check.ts';
+import { isOutgoing } from '../mapping/outgoing-parse.ts';
 import { previewRecords, schemaOfRecords } from '../mapping/preview.ts';
 import type { FileProblem } from '../mapping/types.ts';
 import type { Samples } from '../run/sample-stream.ts';
 import { command, count, EXIT, many, one, word, words } from './command.ts';
 import { sampleConnection } from './connections.ts';
 import type { CommandContext } from './context.ts';
-import { chosenFiles, configIfSound, declaredSchema } from './mapping-files.ts';
+import { chosenFiles, configIfSound, declaredSchema, declaredTarget } from './mapping-files.ts';
 import { counted, json, plain } from './render.ts';
 import { parseSettings, sampleFile, settingsFor } from './sample-file.ts';
 import { hasProblems, samplesText } from './sample-text.ts';
@@ -43,11 +45,16 @@ export const mappingCheck = command({
     const files = chosenFiles(context, args.mappings);
     for (const file of files) {
       const name = mappingName(file);
+      const text = readText(file);
+      if (isOutgoing(text)) {
+        problems.push(...checkOutgoing(text, file, await declaredTarget(name, text)).problems);
+        continue;
+      }
       const schema =
         options.file === undefined
           ? await declaredSchema(config, name)
           : await schemaOfFile(context, options.file, { ...settingsFor(config, name), ...parseSettings(options.set) });
-      problems.push(...checkMapping(readText(file), file, schema).problems);
+      problems.push(...checkMapping(text, file, schema).problems);
     }
     const errors = problems.filter((problem) => problem.severity === 'error').length;
     if (context.json) await context.out(json({ files, problems }));
@@ -91,8 +98,9 @@ export const mappingTest = command({
     const reports: { readonly mapping: string; readonly report: CaseReport | null }[] = [];
     for (const file of chosenFiles(context, args.mappings)) {
       const cases = casesFile(file);
-      const report =
-        cases !== null && existsSync(cases) ? runCases(readText(file), file, readText(cases), cases) : null;
+      const text = readText(file);
+      const target = isOutgoing(text) ? await declaredTarget(mappingName(file), text) : null;
+      const report = cases !== null && existsSync(cases) ? runCases(text, file, readText(cases), cases, target) : null;
       reports.push({ mapping: mappingName(file), report });
     }
     if (context.json)
@@ -143,6 +151,7 @@ export const mappingPreview = command({
   where: whereSampled,
   async run(context, { args, options }) {
     const [file = ''] = chosenFiles(context, [args.mapping]);
+    if (isOutgoing(readText(file))) return previewOutgoing(context, file, options);
     const mapping = loadMapping(file);
     const samples = await samplesOf(
       context,
@@ -186,6 +195,20 @@ export const mappingPreview = command({
     return hasProblems(shown) ? EXIT.attention : EXIT.ok;
   },
 });
+
+/** Entities of a file, as the vendor would be told about them. */
+async function previewOutgoing(context: CommandContext, file: string, options: Where): Promise<number> {
+  const outgoing = loadOutgoing(file);
+  const { records } = await samplesOf(context, options, {}, []);
+  const results = records.flatMap(({ decoded, problem }) =>
+    problem === null && typeof decoded === 'object' && decoded !== null && !Array.isArray(decoded)
+      ? [outgoing.map(decoded)]
+      : [],
+  );
+  if (context.json) await context.out(json({ results }));
+  else for (const result of results) await context.out(`${plain(JSON.stringify(result, null, 2))}\n`);
+  return results.every(({ kind }) => kind !== 'rejected') ? EXIT.ok : EXIT.attention;
+}
 
 type Where = {
   readonly file: string | undefined;

@@ -1,9 +1,11 @@
 /** Runs the cases beside a mapping: what goes in, what must come out, and which rules no case has used. */
-import type { Json, JsonObject } from '../connector/contract.ts';
+import type { Json, JsonObject, WriteDeclaration } from '../connector/contract.ts';
 import type { Span } from './ast.ts';
 import type { BuiltMapping } from './build.ts';
 import { checkMapping } from './check.ts';
 import { type Coverage, measureCoverage } from './coverage.ts';
+import { checkOutgoing, coverable, type OutgoingResult } from './outgoing-check.ts';
+import { isOutgoing } from './outgoing-parse.ts';
 import { collectProblems, type Problems } from './position.ts';
 import { didYouMean } from './suggest.ts';
 import type { Tracer } from './tracer.ts';
@@ -47,11 +49,21 @@ type Case = {
 const KEYS = ['name', 'input', 'rows', 'context', 'expect'];
 const EXPECT = ['id', 'version', 'outputs', 'match', 'rejected', 'filtered', 'deleted'];
 
-/** Checks and runs a mapping against its cases. Nothing is stored or asked. */
-export function runCases(mappingText: string, mappingFile: string, casesText: string, casesFile: string): CaseReport {
+/**
+ * Checks and runs a mapping against its cases. Nothing is stored or asked.
+ * @param target what the stream written to declares, for outgoing mappings where it is known
+ */
+export function runCases(
+  mappingText: string,
+  mappingFile: string,
+  casesText: string,
+  casesFile: string,
+  target: WriteDeclaration | null = null,
+): CaseReport {
+  if (isOutgoing(mappingText)) return runOutgoingCases(mappingText, mappingFile, casesText, casesFile, target);
   const { mapping, parsed, problems } = checkMapping(mappingText, mappingFile, null);
   const caseProblems = collectProblems(casesFile, casesText);
-  const cases = readCases(casesText, parsed?.columns !== null, caseProblems);
+  const cases = readCases(casesText, parsed?.columns !== null, EXPECT, caseProblems);
   const all = [...problems, ...caseProblems.list];
   if (mapping === null || parsed === null) return { ok: false, results: [], coverage: null, problems: all };
   const tracers: Tracer[] = [];
@@ -64,8 +76,47 @@ export function runCases(mappingText: string, mappingFile: string, casesText: st
   return { ok: isGood, results, coverage: measureCoverage(parsed, tracers), problems: all };
 }
 
+const EXPECT_WRITE = ['id', 'action', 'values', 'skipped', 'rejected'];
+
+/** The same for an outgoing mapping: `input` is the entity with its links, `expect` what the vendor is told. */
+function runOutgoingCases(
+  mappingText: string,
+  mappingFile: string,
+  casesText: string,
+  casesFile: string,
+  target: WriteDeclaration | null,
+): CaseReport {
+  const { outgoing, parsed, problems } = checkOutgoing(mappingText, mappingFile, target);
+  const caseProblems = collectProblems(casesFile, casesText);
+  const cases = readCases(casesText, false, EXPECT_WRITE, caseProblems);
+  const all = [...problems, ...caseProblems.list];
+  if (outgoing === null || parsed === null) return { ok: false, results: [], coverage: null, problems: all };
+  const tracers: Tracer[] = [];
+  const results = cases.map((one) => {
+    const { result, tracer } = outgoing.watch(isObject(one.input) ? one.input : {});
+    tracers.push(tracer);
+    const found: Difference[] = [];
+    compare('', one.expect, describeWrite(result, one.expect), found);
+    const differences = found.map((difference) => {
+      const name = /^values\.([^.[]+)/.exec(difference.path)?.[1];
+      const rule = tracer.fields.findLast((field) => field.field === name)?.rule ?? null;
+      return { ...difference, rule };
+    });
+    return { name: one.name, place: caseProblems.place(one.at), ok: differences.length === 0, differences };
+  });
+  const ok = results.every((result) => result.ok) && all.every((problem) => problem.severity !== 'error');
+  return { ok, results, coverage: measureCoverage(coverable(parsed), tracers), problems: all };
+}
+
+function describeWrite(result: OutgoingResult, expect: JsonObject): JsonObject {
+  if (result.kind === 'skipped') return { skipped: result.reason };
+  if (result.kind === 'rejected') return { rejected: result.problems.map(({ field, code }) => ({ field, code })) };
+  const { id, action, values } = result;
+  return { ...('id' in expect || id !== null ? { id } : {}), action, values };
+}
+
 /** The cases of a file. `cells`: inputs are rows of a table, so that every value is the text it is written as. */
-function readCases(text: string, cells: boolean, problems: Problems): readonly Case[] {
+function readCases(text: string, cells: boolean, expected: readonly string[], problems: Problems): readonly Case[] {
   const root = readYaml(text, problems);
   const list = entriesOf2(root).find(([key]) => key === 'cases')?.[1] ?? null;
   const seq = asSeq(list);
@@ -81,7 +132,7 @@ function readCases(text: string, cells: boolean, problems: Problems): readonly C
     return [];
   }
   return seq.items.flatMap((item) => {
-    const one = readCase(item, cells, problems);
+    const one = readCase(item, cells, expected, problems);
     return one === null ? [] : [one];
   });
 }
@@ -91,18 +142,18 @@ const entriesOf2 = (node: YamlNode | null): readonly (readonly [string, YamlNode
   return map === null ? [] : entriesOf(map).map((entry) => [entry.key, entry.value, entry.keyAt] as const);
 };
 
-function readCase(node: YamlNode, cells: boolean, problems: Problems): Case | null {
+function readCase(node: YamlNode, cells: boolean, expected: readonly string[], problems: Problems): Case | null {
   const entries = entriesOf2(node);
   const value = (key: string): YamlNode | null => entries.find(([name]) => name === key)?.[1] ?? null;
   const unknown = entries.filter(([key]) => !KEYS.includes(key));
   for (const [key, , at] of unknown)
     problems.report(at, { code: 'unknown-key', message: `"${key}" is unknown here.`, remedy: didYouMean(key, KEYS) });
   for (const [key, , at] of entriesOf2(value('expect'))) {
-    if (!EXPECT.includes(key))
+    if (!expected.includes(key))
       problems.report(at, {
         code: 'unknown-key',
         message: `"${key}" cannot be expected.`,
-        remedy: didYouMean(key, EXPECT),
+        remedy: didYouMean(key, expected),
       });
   }
   const rows = value('rows');

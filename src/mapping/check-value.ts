@@ -20,6 +20,8 @@ export type Judge = {
   readonly each: Path | null;
   readonly entity: EntityName | null;
   readonly isLoop: boolean;
+  /** Records are entities on their way to a vendor: they have links, and nothing refers to other outputs. */
+  readonly outgoing: boolean;
 };
 
 /** Checks a node and everything in it; gives the type of its value. */
@@ -92,6 +94,12 @@ function checkPipe(node: Extract<Node, { kind: 'pipe' }>, judge: Judge): NodeTyp
   const check = callCheck(judge);
   for (const call of node.calls) {
     const declared = checkCall(call, type, check);
+    if (call.name === 'link' && !judge.outgoing)
+      judge.problems.report(call.at, {
+        code: 'no-links',
+        message: 'Records of a source have no links.',
+        remedy: 'Use `link` in outgoing mappings (`write:`); here, name the field that has the id.',
+      });
     if (isFilled && declared?.takesEmpty) {
       judge.problems.report(call.at, {
         code: 'unreachable',
@@ -218,6 +226,14 @@ function checkJsonata(node: Extract<Node, { kind: 'jsonata' }>, judge: Judge): N
 }
 
 function checkReference(node: Extract<Node, { kind: 'output' | 'match' | 'external' }>, judge: Judge): NodeType {
+  if (judge.outgoing) {
+    judge.problems.report(node.at, {
+      code: 'no-references',
+      message: `"${node.kind}" makes a reference between entities, which no vendor knows.`,
+      remedy: 'Write the external id: `campaign | link("campaigns")`.',
+    });
+    return 'any';
+  }
   if (node.kind === 'output') {
     checkOutputReference(node, judge);
     return 'reference';

@@ -43,6 +43,7 @@ function checkFile(file: MappingFile, schema: SourceSchema | null, problems: Pro
     each: null,
     entity: null,
     isLoop: false,
+    outgoing: false,
   };
   checkRecord(file, judge);
   file.outputs.forEach((output, index) => {
@@ -166,7 +167,7 @@ function checkField(output: OutputRule, rule: FieldRule, fields: Readonly<Record
 }
 
 /** Where a misfit shows: the last function of a pipeline, else the whole. */
-function endOf(node: Node): Span {
+export function endOf(node: Node): Span {
   return node.kind === 'pipe' ? (node.calls.at(-1)?.at ?? node.at) : node.at;
 }
 
@@ -231,7 +232,7 @@ function checkAllowed(node: Node, values: readonly string[], what: string, judge
   }
 }
 
-function checkTables(file: MappingFile, judge: Judge): void {
+export function checkTables(file: MappingFile, judge: Judge): void {
   for (const table of file.tables.values()) {
     if (table.otherwise === null) {
       judge.problems.report(table.at, {

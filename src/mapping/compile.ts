@@ -31,6 +31,11 @@ export function compileMapping(file: MappingFile, traced: boolean): CompiledMap 
     'if (entities.length === 0 && stock.length === 0) return { kind: "filtered", id, version, reason: "no output applies" };',
   );
   line(code, 'return { kind: "mapped", id, version, entities, stock };');
+  return closeCode(code);
+}
+
+/** Makes the function of the lines that were written. */
+export function closeCode<Result>(code: Code): (record: Json, page: JsonObject, tracer: Tracer | null) => Result {
   const names = code.constants.map((_, index) => `k${index}`);
   const shared = [...code.shared.values()]
     .map((keeper) => `let ${keeper.name} = r$NONE, ${keeper.name}p = "";`)

@@ -2,11 +2,19 @@
 import type { Argument, Call, Context, Literal, Node, Path, Segment, Span } from './ast.ts';
 import type { PlacedText, Problems } from './position.ts';
 
-/** What reading an expression needs to know: where problems go, and which names are columns as they stand. */
-export type Reading = { readonly problems: Problems; readonly columns: ReadonlySet<string> };
+/**
+ * What reading an expression needs to know: where problems go, and which names are columns as they stand.
+ * `outgoing`: records are entities, which have links.
+ */
+export type Reading = {
+  readonly problems: Problems;
+  readonly columns: ReadonlySet<string>;
+  readonly outgoing?: true;
+};
 
 const NUMBER = /^-?\d+(?:\.\d+)?$/;
 const WORD = /^[A-Za-z_][\w-]*$/;
+const OWN_LINK = /^link\s*\(/;
 const MAX_CALLS = 50;
 
 /** A whole expression. `null`: it could not be read, and the problem is reported. */
@@ -22,6 +30,7 @@ export function parseBetween(placed: PlacedText, start: number, end: number, rea
   const source = parseSource(placed, head, reading);
   const calls = parseCalls(placed, tails, reading);
   if (source === null || calls === null) return null;
+  if (source.kind === 'pipe') return { ...source, calls: [...source.calls, ...calls], at: placed.span(start, end) };
   return calls.length === 0 ? source : { kind: 'pipe', source, calls, at: placed.span(start, end) };
 }
 
@@ -89,7 +98,17 @@ function parseSource(placed: PlacedText, piece: Piece, reading: Reading): Node |
     return parseLiteral(placed, inner, reading) ?? badLiteral(placed, inner, reading);
   }
   if (text.startsWith('@')) return parseContext(placed, piece, reading);
+  if (reading.outgoing && OWN_LINK.test(text)) return parseOwnLink(placed, piece, reading);
   return parsePath(placed, piece.start, piece.end, reading);
+}
+
+/** `link("stream")` at the beginning speaks of the entity itself. */
+function parseOwnLink(placed: PlacedText, piece: Piece, reading: Reading): Node | null {
+  const call = parseCall(placed, piece, reading);
+  const at = placed.span(piece.start, piece.end);
+  return (
+    call && { kind: 'pipe', source: { kind: 'path', scope: 'record', segments: [], text: '$', at }, calls: [call], at }
+  );
 }
 
 function badLiteral(placed: PlacedText, piece: Piece, reading: Reading): null {

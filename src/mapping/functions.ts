@@ -23,6 +23,7 @@ import { gtin } from './functions/gtin.ts';
 import { integer } from './functions/integer.ts';
 import { join } from './functions/join.ts';
 import { lastElement } from './functions/last.ts';
+import { link } from './functions/link.ts';
 import { lookup } from './functions/lookup.ts';
 import { lower } from './functions/lower.ts';
 import { matchPattern } from './functions/match.ts';
@@ -75,6 +76,7 @@ const DECLARED: readonly MappingFunction[] = [
   integer,
   join,
   lastElement,
+  link,
   lookup,
   lower,
   matchPattern,

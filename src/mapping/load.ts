@@ -1,8 +1,11 @@
 /** The only file of this room that reads files: mapping files and their cases. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { WriteDeclaration } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { checkMapping } from './check.ts';
+import { checkOutgoing, type Outgoing } from './outgoing-check.ts';
+import { isOutgoing } from './outgoing-parse.ts';
 import type { FileProblem, Mapping, SourceSchema } from './types.ts';
 
 const ENDING = '.yaml';
@@ -10,7 +13,7 @@ const CASES = '.cases.yaml';
 
 /** What a folder of mappings holds: the good ones by name, and everything that is wrong with the others. */
 export type LoadedMappings = {
-  readonly mappings: ReadonlyMap<string, Mapping>;
+  readonly mappings: ReadonlyMap<string, Mapping | Outgoing>;
   readonly problems: readonly FileProblem[];
 };
 
@@ -25,7 +28,19 @@ export function mappingName(file: string): string {
  */
 export function loadMapping(file: string, schema: SourceSchema | null = null): Mapping {
   const { mapping, problems } = checkMapping(readText(file), file, schema);
-  if (mapping !== null) return mapping;
+  return mapping ?? refuse(file, problems);
+}
+
+/**
+ * The same for an outgoing mapping.
+ * @throws ERR_MAPPING_UNKNOWN, ERR_MAPPING_INVALID
+ */
+export function loadOutgoing(file: string, target: WriteDeclaration | null = null): Outgoing {
+  const { outgoing, problems } = checkOutgoing(readText(file), file, target);
+  return outgoing ?? refuse(file, problems);
+}
+
+function refuse(file: string, problems: readonly FileProblem[]): never {
   const errors = problems.filter((problem) => problem.severity === 'error');
   throw new TributaryError(
     'ERR_MAPPING_INVALID',
@@ -60,12 +75,14 @@ export function mappingFiles(dir: string): readonly string[] {
 
 /** All mappings of a folder. A broken file does not keep the others from being used. */
 export function loadMappings(dir: string): LoadedMappings {
-  const mappings = new Map<string, Mapping>();
+  const mappings = new Map<string, Mapping | Outgoing>();
   const problems: FileProblem[] = [];
   for (const file of mappingFiles(dir)) {
-    const checked = checkMapping(readText(file), file, null);
+    const text = readText(file);
+    const checked = isOutgoing(text) ? checkOutgoing(text, file, null) : checkMapping(text, file, null);
+    const mapping = 'outgoing' in checked ? checked.outgoing : checked.mapping;
     problems.push(...checked.problems);
-    if (checked.mapping !== null) mappings.set(mappingName(file), checked.mapping);
+    if (mapping !== null) mappings.set(mappingName(file), mapping);
   }
   return { mappings, problems };
 }

@@ -64,7 +64,7 @@ export function parseMapping(text: string, file: string, problems: Problems): Ma
 }
 
 /** Entries of a map whose keys must be among `allowed`; unknown ones are reported and left out. */
-function readMap(
+export function readMap(
   node: YamlNode | null,
   reading: NodeReading,
   allowed: readonly string[] | null,
@@ -111,7 +111,7 @@ function readRecord(node: YamlNode | null, reading: NodeReading): RecordPart {
   };
 }
 
-function readFlag(node: YamlNode | null, reading: NodeReading): boolean {
+export function readFlag(node: YamlNode | null, reading: NodeReading): boolean {
   if (node === null) return false;
   const value = asScalar(node)?.value;
   if (typeof value === 'boolean') return value;
@@ -119,7 +119,7 @@ function readFlag(node: YamlNode | null, reading: NodeReading): boolean {
   return false;
 }
 
-function readSkips(node: YamlNode | null, reading: NodeReading): readonly SkipRule[] {
+export function readSkips(node: YamlNode | null, reading: NodeReading): readonly SkipRule[] {
   if (node === null) return [];
   return (asSeq(node)?.items ?? [node]).flatMap((item) => {
     const entries = readMap(item, reading, ['when', 'reason']) ?? [];
@@ -137,7 +137,7 @@ function readSkips(node: YamlNode | null, reading: NodeReading): readonly SkipRu
   });
 }
 
-function readTables(node: YamlNode | null, reading: NodeReading): ReadonlyMap<string, TableRule> {
+export function readTables(node: YamlNode | null, reading: NodeReading): ReadonlyMap<string, TableRule> {
   const tables = new Map<string, TableRule>();
   for (const { key, keyAt, value } of readMap(node, reading, null) ?? []) {
     const parts = readMap(value, reading, ['values', 'default', 'otherwise', 'ignore_case']) ?? [];
@@ -255,7 +255,7 @@ function readField(entry: MapEntry, entity: EntityName | 'stock', reading: NodeR
 }
 
 /** `required:` and `default:` are the functions of that name at the end of the pipeline. */
-function withEndings(
+export function withEndings(
   node: Node,
   required: MapEntry | undefined,
   fallback: MapEntry | undefined,
@@ -280,7 +280,7 @@ function withEndings(
   return pipe(node, calls, node.at);
 }
 
-function readWord<Word extends string>(
+export function readWord<Word extends string>(
   entry: MapEntry | undefined,
   words: readonly Word[],
   reading: NodeReading,

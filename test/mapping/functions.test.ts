@@ -41,7 +41,7 @@ describe('functions of the language', () => {
     ).toEqual([]);
   });
 
-  for (const { name, examples } of declared) {
+  for (const { name, examples } of declared.filter((one) => one.name !== 'link')) {
     for (const example of examples) {
       it(`${name}: ${JSON.stringify(example.input)} | ${example.call}`, () => {
         expect(call(example.input, example.call)).toEqual(
@@ -52,7 +52,7 @@ describe('functions of the language', () => {
   }
 
   it('let empty values pass by, but for those that ask for them', () => {
-    const passing = declared.filter(({ takesEmpty, name }) => !takesEmpty && name !== 'lookup');
+    const passing = declared.filter(({ takesEmpty, name }) => !takesEmpty && name !== 'lookup' && name !== 'link');
     for (const { examples } of passing) {
       const [example] = examples;
       if (example !== undefined) expect(call(null, example.call), example.call).toEqual({ output: null });
