@@ -16,10 +16,11 @@ import { type Governor, makeGovernor } from './extract/governor.ts';
 import { type Decode, mappingSets } from './load/mapping-sets.ts';
 import type { RootLog } from './observe/log.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
+import { type PlatformStream, settlePlatform } from './run/append.ts';
 import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
 import type { RunRow } from './run/runs.ts';
 import { streamReaders } from './run/stream-readers.ts';
-import { currentSet, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
+import { currentSet, findMapping, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
 import { migrate } from './store/migrate.ts';
 import { openPglite } from './store/pglite.ts';
 import { openPostgres } from './store/postgres.ts';
@@ -42,6 +43,8 @@ export type App = {
   readonly streams: Streams;
   readonly runs: RunDeps;
   readonly mappingFolders: readonly string[];
+  /** The stream of the built-in connection that leads captured by the API come through. */
+  readonly leads: PlatformStream;
   /** Opens a connection's source, to check or sample it. The caller closes it. */
   openSource(connection: string, signal: AbortSignal): Promise<Source>;
   /** The context a connector is given for a connection. */
@@ -123,6 +126,12 @@ async function compose(
     return connector ? maskSecrets(connector.config, connection.settings) : {};
   };
   const streams = await settleStreams(store, config, connectors, clock, mask);
+  const leads = await settlePlatform(
+    { store, clock },
+    streams.tenant,
+    'leads',
+    findMapping('platform-leads', [SHIPPED_MAPPINGS]),
+  );
   const mappingFolders = [...new Set([config.mappingsDir, SHIPPED_MAPPINGS])];
   const platform = new Set(
     (
@@ -259,6 +268,7 @@ async function compose(
     streams,
     runs,
     mappingFolders,
+    leads,
     openSource,
     contextOf,
     settingsOf: (connection) => settings.get(connection.name),

@@ -11,6 +11,7 @@ import { serveControl } from './cli/control.ts';
 import type { Config } from './config/types.ts';
 import { asTributaryError, TributaryError } from './errors.ts';
 import { keepHouse } from './housekeeping.ts';
+import { leadDesk } from './lead-desk.ts';
 import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import type { WakeQueue } from './queue/types.ts';
@@ -71,7 +72,8 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     metrics.beforeScrape(storeGauges(app.store, app.streams.tenant));
     metrics.beforeScrape(async (gauges) => gauges.queueWakes(await queue.counts()));
     const checks = { queue: () => queue.ping().then(() => null) };
-    const api = await buildApi({ store: app.store, config, clock: app.clock, log: app.log, metrics, checks });
+    const leads = leadDesk(app);
+    const api = await buildApi({ store: app.store, config, clock: app.clock, log: app.log, metrics, checks, leads });
     closing.push(() => api.close());
     const { url, otherPort } = await listen(api, config);
     const sandbox = await writeSandbox(app, url);

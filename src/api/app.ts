@@ -11,10 +11,11 @@ import { admit } from './auth.ts';
 import { ApiError, asApiError, bodyOf, sendError } from './errors.ts';
 import { inventoryRoutes } from './inventory.ts';
 import { keyFinder } from './keys.ts';
+import { type LeadDesk, leadRoutes } from './leads.ts';
 import { createLimiter, type Limiter } from './limits.ts';
 import { openApiOf } from './openapi.ts';
 import { addOperations } from './operations.ts';
-import type { Route } from './route.ts';
+import type { Action, Route } from './route.ts';
 
 export type ApiOptions = {
   readonly store: Store;
@@ -25,6 +26,8 @@ export type ApiOptions = {
   readonly metrics?: Metrics;
   /** What must be there beside the database for `/readyz`, such as the queue. */
   readonly checks?: Readonly<Record<string, Check>>;
+  /** Takes leads in; absent: the routes of leads are not there. */
+  readonly leads?: LeadDesk;
   /** Longest an answer may take. @defaultValue 20 seconds */
   readonly answerMs?: number;
 };
@@ -72,7 +75,8 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   });
   app.setNotFoundHandler((request, reply) => sendError(new ApiError(404, 'There is no such address.'), request, reply));
 
-  const routes = inventoryRoutes(config);
+  const leads = options.leads ? leadRoutes(options.leads) : { routes: [], actions: [] };
+  const routes = [...inventoryRoutes(config), ...leads.routes];
   const around: Around = {
     store,
     answerMs,
@@ -80,7 +84,8 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     limiter: createLimiter({ limit: config.requestsPerMinute, windowMs: WINDOW_MS, clock }),
   };
   for (const route of routes) addRoute(app, route, around);
-  const document = openApiOf(routes);
+  for (const action of leads.actions) addAction(app, action, around);
+  const document = openApiOf([...routes, ...leads.actions]);
   app.get('/api/v2/openapi.json', () => document);
   addOperations(app, { metrics, clock, find: around.find, checks: { ...storeChecks(store), ...options.checks } });
   refuseOtherMethods(app, [
@@ -88,7 +93,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     '/healthz',
     '/readyz',
     '/metrics',
-    ...routes.map((route) => route.path),
+    ...new Set([...routes, ...leads.actions].map((route) => route.path)),
   ]);
   await app.ready();
   return app;
@@ -107,7 +112,7 @@ function addRoute(app: FastifyInstance, route: Route, { store, answerMs, find, l
     url: route.path,
     handler: async (request, reply) => {
       refuseOtherTypes(request);
-      refuseOtherVersions(request);
+      if (route.path.startsWith('/api/v2/')) refuseOtherVersions(request);
       const caller = await admit(request.headers, route.scope, find);
       limit(reply, limiter, `${caller.keyId} ${route.name}`);
       const answerWith = route.prepare({ params: request.params, query: request.query });
@@ -118,6 +123,22 @@ function addRoute(app: FastifyInstance, route: Route, { store, answerMs, find, l
         return answerWith({ tenant: caller.tenant, tx });
       });
       if (answer === null) throw new ApiError(404, 'There is no such thing.');
+      return answer;
+    },
+  });
+}
+
+function addAction(app: FastifyInstance, action: Action, { find, limiter }: Around): void {
+  app.route({
+    method: action.method,
+    url: action.path,
+    handler: async (request, reply) => {
+      refuseOtherTypes(request);
+      const caller = await admit(request.headers, action.scope, find);
+      limit(reply, limiter, `${caller.keyId} ${action.name}`);
+      const carryOut = action.prepare({ params: request.params, body: request.body });
+      const answer = await carryOut(caller.tenant);
+      reply.code(201);
       return answer;
     },
   });

@@ -6,7 +6,7 @@ import { TributaryError } from '../errors.ts';
 import { type Store, sql, texts } from '../store/store.ts';
 
 /** What a key may do, `verb:resource`. */
-export const SCOPES = ['read:inventory', 'write:inventory', 'read:metrics'] as const;
+export const SCOPES = ['read:inventory', 'write:inventory', 'read:leads', 'write:leads', 'read:metrics'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What is known of a key after it was made. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Route } from './route.ts';
+import type { Action, Route } from './route.ts';
 
 type JsonSchema = Record<string, unknown>;
 
@@ -32,7 +32,7 @@ const ERRORS: Readonly<Record<number, string>> = {
 };
 
 /** The OpenAPI 3.1 document of the routes, made from the schemas that check them. */
-export function openApiOf(routes: readonly Route[]): JsonSchema {
+export function openApiOf(routes: readonly (Route | Action)[]): JsonSchema {
   const paths: Record<string, JsonSchema> = {};
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
@@ -56,16 +56,25 @@ export function openApiOf(routes: readonly Route[]): JsonSchema {
   };
 }
 
-function operationOf(route: Route): JsonSchema {
+function operationOf(route: Route | Action): JsonSchema {
   const isOne = route.path.includes(':');
   return {
     operationId: route.name,
     summary: route.summary,
     description: `${route.about} Needs a key with the scope \`${route.scope}\`.`,
     security: [{ apiKey: [] }, { bearer: [] }],
-    parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query')],
+    parameters: [
+      ...parametersOf(route.params, 'path'),
+      ...('query' in route ? parametersOf(route.query, 'query') : []),
+    ],
+    ...('body' in route
+      ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }
+      : {}),
     responses: {
-      200: { description: 'OK', content: { 'application/json': { schema: schemaOf(route.answer, 'output') } } },
+      [route.method === 'POST' ? 201 : 200]: {
+        description: 'OK',
+        content: { 'application/json': { schema: schemaOf(route.answer, 'output') } },
+      },
       ...Object.fromEntries(
         Object.entries(ERRORS)
           .filter(([status]) => status !== '404' || isOne)

@@ -40,6 +40,31 @@ export type Route = Omit<RouteTable<unknown, unknown>, 'handle'> & {
   }): (around: { readonly tenant: number; readonly tx: Tx }) => Promise<unknown>;
 };
 
+/** A route that changes something: what it takes beside a route that answers. */
+export type ActionTable<Params, Body> = Omit<RouteTable<Params, unknown>, 'method' | 'query' | 'handle'> & {
+  readonly method: 'POST';
+  readonly body: z.ZodType<Body>;
+  handle(asked: { readonly params: Params; readonly body: Body; readonly tenant: number }): Promise<unknown>;
+};
+
+/** An action as the program registers it; it answers 201. */
+export type Action = Omit<ActionTable<unknown, unknown>, 'handle'> & {
+  /** @throws ApiError 400 naming every field that is wrong */
+  prepare(raw: { readonly params: unknown; readonly body: unknown }): (tenant: number) => Promise<unknown>;
+};
+
+/** Makes an action out of its table. */
+export function defineAction<Params, Body>({ handle, ...table }: ActionTable<Params, Body>): Action {
+  return {
+    ...table,
+    prepare(raw) {
+      const params = checked(table.params, raw.params);
+      const body = checked(table.body, raw.body ?? {});
+      return (tenant) => handle({ params, body, tenant });
+    },
+  };
+}
+
 /** Makes a route out of its table. */
 export function defineRoute<Params, Query>({ handle, ...table }: RouteTable<Params, Query>): Route {
   return {

@@ -34,16 +34,24 @@ export async function requestRun(
     });
   }
   const id = (await deps.store.newIds(1)).next();
-  const now = deps.clock.now().getTime();
-  for (let later = 0; later < TRIES; later += 1) {
-    const made = await deps.store.rows(sql`
+  await insertDue(deps.clock.now(), `${stream.connection}/${stream.name}`, (dueAt) =>
+    deps.store.rows(sql`
       insert into run (id, tenant, stream_id, state, mode, trigger, due_at, cursor)
-      values (${id}, ${stream.tenant}, ${stream.id}, 'queued', ${mode}, ${trigger}, ${new Date(now + later).toISOString()}::timestamptz, ${cursor ? JSON.stringify(cursor) : null}::jsonb)
-      on conflict (stream_id, due_at) do nothing returning id`);
-    if (made.length > 0) return id;
-  }
-  throw new TributaryError(
-    'ERR_RUN_STATE',
-    `${TRIES} runs of ${stream.connection}/${stream.name} are due at this moment already.`,
+      values (${id}, ${stream.tenant}, ${stream.id}, 'queued', ${mode}, ${trigger}, ${dueAt}::timestamptz, ${cursor ? JSON.stringify(cursor) : null}::jsonb)
+      on conflict (stream_id, due_at) do nothing returning id`),
   );
+  return id;
+}
+
+/** Finds a due time that no run of the stream has yet: now, or some milliseconds later. `insert` gives no row when it is taken. */
+export async function insertDue(
+  now: Date,
+  stream: string,
+  insert: (dueAt: string) => Promise<readonly unknown[]>,
+): Promise<void> {
+  for (let later = 0; later < TRIES; later += 1) {
+    const made = await insert(new Date(now.getTime() + later).toISOString());
+    if (made.length > 0) return;
+  }
+  throw new TributaryError('ERR_RUN_STATE', `${TRIES} runs of ${stream} are due at this moment already.`);
 }

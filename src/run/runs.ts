@@ -147,7 +147,7 @@ export function dueRuns(
 ): Promise<{ id: number; tenant: number; mode: RunMode; trigger: RunTrigger }[]> {
   return store.rows(sql`
     select id, tenant, mode, trigger from run
-    where state in ('queued', 'running') and (lease_until is null or lease_until < ${now.toISOString()}::timestamptz)
+    where state in ('queued', 'running') and trigger <> 'api' and (lease_until is null or lease_until < ${now.toISOString()}::timestamptz)
       and (next_attempt_at is null or next_attempt_at <= ${now.toISOString()}::timestamptz)
     order by due_at limit 1000`);
 }

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildApi } from '../../src/api/app.ts';
+import { createKey, SCOPES } from '../../src/api/keys.ts';
+import { type App, openApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { leadDesk } from '../../src/lead-desk.ts';
+import { silentLog } from '../../src/observe/log.ts';
+import { sql } from '../../src/store/store.ts';
+import { makePlace } from '../cli/support.ts';
+
+const LEAD = {
+  source: 'website_form',
+  contact: { email: 'John.Doe@company.example', first_name: 'John', last_name: 'Doe', company: 'Tech Corp' },
+  qualification: { lead_score: 85, pain_points: ['automation'] },
+};
+
+describe('/api/v1/leads', () => {
+  const place = makePlace();
+  let app: App;
+  let api: Awaited<ReturnType<typeof buildApi>>;
+  let key = '';
+  const ask = (method: 'GET' | 'POST', url: string, payload?: object) =>
+    api.inject({ method, url, headers: { 'x-api-key': key }, ...(payload ? { payload } : {}) });
+
+  beforeAll(async () => {
+    app = await openApp(loadConfig({ dir: place.dir, env: {} }), { log: silentLog });
+    api = await buildApi({ ...app, leads: leadDesk(app) });
+    ({ key } = await createKey(app.store, app.clock, { tenant: app.config.tenant, name: 'test', scopes: SCOPES }));
+  });
+  afterAll(async () => {
+    await api.close();
+    await app.close();
+    await place[Symbol.asyncDispose]();
+  });
+
+  it('keeps a lead at once and answers it by its id', async () => {
+    const made = await ask('POST', '/api/v1/leads', LEAD);
+    expect(made.statusCode).toBe(201);
+    expect(made.json()).toMatchObject({
+      lead_id: expect.stringMatching(/^lead_/),
+      status: 'captured',
+      crm_sync: { status: 'pending', crm_id: null },
+      next_actions: ['assign_to_sales_rep', 'trigger_nurture_sequence', 'schedule_follow_up'],
+    });
+    const one = await ask('GET', `/api/v1/leads/${made.json().lead_id}`);
+    expect(one.json()).toMatchObject({
+      email: 'john.doe@company.example',
+      company: { name: 'Tech Corp' },
+      lead_score: 85,
+      status: 'captured',
+    });
+    const listed = await ask('GET', '/api/v1/leads?email=JOHN.DOE@company.example');
+    expect(listed.json()).toMatchObject({ data: [{ lead_id: made.json().lead_id }], pagination: { total_items: 1 } });
+  });
+
+  it('takes the same address for the same lead, and what is not named for no opinion', async () => {
+    const first = await ask('POST', '/api/v1/leads', { contact: { email: 'ann@example.com', phone: '+49 30 1' } });
+    const second = await ask('POST', '/api/v1/leads', { contact: { email: 'ANN@example.com', title: 'CEO' } });
+    expect(second.json().lead_id).toBe(first.json().lead_id);
+    const one = (await ask('GET', `/api/v1/leads/${first.json().lead_id}`)).json();
+    expect(one).toMatchObject({ phone: '+49 30 1', title: 'CEO' });
+  });
+
+  it('accounts for each call as a run that balances, also when many come at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => ask('POST', '/api/v1/leads', { contact: { email: `p${at}@example.com` } })),
+    );
+    expect(answers.map((answer) => answer.statusCode)).toEqual(Array.from({ length: 20 }, () => 201));
+    expect(new Set(answers.map((answer) => answer.json().lead_id)).size).toBe(20);
+    const runs = await app.store.rows<{ state: string; read: number; outcomes: number }>(
+      sql`select state, read, created + updated + unchanged + skipped + dead_lettered as outcomes from run where trigger = 'api'`,
+    );
+    expect(runs.length).toBe(23);
+    for (const run of runs) expect(run).toEqual({ state: 'succeeded', read: 1, outcomes: 1 });
+  });
+
+  it('names every field that is wrong, and keeps nothing of it', async () => {
+    const answer = await ask('POST', '/api/v1/leads', {
+      contact: { email: 'nobody' },
+      qualification: { lead_score: 'high' },
+      colour: 'red',
+    });
+    expect(answer.statusCode).toBe(400);
+    expect(
+      answer
+        .json()
+        .error.details.map((one: { field: string }) => one.field)
+        .sort(),
+    ).toEqual(['colour', 'contact.email', 'qualification.lead_score']);
+    expect((await ask('GET', '/api/v1/leads?email=nobody@x.example')).json().data).toEqual([]);
+  });
+
+  it('knows no lead that is not there, and no caller without the scope', async () => {
+    expect((await ask('GET', '/api/v1/leads/lead_zzzzzzzzzzz')).statusCode).toBe(404);
+    const { key: reader } = await createKey(app.store, app.clock, {
+      tenant: app.config.tenant,
+      name: 'reader',
+      scopes: ['read:leads'],
+    });
+    const refused = await api.inject({
+      method: 'POST',
+      url: '/api/v1/leads',
+      headers: { 'x-api-key': reader },
+      payload: LEAD,
+    });
+    expect(refused.statusCode).toBe(403);
+  });
+});
