@@ -58,6 +58,8 @@ export type App = {
 export type AppOptions = {
   readonly log: RootLog;
   readonly clock?: Clock;
+  /** @defaultValue those found in connectors/ */
+  readonly connectors?: ReadonlyMap<string, Connector>;
   /** Told about pages and ends of runs. */
   readonly onProgress?: (run: RunRow, stream: RunStream, event: RunEvent) => void;
   /** Told each token that comes into use, so that outputs can be scrubbed of it. */
@@ -68,8 +70,7 @@ export const stateDir = (config: Pick<Config, 'dir'>): string => join(config.dir
 
 /** Opens the store, brings it to this program's schema and the configuration into it. @throws ERR_CONFIG_INVALID, ERR_STORE_… */
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
-  const { connectors, problems } = await findConnectors();
-  for (const problem of problems) options.log.warn({ connector: problem.folder }, problem.message);
+  const connectors = options.connectors ?? (await foundConnectors(options.log));
   const settings = checkConnections(config, connectors);
   const store = config.databaseUrl
     ? await openPostgres(config.databaseUrl, { connections: CONNECTIONS })
@@ -81,6 +82,12 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     await store.close();
     throw thrown;
   }
+}
+
+async function foundConnectors(log: RootLog): Promise<ReadonlyMap<string, Connector>> {
+  const { connectors, problems } = await findConnectors();
+  for (const problem of problems) log.warn({ connector: problem.folder }, problem.message);
+  return connectors;
 }
 
 /** Every connection's settings as its connector's schema gives them back; all problems at once. */

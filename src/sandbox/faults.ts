@@ -21,6 +21,8 @@ export type Faults = {
    * that vanish between list and read).
    */
   betweenPages?(stream: string): void;
+  /** What becomes of a good answer in JSON: fields that nobody knew, or optional ones that are missing. */
+  drift?(body: object): object;
   /** What becomes of a webhook delivery. `late`: behind the next one. */
   onWebhook(): 'deliver' | 'lose' | 'double' | 'late';
   /** How far the system's clock is off. */

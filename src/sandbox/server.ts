@@ -54,11 +54,11 @@ export async function serve(
       headers: headersOf(incoming),
       fault: fault === null || isOfSocket ? null : fault,
     });
-    const bytes = bytesOf(given.body);
+    const bytes = bytesOf(
+      isJson(given) && given.status === 200 ? (options.faults.drift?.(given.body) ?? given.body) : given.body,
+    );
     response.writeHead(given.status, {
-      ...(typeof given.body === 'object' && !(given.body instanceof Uint8Array)
-        ? { 'content-type': 'application/json; charset=utf-8' }
-        : {}),
+      ...(isJson(given) ? { 'content-type': 'application/json; charset=utf-8' } : {}),
       ...given.headers,
       ...(given.status === 204 ? {} : { 'content-length': String(bytes.length) }),
     });
@@ -88,6 +88,10 @@ export async function serve(
       await closed;
     },
   };
+}
+
+function isJson(answer: SystemAnswer): answer is SystemAnswer & { readonly body: object } {
+  return typeof answer.body === 'object' && !(answer.body instanceof Uint8Array);
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -1,12 +1,18 @@
 /**
  * `npm run -s soak -- kill`: a sync that is killed, frozen and cut off wherever it hurts, and what is left of it.
+ * `npm run -s soak -- hostile`: vendors that misbehave, by seed, and whether the store knows what they have.
  * Ends with 1 unless nothing was lost, doubled or out of balance.
  */
 import { parseArgs } from 'node:util';
 import { SAFETIES, type Safety } from './alterations.ts';
+import { hostileSoak } from './hostile.ts';
+import { HOSTILE_SAFETIES } from './hostile-safeties.ts';
+import { TARGETS } from './hostile-targets.ts';
 import { type KillReport, killSoak } from './kill.ts';
 
-const USAGE = `Usage: npm run -s soak -- kill [options]
+const USAGE = `Usage: npm run -s soak -- kill|hostile [options]
+
+kill: a sync that is killed wherever it hurts
 
   --points <n>       how many points to try (default 20)
   --from <seed>      seed of all that is left to chance (default 1)
@@ -14,10 +20,20 @@ const USAGE = `Usage: npm run -s soak -- kill [options]
   --engine <name>    pglite, postgres (with Redis) or both (default pglite)
   --records <n>      records of the synced feed (default 20000)
   --without <what>   take a safety away: ${SAFETIES.join(', ')}; the soak must then fail
+
+hostile: vendor systems that misbehave while runs read them
+  --seeds <n>        how many seeds to try (default 100)
+  --from <seed>      the first of them (default 1)
+  --only <names>     these systems alone, with commas: ${Object.keys(TARGETS).join(', ')}
+  --without <what>   take a safety away: ${HOSTILE_SAFETIES.join(', ')}; the soak must then fail
+
   --json             one JSON object at the end
 
-Example: npm run -s soak -- kill --points 50 --from 7 --engine both
+Examples:
+  npm run -s soak -- kill --points 50 --from 7 --engine both
+  npm run -s soak -- hostile --seeds 1000 --from 1
 `;
+const SOAKS = ['kill', 'hostile'] as const;
 
 function parse() {
   const text = { type: 'string' } as const;
@@ -25,6 +41,8 @@ function parse() {
     allowPositionals: true,
     options: {
       points: text,
+      seeds: text,
+      only: text,
       from: text,
       point: text,
       engine: text,
@@ -43,14 +61,19 @@ function parse() {
     values.engine ?? 'pglite'
   ];
   if (!engines) throw new RangeError(`there is no engine ${values.engine}`);
-  const without = SAFETIES.find((one) => one === values.without) ?? null;
-  if (values.without !== undefined && without === null) throw new RangeError(`there is no safety ${values.without}`);
+  const soak = SOAKS.find((one) => one === positionals[0]);
+  const safeties = { kill: SAFETIES, hostile: HOSTILE_SAFETIES }[soak ?? 'kill'];
+  if (values.without !== undefined && !safeties.some((one) => one === values.without))
+    throw new RangeError(`there is no safety ${values.without}`);
   return {
-    help: values.help === true || positionals[0] !== 'kill',
+    soak,
+    help: values.help === true || soak === undefined,
     isAsked: values.help === true,
     json: values.json === true,
     engines: engines as readonly ('pglite' | 'postgres')[],
-    without: without as Safety | null,
+    without: values.without ?? null,
+    only: values.only?.split(','),
+    seeds: { from: number(values.from, 1), count: number(values.seeds, 100) },
     seed: number(values.from, 1),
     records: number(values.records, 20_000),
     points:
@@ -72,9 +95,36 @@ async function main(): Promise<number> {
     (asked.isAsked ? process.stdout : process.stderr).write(USAGE);
     return asked.isAsked ? 0 : 2;
   }
+  return asked.soak === 'hostile' ? hostile(asked) : kill(asked);
+}
+
+type Asked = ReturnType<typeof parse>;
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+async function hostile({ seeds, without, only, json }: Asked): Promise<number> {
+  const safety = HOSTILE_SAFETIES.find((one) => one === without) ?? null;
+  const report = await hostileSoak({ seeds, without: safety, only }, say);
+  if (json) process.stdout.write(`${JSON.stringify({ ok: report.isClean, from: seeds.from, without, ...report })}\n`);
+  else {
+    const counts = (of: Readonly<Record<string, number>>) =>
+      Object.entries(of)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ');
+    say(`played: ${counts(report.played)}`);
+    say(`read: ${counts(report.byTarget)}; cursors: ${counts(report.cursors)}`);
+    say(
+      `${report.runs} runs, ${report.failedRuns} failed and made up for, ${report.unbalanced} unbalanced; ${report.seconds} s`,
+    );
+    process.stdout.write(`${report.line}\n`);
+  }
+  return report.isClean ? 0 : 1;
+}
+
+async function kill(asked: Asked): Promise<number> {
   const reports: KillReport[] = [];
+  const without: Safety | null = SAFETIES.find((one) => one === asked.without) ?? null;
   for (const engine of asked.engines) {
-    const report = await killSoak({ ...asked, engine }, (line) => process.stderr.write(`${line}\n`));
+    const report = await killSoak({ ...asked, without, engine }, say);
     reports.push(report);
     if (!asked.json)
       process.stdout.write(

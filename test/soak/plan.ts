@@ -1,6 +1,7 @@
 /** Which faults strike where: the same for the same seed, so that each point can be tried again alone. */
+
+import { type Random, randomOf } from '../../src/sandbox/random.ts';
 import { PHASES, type Phase } from './feed.ts';
-import { type Random, randomOf } from './random.ts';
 import type { Strike } from './strike.ts';
 import type { Place, Places } from './tapped-store.ts';
 

@@ -1,0 +1,294 @@
+/**
+ * One seed of the hostile soak: a vendor system that misbehaves, read by runs of the real program into a database of its own,
+ * whose workers die and stand still; and what is left when all has settled.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type App, openApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { StreamDeclaration } from '../../src/connector/contract.ts';
+import { silentLog } from '../../src/observe/log.ts';
+import type { RunDeps, RunStream } from '../../src/run/deps.ts';
+import { createRun } from '../../src/run/runs.ts';
+import { runSlice } from '../../src/run/slice.ts';
+import { isFinal, type RunMode, type RunState } from '../../src/run/states.ts';
+import { type Hostile, makeHostile, type Trick } from '../../src/sandbox/hostile.ts';
+import { type Random, randomOf } from '../../src/sandbox/random.ts';
+import type { VendorSystem } from '../../src/sandbox/system.ts';
+import { makeWorld } from '../../src/sandbox/world.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { openPostgres } from '../../src/store/postgres.ts';
+import { sql } from '../../src/store/store.ts';
+import { createDatabase } from '../support/services/postgres.ts';
+import type { Alteration } from './alterations.ts';
+import { type SoakClock, soakClock } from './hostile-clock.ts';
+import type { HostileLife } from './hostile-process.ts';
+import { alterationFor, connectorsWithout, type HostileSafety } from './hostile-safeties.ts';
+import { streamsOf, TARGETS, type Target } from './hostile-targets.ts';
+import { type Findings, unbalanced, verifyStream } from './hostile-verify.ts';
+import { startLife } from './lives.ts';
+import { PLACES, type Tap, tapStore } from './tapped-store.ts';
+
+export type SeedResult = Findings & {
+  readonly target: string;
+  readonly streams: readonly string[];
+  readonly cursors: readonly StreamDeclaration['cursor'][];
+  readonly played: Readonly<Record<Trick, number>>;
+  readonly deaths: { readonly cut: number; readonly killed: number; readonly frozen: number };
+  readonly runs: number;
+  readonly failedRuns: number;
+};
+
+/** Long enough that its heartbeat, a third of it, is parked by the clock. */
+const LEASE_MS = 3 * 60 * 60_000;
+const ROUNDS = 4;
+const STREAMS = 2;
+const MOST_SLICES = 400;
+/** One seed in so many has a worker that is really killed. */
+const REAL_KILLS = 20;
+/** Where a worker of this process dies; that it is copying is only told to who strikes for real. */
+const CUTS = ['transaction', 'before-commit', 'after-commit', 'before-write', 'after-write'] as const;
+const MINUTE_MS = 60_000;
+
+const template = {
+  name: 'hostile',
+  build: async (url: string) => {
+    const store = await openPostgres(url, { connections: 1 });
+    await migrate(store);
+    await store.close();
+  },
+};
+
+/** @param names the targets that seeds take in turn */
+export async function trySeed(
+  server: string,
+  seed: number,
+  safety: HostileSafety | null,
+  names: readonly string[] = Object.keys(TARGETS),
+): Promise<SeedResult> {
+  const name = names[seed % names.length] ?? '';
+  const target = TARGETS[name];
+  if (!target) throw new Error(`there is no target ${name}`);
+  await using database = await createDatabase(server, template);
+  const dir = await mkdtemp(join(tmpdir(), 'tributary-hostile-'));
+  const random = randomOf(seed * 104_729 + 1);
+  const clock = soakClock(new Date('2026-11-21T12:00:00Z'));
+  const declared = target.connector.streams ?? [];
+  const hostile = makeHostile({ seed, clock, bearsMs: bearsOf(declared), optional: target.optional });
+  const system = await target.open({ world: makeWorld(), clock, faults: hostile.faults });
+  try {
+    const streams = random.shuffle(streamsOf(target, system)).slice(0, STREAMS);
+    await writeProject(dir, target, system, streams);
+    const config = loadConfig({ dir, env: { DATABASE_URL: database.url } });
+    const connectors = connectorsWithout(safety);
+    const app = await openApp(config, { log: silentLog, clock, connectors });
+    const ground: Ground = {
+      ...{ seed, dir, database: database.url, random, clock, hostile, system, app, safety },
+      alteration: alterationFor(safety),
+      deaths: { cut: 0, killed: 0, frozen: 0 },
+    };
+    try {
+      const findings = await live(ground);
+      return {
+        ...findings,
+        ...{ target: name, streams, played: hostile.played, deaths: ground.deaths, ...(await counted(app)) },
+        cursors: declared.filter((one) => streams.includes(one.name)).map((one) => one.cursor),
+      };
+    } finally {
+      await app.close();
+    }
+  } finally {
+    await system.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+type Ground = {
+  readonly seed: number;
+  readonly dir: string;
+  readonly database: string;
+  readonly random: Random;
+  readonly clock: SoakClock;
+  readonly hostile: Hostile;
+  readonly system: VendorSystem;
+  readonly app: App;
+  readonly safety: HostileSafety | null;
+  readonly alteration: Alteration | null;
+  readonly deaths: { cut: number; killed: number; frozen: number };
+};
+
+/** The least that any of the streams bears. */
+function bearsOf(declared: readonly StreamDeclaration[]): number {
+  const keysets = declared.filter(({ cursor }) => cursor === 'keyset');
+  return Math.min(10 * MINUTE_MS, ...keysets.map(({ visibilityLagMs, overlapMs }) => visibilityLagMs + overlapMs));
+}
+
+async function writeProject(dir: string, target: Target, system: VendorSystem, streams: readonly string[]) {
+  await mkdir(join(dir, 'mappings'));
+  for (const [name, text] of Object.entries(target.mappings))
+    await writeFile(join(dir, 'mappings', `${name}.yaml`), text);
+  const settings = Object.fromEntries(streams.map((stream) => [stream, { every: 'manual' }]));
+  // JSON is YAML, too.
+  const config = {
+    ...{ tenant: 'soak', port: 0, lease: '3h', slice: '1d', page_size: 10, delete_brake: { share: 1, count: 1e6 } },
+    connections: { vendor: { ...system.settings, streams: settings } },
+  };
+  await writeFile(join(dir, 'tributary.yaml'), JSON.stringify(config));
+}
+
+/** Rounds of changes and runs, then all of it settled, and looked at. */
+async function live(ground: Ground): Promise<Findings> {
+  const { app, random, clock, hostile, system, alteration } = ground;
+  if (alteration?.first) await app.store.rows(sql.raw(alteration.first));
+  const tap = tapStore(app.store, alteration);
+  hostile.loose(
+    system,
+    app.streams.all.map(({ name }) => name),
+  );
+  const killRound = ground.seed % REAL_KILLS === 0 ? random.whole(1, ROUNDS) : 0;
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    await hostile.disturb(random.whole(2, 6));
+    for (const stream of random.shuffle(app.streams.all)) {
+      const mode = modeOf(random, stream, round);
+      if (round === killRound) await killedRun(ground, stream, mode);
+      else if (random.next() < 0.3) await frozenRun(ground, stream, mode);
+      else await strickenRun(ground, tap, stream, mode);
+    }
+    await clock.advance(random.whole(1, 20) * MINUTE_MS);
+  }
+  hostile.calm();
+  const findings: Omit<Findings, 'unbalanced'>[] = [];
+  for (const isAll of [false, true]) {
+    await clock.advance(30 * MINUTE_MS);
+    for (const stream of app.streams.all) {
+      await settled(ground, stream, isAll ? 'full' : 'incremental');
+      findings.push(await verifyStream(app, system, stream, isAll));
+    }
+  }
+  return {
+    lost: findings.flatMap(({ lost }) => lost),
+    falseDeletes: findings.flatMap(({ falseDeletes }) => falseDeletes),
+    duplicates: [...new Set(findings.flatMap(({ duplicates }) => duplicates))],
+    unbalanced: await unbalanced(app),
+  };
+}
+
+function modeOf(random: Random, { connector, name }: RunStream, round: number): RunMode {
+  const isBlind = (connector.streams?.find((one) => one.name === name)?.blindFields.length ?? 0) > 0;
+  const drawn = random.next();
+  if (round > 1 && drawn < 0.15) return 'full';
+  return round > 1 && isBlind && drawn < 0.25 ? 'sweep' : 'incremental';
+}
+
+async function requested({ app, clock }: Ground, { tenant, id }: RunStream, mode: RunMode): Promise<number> {
+  await clock.advance(1);
+  const run = await createRun(app.store, { tenant, streamId: id, mode, trigger: 'schedule', dueAt: clock.now() });
+  if (run === null) throw new Error('a run is due at this time already');
+  return run;
+}
+
+async function stateOf({ app }: Ground, run: number): Promise<RunState> {
+  const [row] = await app.store.rows<{ state: RunState }>(sql`select state from run where id = ${run}`);
+  if (!row) throw new Error(`there is no run ${run}`);
+  return row.state;
+}
+
+/** Slices of a run to its end; time passes where it waits. */
+async function work(ground: Ground, run: number, deps: RunDeps = ground.app.runs): Promise<void> {
+  for (let slice = 0; slice < MOST_SLICES; slice += 1) {
+    const result = await runSlice(deps, run, new AbortController().signal);
+    const state = await stateOf(ground, run);
+    if (isFinal(state) || state === 'held') return;
+    await ground.clock.advance(Math.max(1, result?.againInMs ?? 1000));
+  }
+  throw new Error(`run ${run} does not end`);
+}
+
+/** A run whose worker may die: what it had in the air is undone, and another takes over when its lease is out. */
+async function strickenRun(ground: Ground, tap: Tap, stream: RunStream, mode: RunMode): Promise<void> {
+  const { random, clock, deaths } = ground;
+  const run = await requested(ground, stream, mode);
+  if (random.next() < 0.5) {
+    const place = random.pick(CUTS);
+    const nth = tap.passed[place] + random.whole(1, 6);
+    let isDead = false;
+    tap.onPlace = (here, count) => {
+      isDead ||= here === place && count === nth;
+      if (isDead && here !== 'copy') throw new Error('the worker is dead');
+    };
+    await work(ground, run).catch((thrown: unknown) => {
+      if (!isDead) throw thrown;
+    });
+    tap.onPlace = () => undefined;
+    if (isDead) {
+      deaths.cut += 1;
+      await clock.advance(LEASE_MS + 1);
+    }
+  }
+  await work(ground, run);
+}
+
+/** A run whose worker stands still before a transaction, until another has done its work; then it goes on. */
+async function frozenRun(ground: Ground, stream: RunStream, mode: RunMode): Promise<void> {
+  const { app, random, clock, deaths, alteration } = ground;
+  const run = await requested(ground, stream, mode);
+  const store = { ...app.store };
+  const thawed = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const nth = random.whole(2, 5);
+  let isFrozen = false;
+  const tap = tapStore(store, alteration);
+  tap.onPlace = async (place, count) => {
+    if (place === 'transaction' && count === nth) {
+      isFrozen = true;
+      reached.resolve();
+    }
+    if (isFrozen) await thawed.promise;
+  };
+  const deps = { ...app.runs, store, load: { ...app.runs.load, store } };
+  const zombie = work(ground, run, deps).catch(() => undefined);
+  await Promise.race([zombie, reached.promise]);
+  if (isFrozen) {
+    deaths.frozen += 1;
+    await clock.advance(LEASE_MS + 1);
+    await work(ground, run);
+  }
+  thawed.resolve();
+  await zombie;
+  await work(ground, run);
+}
+
+/** A run in a process of its own that is killed, and gone on with here. */
+async function killedRun(ground: Ground, stream: RunStream, mode: RunMode): Promise<void> {
+  const { dir, database, clock, random, safety, deaths } = ground;
+  const run = await requested(ground, stream, mode);
+  const life: HostileLife = {
+    ...{ dir, database, run, now: clock.now().toISOString(), safety },
+    strike: { what: 'kill', place: random.pick(PLACES), nth: random.whole(1, 8) },
+  };
+  const { isKilled } = await startLife('hostile-process.ts', life).ended;
+  if (isKilled) deaths.killed += 1;
+  await clock.advance(LEASE_MS + 1);
+  await work(ground, run);
+}
+
+/** Runs until one succeeds: a storm may outlast the tries of one. */
+async function settled(ground: Ground, stream: RunStream, mode: RunMode): Promise<void> {
+  for (let no = 0; no < 3; no += 1) {
+    const run = await requested(ground, stream, mode);
+    await work(ground, run);
+    if ((await stateOf(ground, run)) === 'succeeded') return;
+  }
+  const [row] = await ground.app.store.rows<{ error: unknown }>(
+    sql`select error from run where stream_id = ${stream.id} order by id desc limit 1`,
+  );
+  throw new Error(`${stream.name} cannot be read although nothing goes wrong: ${JSON.stringify(row?.error)}`);
+}
+
+async function counted({ store }: App): Promise<{ runs: number; failedRuns: number }> {
+  const [row] = await store.rows<{ runs: number; failed: number }>(
+    sql`select count(*)::integer as runs, (count(*) filter (where state = 'failed'))::integer as failed from run`,
+  );
+  return { runs: row?.runs ?? 0, failedRuns: row?.failed ?? 0 };
+}

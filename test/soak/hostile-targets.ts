@@ -1,0 +1,47 @@
+/** What is read hostilely: each vendor system with its connector, and the streams that have mappings. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import template from '../../connectors/_template/index.ts';
+import { findConnectors } from '../../connectors/index.ts';
+import type { Connector } from '../../src/connector/contract.ts';
+import { openAcme } from '../../src/sandbox/_template/index.ts';
+import type { SystemOptions, VendorSystem } from '../../src/sandbox/system.ts';
+
+export type Target = {
+  readonly connector: Connector;
+  open(options: SystemOptions): Promise<VendorSystem>;
+  /** Mappings of its own, by name. */
+  readonly mappings: Readonly<Record<string, string>>;
+  /** Optional fields that an answer may lack. */
+  readonly optional: readonly string[];
+};
+
+const SHIPPED = join(import.meta.dirname, '../../mappings');
+
+const ACME_THINGS = `about: Things are products
+outputs:
+  product:
+    match: sku
+    fields: { sku: sku, name: name | required }
+  variant:
+    match: sku
+    fields: { product: { output: product }, sku: sku }
+`;
+
+const { connectors } = await findConnectors();
+
+/** By name. */
+export const TARGETS: Readonly<Record<string, Target>> = {
+  acme: { connector: template, open: openAcme, mappings: { 'acme-things': ACME_THINGS }, optional: [] },
+};
+
+/** All connectors, the made-up one included. */
+export const ALL_CONNECTORS: ReadonlyMap<string, Connector> = new Map([...connectors, [template.name, template]]);
+
+/** Streams that the system changes and a mapping reads. */
+export function streamsOf({ connector, mappings }: Target, system: VendorSystem): string[] {
+  return system.streams.filter((stream) => {
+    const name = `${connector.name}-${stream}`;
+    return name in mappings || existsSync(join(SHIPPED, `${name}.yaml`));
+  });
+}
