@@ -1,146 +1,188 @@
-/** The one file that knows jsforce: a call to the REST API and what its answers mean. */
-import type { Connection } from 'jsforce';
-import { abortable, type ConnectionContext, type TrafficClass } from '../../src/connector/index.ts';
+/** The one file that knows jsforce: a call to the REST or Bulk API and its answer. */
+import { PassThrough } from 'node:stream';
+import {
+  abortable,
+  type ConnectionContext,
+  type Json,
+  type JsonObject,
+  type TrafficClass,
+} from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { SalesforceConfig } from './config.ts';
+import { classify } from './errors.ts';
+import { parseExactly } from './json.ts';
 
-/** `path` starts behind `/services/data/vNN.0`. */
-export type Call = { readonly path: string; readonly trafficClass: TrafficClass };
+/** `path` starts behind `/services/data/vNN.0`, or with `/services/` where the org gave it whole. */
+export type Call = {
+  readonly path: string;
+  readonly trafficClass: TrafficClass;
+  /** @defaultValue GET */
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly body?: JsonObject;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Budget counted apart. */
+  readonly budget?: 'bulk';
+};
 
-export type Org = { get(request: Call): Promise<unknown> };
+export type Answer = {
+  readonly text: string;
+  readonly headers: Headers;
+  /** By our clock, before the request went out. */
+  readonly sentAt: Date;
+  /** What time it is there (`Date` of the answer, whole seconds); ours where it says none. */
+  readonly vendorNow: Date;
+};
+
+export type Org = {
+  readonly config: SalesforceConfig;
+  readonly context: ConnectionContext;
+  /** @throws TributaryError with the vendor's code in `evidence.code` and jsforce's error as cause */
+  send(call: Call): Promise<Answer>;
+  /** The answer's JSON, numbers as they were written. */
+  json(call: Call): Promise<{ readonly body: Json; readonly answer: Answer }>;
+};
+
+/** Longest answer taken. */
+const MOST_BYTES = 256 * 1024 * 1024;
 
 export function openOrg(config: SalesforceConfig, context: ConnectionContext): Org {
-  const send = async (request: Call, token: string): Promise<unknown> => {
-    await context.permit(1, request.trafficClass);
-    const connection = await connect(config, token);
+  const once = async (call: Call, token: string): Promise<Answer> => {
+    await context.permit(1, call.trafficClass, call.budget);
+    context.signal.throwIfAborted();
+    return exchange(config, context, call, token);
+  };
+  const send = async (call: Call): Promise<Answer> => {
+    const token = await context.token();
     try {
-      const answer: unknown = await abortable(
-        context.signal,
-        connection.request({ method: 'GET', url: `${connection._baseUrl()}${request.path}` }, OPTIONS(config)),
-      );
-      observe(context, connection);
-      return answer;
+      return await once(call, token);
     } catch (error) {
-      if (context.signal.aborted) throw context.signal.reason;
-      throw classify(error);
+      if (!(error instanceof TributaryError) || error.evidence.code !== 'INVALID_SESSION_ID') throw error;
+      const renewed = await context.token(token);
+      if (renewed === token) throw error;
+      return once(call, renewed);
     }
   };
   return {
-    get: async (request) => {
-      const token = await context.token();
+    config,
+    context,
+    send,
+    async json(call) {
+      const answer = await send(call);
       try {
-        return await send(request, token);
-      } catch (error) {
-        if (!(error instanceof TributaryError) || error.evidence.code !== 'INVALID_SESSION_ID') throw error;
-        const renewed = await context.token(token);
-        if (renewed === token) throw error;
-        return send(request, renewed);
+        return { body: parseExactly(answer.text), answer };
+      } catch (cause) {
+        // A page of a proxy, or an answer cut in the middle: never an empty list.
+        throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Something answered for the org, without JSON.', {
+          evidence: { path: call.path.slice(0, 60) },
+          remedy: 'Nothing is lost; it is tried again. If it stays so, check instanceUrl.',
+          cause,
+        });
       }
     },
   };
 }
 
-// jsforce would try again for 15 s, wait half an hour for an answer, and send even local calls to a proxy that the
-// environment names: all three are ours to decide.
-const OPTIONS = ({ timeoutMs }: SalesforceConfig) => ({
-  retry: { maxRetries: 0 },
-  timeout: timeoutMs,
-  httpProxy: undefined,
-});
-
-// Loaded late: the catalogue does not need it. Without a refresh function jsforce cannot fall into its endless loop on 401.
-async function connect(config: SalesforceConfig, token: string): Promise<Connection> {
+// jsforce is loaded late: the catalogue does not need it. It makes the request and reads what an error says. The way out is ours: its
+// own would try again for 15 s, wait half an hour, and send even local calls to a proxy that the environment names. It gets no
+// refresh function, so that it cannot fall into its endless loop on 401.
+async function exchange(
+  config: SalesforceConfig,
+  context: ConnectionContext,
+  call: Call,
+  token: string,
+): Promise<Answer> {
   const { Connection } = await import('jsforce');
-  return new Connection({
-    instanceUrl: config.instanceUrl,
-    accessToken: token,
-    version: config.apiVersion,
-    logLevel: 'NONE',
-  });
-}
-
-function observe(context: ConnectionContext, connection: Connection): void {
-  const usage = connection.limitInfo.apiUsage;
-  if (usage)
-    context.observeLimits({ window: 'daily', limit: usage.limit, remaining: Math.max(0, usage.limit - usage.used) });
-}
-
-const CREDENTIALS = [
-  'INVALID_SESSION_ID',
-  'INVALID_AUTH_HEADER',
-  'API_DISABLED_FOR_ORG',
-  'API_CURRENTLY_DISABLED',
-  'TXN_SECURITY_METERING_ERROR',
-  'INSUFFICIENT_ACCESS',
-  'INVALID_LOGIN',
-  'invalid_grant',
-  'invalid_client',
-];
-const LIMITS = ['REQUEST_LIMIT_EXCEEDED', 'LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.'];
-const NETWORK = [
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'ETIMEDOUT',
-  'EPIPE',
-  'EAI_AGAIN',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-];
-
-/** What a failed call means; codes of the REST API: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm */
-export function classify(error: unknown): TributaryError {
-  const code = codeOf(error);
-  const evidence = { code };
-  if (CREDENTIALS.includes(code))
-    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce refused the access (${code}).`, {
-      evidence,
-      cause: error,
-    });
-  if (LIMITS.includes(code))
-    return new TributaryError(
-      'ERR_CONNECTOR_LIMITED',
-      `The calls of the org are used up (${code}); they come back over 24 hours.`,
-      { evidence, cause: error },
-    );
-  const status = Number(/^ERROR_HTTP_(\d{3})$/.exec(code)?.[1] ?? Number.NaN);
-  if (status === 429 || status === 420)
-    return new TributaryError('ERR_CONNECTOR_LIMITED', 'Salesforce asked for a pause.', { evidence, cause: error });
-  if (status === 401 || status === 403)
-    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Salesforce refused the access (HTTP ${status}).`, {
-      evidence,
-      cause: error,
-    });
-  const isDown = status === 406 || status >= 500 || code === 'SERVER_UNAVAILABLE' || code === 'UNKNOWN_EXCEPTION';
-  if (isDown || NETWORK.includes(code) || isNetwork(error)) {
-    return new TributaryError(
-      'ERR_CONNECTOR_UNREACHABLE',
-      `The org did not answer (${code === '' ? 'no connection' : code}).`,
-      { evidence, cause: error },
-    );
-  }
-  return new TributaryError(
-    'ERR_CONNECTOR_PROTOCOL',
-    `Salesforce answered ${code === '' ? 'something unknown' : code}.`,
-    {
-      evidence,
-      cause: error,
-      remedy: 'Check instanceUrl and apiVersion.',
+  const { instanceUrl, apiVersion } = config;
+  const connection = new Connection({ instanceUrl, accessToken: token, version: apiVersion, logLevel: 'NONE' });
+  const sentAt = context.clock.now();
+  let response: Response | null = null;
+  Object.assign(connection, {
+    _transport: {
+      httpRequest(request: Outgoing) {
+        const answer = fetchText(config, context, request).then((got) => {
+          response = got.response;
+          return { statusCode: got.response.status, headers: headersOf(got.response), body: got.text };
+        });
+        return Object.assign(answer, { stream: () => new PassThrough() });
+      },
     },
-  );
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  for (const holder of [error, error.cause]) {
-    for (const name of ['errorCode', 'code']) {
-      const value: unknown = typeof holder === 'object' && holder !== null ? Reflect.get(holder, name) : undefined;
-      if (typeof value === 'string') return value;
-    }
+  });
+  try {
+    const url = call.path.startsWith('/services/')
+      ? `${instanceUrl}${call.path}`
+      : `${connection._baseUrl()}${call.path}`;
+    const { method = 'GET', body, headers } = call;
+    const request = {
+      ...{ method, url },
+      headers: { accept: '*/*', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+    const text: unknown = await abortable(context.signal, connection.request(request));
+    const given = responseOf(response);
+    if (given.status >= 300) throw new Redirected(given.status);
+    observe(context, given.headers);
+    const date = Date.parse(given.headers.get('date') ?? '');
+    return {
+      ...{ text: typeof text === 'string' ? text : '', headers: given.headers, sentAt },
+      vendorNow: Number.isNaN(date) ? context.clock.now() : new Date(date),
+    };
+  } catch (error) {
+    if (context.signal.aborted) throw context.signal.reason;
+    throw classify(error, response, context.clock.now());
   }
-  return '';
 }
 
-function isNetwork(error: unknown): boolean {
-  return error instanceof TypeError || (error instanceof Error && error.name === 'AbortError');
+/** A redirect would carry the token to another address. */
+class Redirected extends Error {
+  readonly errorCode: string;
+
+  constructor(status: number) {
+    super('the org answers with a redirect');
+    this.errorCode = `ERROR_HTTP_${status}`;
+  }
+}
+
+// Closures hide from the compiler that it was set.
+const responseOf = (response: Response | null): Response => response ?? new Response(null, { status: 599 });
+
+type Outgoing = {
+  readonly url: string;
+  readonly method: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+};
+
+async function fetchText(
+  { timeoutMs }: SalesforceConfig,
+  context: ConnectionContext,
+  { url, method, headers, body }: Outgoing,
+): Promise<{ response: Response; text: string }> {
+  // Told by fetch itself from the body.
+  const { 'content-length': _length, ...rest } = headers ?? {};
+  const response = await (context.fetch ?? fetch)(url, {
+    ...{ method, headers: rest, redirect: 'manual' },
+    ...(typeof body === 'string' ? { body } : {}),
+    signal: AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]),
+  });
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MOST_BYTES) throw new RangeError(`the answer is larger than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return { response, text: Buffer.concat(chunks).toString('utf8') };
+}
+
+// What went well is handed through as text, because jsforce would put numbers through a float; errors it may read itself.
+function headersOf(response: Response): Record<string, string> {
+  const headers = Object.fromEntries(response.headers);
+  return response.status < 300 ? { ...headers, 'content-type': 'text/plain' } : headers;
+}
+
+function observe(context: ConnectionContext, headers: Headers): void {
+  const usage = /(?:^|[^-])api-usage=(\d+)\/(\d+)/.exec(headers.get('sforce-limit-info') ?? '');
+  if (!usage) return;
+  const [used, limit] = [Number(usage[1]), Number(usage[2])];
+  context.observeLimits({ window: 'daily', limit, remaining: Math.max(0, limit - used) });
 }

@@ -1,5 +1,6 @@
 import { secret, z } from '../../src/connector/index.ts';
 
+const FIELD = /^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/;
 const address = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
 /** Settings of a Salesforce connection. */
@@ -24,6 +25,18 @@ export const config = z.strictObject({
       clientSecret: secret('consumer secret of the app').optional(),
       refreshToken: secret('refresh token of the web login'),
     }),
+    z.strictObject({
+      kind: z.literal('oauth').describe('web login by `connections authorize`, with PKCE'),
+      clientId: z.string().min(1).describe('consumer key of the app'),
+      clientSecret: secret('consumer secret of the app').optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('password'),
+      clientId: z.string().min(1).describe('consumer key of the app'),
+      clientSecret: secret('consumer secret of the app'),
+      username: z.string().min(1).describe('user the program works as'),
+      password: secret('password, with the security token behind it where the org wants one'),
+    }),
   ]),
   apiVersion: z
     .string()
@@ -33,15 +46,25 @@ export const config = z.strictObject({
   objects: z
     .record(
       z.string().regex(/^[A-Za-z]\w*$/),
-      z.strictObject({ fields: z.array(z.string().regex(/^[A-Za-z][\w.]*$/)).default([]) }),
+      z.strictObject({
+        fields: z.array(z.string().regex(FIELD)).default([]),
+        without: z.array(z.string().regex(FIELD)).default([]),
+      }),
     )
     .default({})
-    .describe('further fields of the known objects, by API name, such as Lead: { fields: [Score__c] }'),
+    .describe(
+      'by API name of the object: fields to read as well, and declared ones the user may not see: Lead: { fields: [Score__c], without: [Rating] }',
+    ),
   externalIdField: z
     .string()
     .regex(/^[A-Za-z]\w*$/)
     .optional()
-    .describe('custom external id field that upserts are made by'),
+    .describe('custom external id field (text, unique) that upserts are made by, on Lead, Contact and Campaign'),
+  bulkFrom: z
+    .int()
+    .min(1)
+    .default(10_000)
+    .describe('rows from which a whole object is read by the Bulk API instead of page by page'),
   timeoutMs: z.int().min(1000).default(60_000).describe('longest wait for an answer'),
 });
 

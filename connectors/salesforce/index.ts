@@ -1,17 +1,21 @@
 import {
-  type CheckFinding,
   type ConnectionContext,
   defineConnector,
   probe,
   type Source,
-  unsupported,
-  unsupportedPages,
+  type StreamDeclaration,
 } from '../../src/connector/index.ts';
-import { type Org, openOrg } from './client.ts';
+import { checkOrg } from './check.ts';
+import { openOrg } from './client.ts';
 import { config, type SalesforceConfig } from './config.ts';
+import { describeStream } from './describe.ts';
 import { externalId } from './ids.ts';
+import { objectNameOf } from './queries.ts';
+import { readStream } from './read.ts';
+import { readByIds } from './read-by-id.ts';
+import { decode } from './records.ts';
 import { streams, streamsOf } from './streams.ts';
-import { issueToken } from './token.ts';
+import { authorizeUrl, exchange, issueToken } from './token.ts';
 
 /** Salesforce orgs over the REST and Bulk 2.0 APIs. No webhooks: changes are polled. */
 export default defineConnector({
@@ -33,46 +37,28 @@ export default defineConnector({
     { name: 'bulk', limit: 10_000, windowMs: 86_400_000, concurrency: 2, about: 'bulk query jobs in 24 rolling hours' },
   ],
   issueToken,
+  oauth: { authorizeUrl, exchange },
+  account: ({ instanceUrl }) => new URL(instanceUrl).host,
+  decode,
+  isRawJson: true,
   open: (settings, context) => Promise.resolve(open(settings, context)),
 });
 
 function open(settings: SalesforceConfig, context: ConnectionContext): Source {
   const org = openOrg(settings, context);
+  const declared = streamsOf(settings);
+  const streamNamed = (name: string): StreamDeclaration => {
+    const found = declared.find((stream) => stream.name === name);
+    if (found) return found;
+    throw new RangeError(`${objectNameOf(name)} is not declared`);
+  };
   return {
-    streams: () => streamsOf(settings),
-    check: () => probe(() => check(org)),
-    read: () => unsupportedPages('salesforce', 'read'),
-    readIds: () => Promise.reject(unsupported('salesforce', 'read single records')),
+    streams: () => declared,
+    check: () => probe(() => checkOrg(org, declared)),
+    read: (request) => readStream(org, streamNamed(request.stream), request),
+    readIds: (stream, ids) => readByIds(org, streamNamed(stream), ids),
+    describe: (stream) => describeStream(org, streamNamed(stream)),
     externalId,
     close: () => Promise.resolve(),
   };
-}
-
-// The limits of the org: one call that needs a valid session, the API switched on and the version served.
-async function check(org: Org): Promise<readonly CheckFinding[]> {
-  const limits = await org.get({ path: '/limits', trafficClass: 'poll' });
-  if (typeof limits !== 'object' || limits === null) {
-    return [
-      {
-        subject: 'reach',
-        ok: false,
-        message: 'Something answers, but not like Salesforce.',
-        remedy: 'Check instanceUrl.',
-      },
-    ];
-  }
-  const left = remaining(limits, 'DailyApiRequests');
-  return [
-    { subject: 'reach', ok: true, message: 'The org answers.' },
-    { subject: 'credentials', ok: true, message: 'The session is accepted and the API is on.' },
-    ...(left === null
-      ? []
-      : [{ subject: 'limits', ok: left > 0, message: `${left} calls are left of the last 24 hours.` }]),
-  ];
-}
-
-function remaining(limits: object, name: string): number | null {
-  const limit: unknown = Reflect.get(limits, name);
-  const left: unknown = typeof limit === 'object' && limit !== null ? Reflect.get(limit, 'Remaining') : undefined;
-  return typeof left === 'number' ? left : null;
 }

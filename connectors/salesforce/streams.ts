@@ -14,7 +14,7 @@ const object = {
   visibilityLagMs: 2 * MINUTE_MS,
   overlapMs: 30 * MINUTE_MS,
   // The address in it changes with the API version.
-  volatilePaths: ['attributes', 'LastViewedDate', 'LastReferencedDate'],
+  volatilePaths: ['attributes', 'Account.attributes', 'LastViewedDate', 'LastReferencedDate'],
   key: ['Id'],
   deletes: ['tombstone', 'absence'],
   // The recycle bin and the delete log forget after this; what was removed past both is only missing from a full read.
@@ -275,21 +275,25 @@ export const OBJECT_OF: Readonly<Record<string, string>> = {
   products: 'Product2',
 };
 
+/** What reading goes by; it cannot be left out. */
+const NEEDED: readonly string[] = ['Id', 'IsDeleted', 'CreatedDate', 'SystemModstamp', 'MasterRecordId'];
+
 /**
  * The streams of one connection: with the fields its settings name. Whether such a field is a formula or belongs to a
  * parent is only known to the org, so all of them count as blind.
  */
 export function streamsOf(settings: SalesforceConfig): readonly StreamDeclaration[] {
   return streams.map((stream) => {
-    const more = settings.objects[OBJECT_OF[stream.name] ?? '']?.fields ?? [];
-    const added = more.filter((path) => !stream.fields?.some((field) => field.path === path));
-    if (added.length === 0) return stream;
+    const { fields: more = [], without = [] } = settings.objects[OBJECT_OF[stream.name] ?? ''] ?? {};
+    const declared = (stream.fields ?? []).filter(({ path }) => NEEDED.includes(path) || !without.includes(path));
+    const added = more.filter((path) => !declared.some((field) => field.path === path));
     const fields: readonly DeclaredField[] = added.map((path) => ({
       path,
       type: 'json',
       nullable: true,
       about: 'named in the settings',
     }));
-    return { ...stream, blindFields: [...stream.blindFields, ...added], fields: [...(stream.fields ?? []), ...fields] };
+    const blind = [...stream.blindFields.filter((path) => !without.includes(path)), ...added];
+    return { ...stream, blindFields: blind, fields: [...declared, ...fields] };
   });
 }

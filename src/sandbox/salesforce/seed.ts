@@ -14,6 +14,8 @@ export function seed(org: Org, world: World): void {
       ...{ StartDate: day(campaign.startsAt), EndDate: day(campaign.endsAt), BudgetedCost: Number(campaign.budget) },
     }),
   );
+  // A campaign the shops know nothing of.
+  make('Campaign', { Name: 'Trade fair', Type: 'Trade Show', Status: 'Planned', StartDate: day(world.at) });
   const leads = world.people.map((person, at) => make('Lead', leadOf(person, at)));
   for (const [index, lead] of leads.entries()) {
     const campaign = campaigns[index % campaigns.length];
