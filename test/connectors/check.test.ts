@@ -198,24 +198,49 @@ const orgLimits: Reply = {
   body: { DailyApiRequests: { Max: 15_000, Remaining: 14_982 } },
 };
 
+/** An org in which every declared field is there. */
+function orgAnswers({ url }: Received): Reply {
+  if (url.endsWith('/limits')) return { ...orgLimits, headers: { ...orgLimits.headers, date: NOW.toUTCString() } };
+  const names = (salesforce.streams ?? []).flatMap(({ fields }) => (fields ?? []).map(({ path }) => path));
+  return { body: { fields: [...new Set(names)].map((name) => ({ name, type: 'string' })) } };
+}
+
 describe('checking a Salesforce connection', () => {
-  test('makes one permitted call with the token, and tells the budget what came back', async () => {
-    await using vendor = await fakeVendor(() => orgLimits);
+  test('looks at limits, clock and the fields of each stream, with a permit for each call', async () => {
+    await using vendor = await fakeVendor(orgAnswers);
     const watched = watchedContext();
     expect(await check(salesforce, org(vendor.url), watched)).toEqual([
       { subject: 'reach', ok: true, message: expect.any(String) },
       { subject: 'credentials', ok: true, message: expect.any(String) },
       { subject: 'limits', ok: true, message: '14982 calls are left of the last 24 hours.' },
     ]);
-    expect(vendor.received).toEqual([
+    expect(vendor.received.slice(0, 2)).toEqual([
       expect.objectContaining({
         method: 'GET',
         url: '/services/data/v65.0/limits',
         headers: expect.objectContaining({ authorization: 'Bearer token-1' }),
       }),
+      expect.objectContaining({ method: 'GET', url: '/services/data/v65.0/sobjects/Lead/describe' }),
     ]);
-    expect(watched.permits).toHaveLength(1);
-    expect(watched.limits).toEqual([{ window: 'daily', limit: 15_000, remaining: 14_982 }]);
+    expect(watched.permits).toHaveLength(8);
+    expect(watched.limits[0]).toEqual({ window: 'daily', limit: 15_000, remaining: 14_982 });
+  });
+
+  test('names clocks that differ, objects and fields that are hidden, and an external id that is none', async () => {
+    await using vendor = await fakeVendor((request) => {
+      if (request.url.includes('/Product2/')) return { status: 404, body: [{ message: 'no', errorCode: 'NOT_FOUND' }] };
+      const answer = orgAnswers(request);
+      return request.url.endsWith('/limits')
+        ? { ...answer, headers: { date: 'Sat, 21 Nov 2026 10:05:00 GMT' } }
+        : answer;
+    });
+    const settings = { ...org(vendor.url), objects: { Contact: { fields: ['Shoe_Size__c'] } } };
+    const findings = await check(salesforce, settings);
+    expect(findings.filter(({ ok }) => !ok).map(({ subject, message }) => [subject, message])).toEqual([
+      ['clock', 'The clocks of the org and of this machine are 300 seconds apart.'],
+      ['stream:contacts', 'The user does not see Shoe_Size__c of Contact.'],
+      ['stream:products', 'The user does not see the object Product2.'],
+    ]);
   });
 
   test('asks for another token once, and gives up when that is refused too', async () => {
@@ -309,6 +334,9 @@ describe('checking a HubSpot connection', () => {
   });
 });
 
+/** Connectors that cannot read yet. */
+const UNREAD = ['shopify', 'woocommerce', 'hubspot'];
+
 const ways: readonly (readonly [string, Connector, (url: string) => JsonObject])[] = [
   ['shopify', shopify, (url) => shop(url)],
   ['woocommerce', woocommerce, (url) => ({ url, ...HTTP_SHOP })],
@@ -337,22 +365,23 @@ describe.each(ways)('%s', (name, connector, settingsFor) => {
       expect(text).not.toContain(word);
   });
 
-  test('ends reading with an error that says so', async () => {
-    const source = await connector.open(connector.config.parse(SAMPLES[name]?.[0]), watchedContext().context);
-    const request = {
-      stream: 'products',
-      cursor: null,
-      mode: 'full',
-      pageSize: 10,
-      groupBy: null,
-      trafficClass: 'poll',
-    } as const;
-    await expect(source.read(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
-      code: 'ERR_CONNECTOR_UNSUPPORTED',
+  if (UNREAD.includes(name))
+    test('ends reading with an error that says so', async () => {
+      const source = await connector.open(connector.config.parse(SAMPLES[name]?.[0]), watchedContext().context);
+      const request = {
+        stream: 'products',
+        cursor: null,
+        mode: 'full',
+        pageSize: 10,
+        groupBy: null,
+        trafficClass: 'poll',
+      } as const;
+      await expect(source.read(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+        code: 'ERR_CONNECTOR_UNSUPPORTED',
+      });
+      await expect(source.readIds('products', ['1'])).rejects.toMatchObject({ code: 'ERR_CONNECTOR_UNSUPPORTED' });
+      await source.close();
     });
-    await expect(source.readIds('products', ['1'])).rejects.toMatchObject({ code: 'ERR_CONNECTOR_UNSUPPORTED' });
-    await source.close();
-  });
 });
 
 describe('asking for tokens', () => {
