@@ -2,15 +2,16 @@
 
 /** The rooms and what each may import beside itself, `errors.ts`, `observe/` and the vocabulary below. */
 const subjects =
-  '(?!(?:api|canonical|cli|config|connector|extract|load|mapping|observe|publish|queue|run|sandbox|store)/)[a-z][a-z-]*(?=/)';
+  '(?!(?:api|canonical|cli|config|connector|extract|inbound|load|mapping|observe|publish|queue|run|sandbox|store)/)[a-z][a-z-]*(?=/)';
 const rooms = {
-  api: ['canonical', 'run', subjects, 'load', 'extract', 'mapping', 'publish', 'store', 'queue'],
+  api: ['canonical', 'run', subjects, 'inbound', 'load', 'extract', 'mapping', 'publish', 'store', 'queue'],
   cli: [
     'app.ts',
     'service.ts',
     'api/keys.ts',
     'canonical',
     'config',
+    'inbound',
     'sandbox',
     'run',
     subjects,
@@ -22,6 +23,7 @@ const rooms = {
     'queue',
   ],
   run: ['canonical', 'extract', 'mapping', 'load', 'store', 'queue'],
+  inbound: ['canonical', 'run', 'store', 'queue'],
   publish: ['canonical', 'mapping', 'extract', 'connector', 'store', 'queue'],
   [subjects]: ['canonical', 'load', 'store'],
   load: ['canonical', 'mapping', 'store'],

@@ -45,6 +45,8 @@ export type App = {
   readonly mappingFolders: readonly string[];
   /** The stream of the built-in connection that leads captured by the API come through. */
   readonly leads: PlatformStream;
+  /** The configured connections and their rows. */
+  readonly connections: readonly { readonly name: string; readonly id: number }[];
   /** Opens a connection's source, to check or sample it. The caller closes it. */
   openSource(connection: string, signal: AbortSignal): Promise<Source>;
   /** The context a connector is given for a connection. */
@@ -276,6 +278,7 @@ async function compose(
     runs,
     mappingFolders,
     leads,
+    connections: config.connections.map(({ name }) => ({ name, id: connectionIds.get(name) ?? 0 })),
     openSource,
     contextOf,
     settingsOf: (connection) => settings.get(connection.name),
@@ -328,6 +331,10 @@ function withCurrency(source: Source, currency: string): Source {
     ...source,
     async *read(request) {
       for await (const page of source.read(request)) yield { ...page, context: { currency, ...page.context } };
+    },
+    async readIds(stream, ids) {
+      const page = await source.readIds(stream, ids);
+      return { ...page, context: { currency, ...page.context } };
     },
   };
 }

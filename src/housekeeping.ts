@@ -2,15 +2,23 @@
 import { evaluateAlerts } from './alerts/evaluate.ts';
 import { sendAlerts } from './alerts/send.ts';
 import type { App } from './app.ts';
+import { dueInspections, mendWebhooks } from './inbound/subscriptions.ts';
 import { expireDue } from './inventory/settle.ts';
 import { forget } from './load/retention.ts';
 import type { Metrics } from './observe/metrics.ts';
+import { rescueChanges } from './run/changed-ids.ts';
 
 const EVERY_MS = 15_000;
 const FORGET_EVERY_MS = 3_600_000;
+const INSPECT_EVERY_MS = 900_000;
 
 /** Goes on until the signal ends it; what fails is logged and tried again at the next turn. */
-export async function keepHouse(app: App, metrics: Metrics, signal: AbortSignal): Promise<void> {
+export async function keepHouse(
+  app: App,
+  metrics: Metrics,
+  signal: AbortSignal,
+  wake: (run: number) => void,
+): Promise<void> {
   const { store, clock, log, config } = app;
   const tenant = app.streams.tenant;
   let forgotAt = clock.now().getTime();
@@ -18,6 +26,8 @@ export async function keepHouse(app: App, metrics: Metrics, signal: AbortSignal)
     ['reservations', () => expireDue(store, { now: clock.now(), tenant })],
     ['alerts', () => evaluateAlerts(store, { tenant, now: clock.now() })],
     ['alert messages', () => sendAlerts(store, { tenant, config, clock, log, metrics })],
+    ['webhooks', () => inspectWebhooks(app, signal)],
+    ['changes', async () => (await rescueChanges(store, tenant, clock.now())).forEach(wake)],
     [
       'retention',
       async () => {
@@ -35,5 +45,19 @@ export async function keepHouse(app: App, metrics: Metrics, signal: AbortSignal)
         log.error({ err: thrown }, `housekeeping (${what}) failed; it is tried again`),
       );
     }
+  }
+}
+
+/** Webhooks that a vendor switched off are subscribed again; an alert tells of those that cannot be. */
+async function inspectWebhooks(app: App, signal: AbortSignal): Promise<void> {
+  const deps = { store: app.store, clock: app.clock, tenant: app.streams.tenant };
+  const since = new Date(app.clock.now().getTime() - INSPECT_EVERY_MS);
+  for (const { name, known } of await dueInspections(deps, since)) {
+    const missing = await mendWebhooks(deps, name, known, () => app.openSource(name, signal));
+    if (missing.length > 0)
+      app.log.warn(
+        { connection: name, topics: missing },
+        'The vendor had switched webhooks off; they are subscribed again.',
+      );
   }
 }

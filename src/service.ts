@@ -11,6 +11,7 @@ import { serveControl } from './cli/control.ts';
 import type { Config } from './config/types.ts';
 import { asTributaryError, TributaryError } from './errors.ts';
 import { keepHouse } from './housekeeping.ts';
+import { openInbound } from './inbound/receive.ts';
 import { leadDesk } from './lead-desk.ts';
 import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -73,21 +74,44 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     metrics.beforeScrape(async (gauges) => gauges.queueWakes(await queue.counts()));
     const checks = { queue: () => queue.ping().then(() => null) };
     const leads = leadDesk(app);
-    const api = await buildApi({ store: app.store, config, clock: app.clock, log: app.log, metrics, checks, leads });
+    const life = new AbortController();
+    const inbound = openInbound({
+      store: app.store,
+      clock: app.clock,
+      log: app.log,
+      streams: app.streams,
+      connections: app.connections,
+      open: (connection) => app.openSource(connection, life.signal),
+      wake: (run) => wakeWebhook(app, queue, run),
+    });
+    closing.push(() => inbound.close());
+    let address = '';
+    const publicUrl = () => config.publicUrl ?? address;
+    const api = await buildApi({
+      store: app.store,
+      config,
+      clock: app.clock,
+      log: app.log,
+      metrics,
+      checks,
+      leads,
+      inbound: { receive: inbound.receive, publicUrl },
+    });
     closing.push(() => api.close());
     const { url, otherPort } = await listen(api, config);
+    address = url;
     const sandbox = await writeSandbox(app, url);
-    const life = new AbortController();
     await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), {
       concurrency: CONCURRENCY,
     });
     const scheduler = startScheduler(app.runs, queue, app.streams.all.filter(isRead(config)), life.signal);
     const watches = watchSources(app, queue, life.signal);
-    const house = keepHouse(app, metrics, life.signal);
+    const house = keepHouse(app, metrics, life.signal, (run) => wakeWebhook(app, queue, run));
     closing.push(async () => {
       life.abort();
       await Promise.all([scheduler.done, watches, house]);
     });
+    void inbound.warm().catch(() => undefined); // The first delivery opens what is not open yet.
     const service: Service = { app, queue, url, sandbox, otherPort, stop };
     const control = await serveControl(service, config);
     closing.push(() => control.close());
@@ -96,6 +120,16 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     await stop();
     throw thrown;
   }
+}
+
+/** Not waited for: a wake that is lost is found by the sweep. */
+function wakeWebhook(app: App, queue: WakeQueue, run: number): void {
+  const wake = { run: publicId('run', run), tenant: String(app.streams.tenant) };
+  queue
+    .wake(wake, { class: 'webhook' })
+    .catch((thrown: unknown) =>
+      app.log.debug({ run: wake.run, code: asTributaryError(thrown).code }, 'a wake was lost'),
+    );
 }
 
 /** Counts what runs do; nobody else has to. */

@@ -31,7 +31,7 @@ export function evaluateAlerts(store: Store, { tenant, now, graceMs = GRACE_MS }
   return store.transaction(async (tx) => {
     await tx.rows(sql`select pg_advisory_xact_lock(${LOCK}::integer, ${tenant}::integer)`);
     const streams = await streamsOf(tx, tenant, new Date(now.getTime() - graceMs));
-    const causes = streams.flatMap(causesOf);
+    const causes = [...streams.flatMap(causesOf), ...(await webhookCauses(tx, tenant))];
     // A held run is neither: what failed before it still stands.
     const undecided = streams
       .filter((row) => row.state === 'held')
@@ -60,6 +60,16 @@ function streamsOf(tx: Tx, tenant: number, late: Date): Promise<StreamRow[]> {
     left join lateral (select id from run where stream_id = s.id and state = 'held' order by id desc limit 1) h on true
     left join lateral (select due_at from run where stream_id = s.id and state = 'queued' and started_at is null and due_at < ${before} order by due_at limit 1) q on true
     where s.tenant = ${tenant} and s.removed_at is null order by c.name, s.name`);
+}
+
+/** Webhooks that a vendor does not send any more: changes come with the polls only. */
+async function webhookCauses(tx: Tx, tenant: number): Promise<Cause[]> {
+  const rows = await tx.rows<{ name: string }>(sql`
+    select name from connection where tenant = ${tenant} and removed_at is null and webhooks_problem is not null order by name`);
+  return rows.map(({ name }) => ({
+    cause: `${name}:webhooks`,
+    message: `Webhooks of ${name} do not come any more; changes are found by its schedule only. Look at \`tributary connections check ${name}\`.`,
+  }));
 }
 
 function causesOf(row: StreamRow): Cause[] {

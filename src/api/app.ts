@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/types.ts';
 import type { Clock, Log } from '../connector/contract.ts';
+import type { Inbound } from '../inbound/receive.ts';
 import type { Check } from '../observe/health.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { pendingMigrations } from '../store/migrate.ts';
@@ -16,6 +17,7 @@ import { createLimiter, type Limiter } from './limits.ts';
 import { openApiOf } from './openapi.ts';
 import { addOperations } from './operations.ts';
 import type { Action, Route } from './route.ts';
+import { addWebhooks, WEBHOOKS_PATH } from './webhooks.ts';
 
 export type ApiOptions = {
   readonly store: Store;
@@ -28,6 +30,8 @@ export type ApiOptions = {
   readonly checks?: Readonly<Record<string, Check>>;
   /** Takes leads in; absent: the routes of leads are not there. */
   readonly leads?: LeadDesk;
+  /** Takes vendors' webhooks. @defaultValue there is no address for them */
+  readonly inbound?: { readonly receive: Inbound['receive']; readonly publicUrl: () => string };
   /** Longest an answer may take. @defaultValue 20 seconds */
   readonly answerMs?: number;
 };
@@ -36,6 +40,8 @@ const BODY_LIMIT = 1 << 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 const ANSWER_MS = 20_000;
 const WINDOW_MS = 60_000;
+/** Deliveries to one connection; vendors send again what was too much. */
+const WEBHOOKS_PER_WINDOW = 6000;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /** Other addresses of the same routes. */
@@ -88,7 +94,15 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   const document = openApiOf([...routes, ...leads.actions]);
   app.get('/api/v2/openapi.json', () => document);
   addOperations(app, { metrics, clock, find: around.find, checks: { ...storeChecks(store), ...options.checks } });
+  if (options.inbound)
+    await addWebhooks(app, {
+      inbound: options.inbound,
+      publicUrl: options.inbound.publicUrl,
+      metrics,
+      limiter: createLimiter({ limit: WEBHOOKS_PER_WINDOW, windowMs: WINDOW_MS, clock }),
+    });
   refuseOtherMethods(app, [
+    ...(options.inbound ? [WEBHOOKS_PATH] : []),
     '/api/v2/openapi.json',
     '/healthz',
     '/readyz',

@@ -21,11 +21,13 @@ import { recordsList, recordsShow } from './records.ts';
 import { runsApprove, runsCancel, runsLogs, runsShow } from './runs.ts';
 import { runsList } from './runs-list.ts';
 import { sync } from './sync.ts';
+import { connectionsSubscribe, connectionsUnsubscribe } from './webhooks.ts';
 
 export const COMMANDS: readonly Command[] = [
   init,
   sync,
   ...[connectionsList, connectionsCheck, connectionsSample, connectionsPause, connectionsResume],
+  ...[connectionsSubscribe, connectionsUnsubscribe],
   ...[connectorsList, connectorsNew],
   ...[mappingCheck, mappingTest, mappingPreview, mappingNew],
   ...[runsList, runsShow, runsLogs, runsCancel, runsApprove],

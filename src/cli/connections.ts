@@ -1,4 +1,5 @@
 import { TributaryError } from '../errors.ts';
+import { checkWebhooks, subscribed } from '../inbound/subscriptions.ts';
 import { listConnections, pauseConnection, type StreamFacts } from '../run/list-connections.ts';
 import { type Samples, sampleStream } from '../run/sample-stream.ts';
 import { findMapping } from '../run/streams.ts';
@@ -70,7 +71,11 @@ export const connectionsCheck = command({
     const app = await context.app();
     const source = await app.openSource(args.connection, context.signal);
     try {
-      const findings = await source.check();
+      const known = await subscribed({ store: app.store, tenant: app.streams.tenant }, args.connection);
+      const findings = [
+        ...(await source.check()),
+        ...(known ? [await checkWebhooks(source, known, args.connection)] : []),
+      ];
       if (context.json) await context.out(json(findings));
       else
         for (const { subject, ok, message, remedy } of findings)

@@ -323,6 +323,7 @@ export type Webhooks = {
   verify(request: WebhookRequest): Promise<WebhookVerdict>;
   /** The answer a vendor wants to a ping or challenge; `null` when the request is none. */
   handshake(request: WebhookRequest): { status: number; body: string } | null;
+  /** Makes what is missing, for every stream that webhooks can speak of; called again it changes nothing that is in order. */
   subscribe(url: string): Promise<readonly WebhookSubscription[]>;
   unsubscribe(): Promise<void>;
   /** What the vendor has on record: finds hooks it switched off. */

@@ -3,6 +3,8 @@ import { type Store, sql } from '../store/store.ts';
 
 export type Retention = { readonly rawDays: number; readonly outboxDays: number; readonly runDays: number };
 
+/** Vendors repeat a delivery for two days at most. */
+const DELIVERY_DAYS = 14;
 const DAY_MS = 86_400_000;
 
 /** @returns how many rows went, by table */
@@ -27,6 +29,10 @@ export async function forget(
         and not exists (select 1 from record_history h where h.page_id = p.id or h.replaced_by = p.id)
         and not exists (select 1 from dead_letter d where d.page_id = p.id and d.state = 'open')
         and not exists (select 1 from run r where r.id = p.run_id and r.state in ('queued', 'running', 'held'))`),
+    inbound_delivery: await gone(
+      sql`delete from inbound_delivery where tenant = ${tenant} and received_at < ${before(DELIVERY_DAYS)}`,
+    ),
+    login: await gone(sql`delete from login where tenant = ${tenant} and expires_at < ${before(1)}`),
     outbox: await gone(sql`delete from outbox where tenant = ${tenant} and at < ${before(retention.outboxDays)}`),
     run: await gone(sql`
       delete from run r where r.tenant = ${tenant} and r.finished_at < ${before(retention.runDays)} and r.state not in ('queued', 'running', 'held')

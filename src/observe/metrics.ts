@@ -6,6 +6,7 @@ export type StreamLabels = { readonly connection: string; readonly stream: strin
 
 export type RecordOutcome = 'created' | 'updated' | 'unchanged' | 'skipped' | 'dead_lettered';
 export type DeliveryOutcome = 'delivered' | 'failed' | 'gave_up';
+export type WebhookOutcome = 'accepted' | 'duplicate' | 'ignored' | 'refused' | 'unready' | 'handshake';
 export type RequestFacts = {
   readonly method: string;
   readonly route: string;
@@ -26,6 +27,8 @@ export type Metrics = {
   pushed(of: StreamLabels, outcome: 'ok' | 'rejected' | 'unknown'): void;
   /** An HTTP request was answered. `route` is the pattern, not the address. */
   requested(facts: RequestFacts): void;
+  /** A vendor's webhook came in. `ignored`: it names no record of a stream that is read. */
+  webhook(connection: string, outcome: WebhookOutcome): void;
   alertSent(kind: 'webhook' | 'slack' | 'email', outcome: 'sent' | 'failed'): void;
   /** What is read from elsewhere when somebody scrapes; a reader that fails leaves its last values. */
   beforeScrape(read: (gauges: Gauges) => Promise<void>): void;
@@ -89,6 +92,7 @@ export function createMetrics(options: { readonly withProcess?: boolean } = {}):
     'method',
     'route',
   ]);
+  const webhooks = counter('inbound_webhooks_total', 'Webhooks of vendors, by outcome', ['connection', 'outcome']);
   const alerts = counter('alert_messages_total', 'Alert messages, by way and outcome', ['kind', 'outcome']);
 
   const gauges: Gauges = {
@@ -124,6 +128,7 @@ export function createMetrics(options: { readonly withProcess?: boolean } = {}):
       requests.inc({ method, route, status: String(status) });
       requestSeconds.observe({ method, route }, seconds);
     },
+    webhook: (connection, outcome) => webhooks.inc({ connection, outcome }),
     alertSent: (kind, outcome) => alerts.inc({ kind, outcome }),
     beforeScrape: (read) => void readers.push(read),
     async scrape() {

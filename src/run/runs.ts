@@ -56,6 +56,9 @@ export async function insertRun(db: Pick<Store, 'rows'>, id: number, run: NewRun
   return made.length > 0;
 }
 
+/** A webhook's run looks again so soon. */
+const SOON_MS = 200;
+
 export type Claim = { readonly run: RunRow } | { readonly againInMs: number } | null;
 
 /**
@@ -66,19 +69,25 @@ export function claimRun(store: Store, id: number, now: Date, leaseMs: number): 
   return store.transaction(async (tx) => {
     const [run] = await tx.rows<{
       state: RunState;
+      mode: RunMode;
       stream_id: number;
       lease_until: Date | null;
       next_attempt_at: Date | null;
-    }>(sql`select state, stream_id, lease_until, next_attempt_at from run where id = ${id} for update`);
+    }>(sql`select state, mode, stream_id, lease_until, next_attempt_at from run where id = ${id} for update`);
     // The run first and its stream after it, as in every page: two who take them in turns never wait for each other.
     if (run) await tx.rows(sql`select 1 from stream where id = ${run.stream_id} for update`);
     if (!run || isFinal(run.state) || run.state === 'held') return null;
     const wait = Math.max(run.lease_until?.getTime() ?? 0, run.next_attempt_at?.getTime() ?? 0) - now.getTime();
     if (wait > 0) return { againInMs: wait };
-    const [before] = await tx.rows(sql`
-      select 1 from run o join run r on r.id = ${id} where o.stream_id = ${run.stream_id} and o.id <> r.id
-        and (o.state = 'running' or (o.state = 'queued' and (o.due_at, o.id) < (r.due_at, r.id))) limit 1`);
-    if (before) return { againInMs: 1000 };
+    // What a webhook named is read between two slices of another run; that one goes on afterwards.
+    const isAhead =
+      run.mode === 'ids'
+        ? sql`o.state = 'running' and (o.mode = 'ids' or o.lease_until > ${now.toISOString()}::timestamptz)`
+        : sql`o.state = 'running' or (o.state = 'queued' and (o.due_at, o.id) < (r.due_at, r.id))`;
+    const [before] = await tx.rows(
+      sql`select 1 from run o join run r on r.id = ${id} where o.stream_id = ${run.stream_id} and o.id <> r.id and (${isAhead}) limit 1`,
+    );
+    if (before) return { againInMs: run.mode === 'ids' ? SOON_MS : 1000 };
     const [paused] = await tx.rows(
       sql`select 1 from stream s join connection c on c.id = s.connection_id where s.id = ${run.stream_id} and c.paused_at is not null`,
     );
@@ -150,6 +159,14 @@ export function dueRuns(
     where state in ('queued', 'running') and trigger <> 'api' and (lease_until is null or lease_until < ${now.toISOString()}::timestamptz)
       and (next_attempt_at is null or next_attempt_at <= ${now.toISOString()}::timestamptz)
     order by due_at limit 1000`);
+}
+
+/** Whether records that webhooks named wait for their stream to be free. */
+export async function webhooksWait(store: Store, streamId: number): Promise<boolean> {
+  const waiting = await store.rows(
+    sql`select 1 from run where state = 'queued' and mode = 'ids' and stream_id = ${streamId} limit 1`,
+  );
+  return waiting.length > 0;
 }
 
 /** A line of a run's log, kept in the store for `runs logs`. */

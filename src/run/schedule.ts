@@ -46,7 +46,7 @@ async function tickStream(store: Store, stream: Scheduled, now: Date): Promise<n
     if (taken.length === 0) return null;
     const say = (run: number, message: string) => logRun(tx, { id: run, tenant: stream.tenant }, now, 'info', message);
     const [live] = await tx.rows<{ id: number }>(
-      sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') order by due_at limit 1`,
+      sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') and mode <> 'ids' order by due_at limit 1`,
     );
     if (live) {
       const at = missed.last.toISOString();

@@ -11,6 +11,7 @@ import { commitPage } from '../load/commit.ts';
 import { deleteAbsent } from '../load/deletes.ts';
 import type { MappingSet, PageOutcome } from '../load/types.ts';
 import { sql } from '../store/store.ts';
+import { changedSource } from './changed-ids.ts';
 import { coalesce, type Step } from './coalesce.ts';
 import type { RunDeps, RunStream } from './deps.ts';
 import { type Known, loadKnown } from './known.ts';
@@ -25,6 +26,7 @@ import {
   type RunRow,
   renewLease,
   retryRun,
+  webhooksWait,
 } from './runs.ts';
 import { storedPages } from './stored-pages.ts';
 
@@ -60,6 +62,9 @@ async function keepLease(deps: RunDeps, run: RunRow, lease: AbortController): Pr
     }
   }
 }
+
+/** A slice stays this long before it gives way to webhooks, so that it comes on. */
+const GIVE_WAY_MS = 2_000;
 
 type Progress = { seq: number; isCancelled: boolean };
 
@@ -115,7 +120,14 @@ async function loadPages(
       committing = null;
       if (progress.isCancelled) return 'done';
       signal.throwIfAborted();
-      if (deps.clock.now().getTime() >= until) return { notBefore: null };
+      const now = deps.clock.now().getTime();
+      if (now >= until) return { notBefore: null };
+      if (
+        run.mode !== 'ids' &&
+        now >= until - deps.sliceMs + GIVE_WAY_MS &&
+        (await webhooksWait(deps.store, stream.id))
+      )
+        return { notBefore: null };
       committing = commit(deps, run, stream, set, known, progress, prepared, afterCommit);
       committing.catch(() => undefined); // Awaited at the next turn; until then it must not count as unhandled.
       notBefore = waitUntil;
@@ -152,13 +164,13 @@ async function* pagesOf(
     const request = {
       stream: stream.name,
       cursor,
-      mode: run.mode,
+      mode: run.mode === 'ids' ? ('incremental' as const) : run.mode,
       pageSize: deps.pageSize,
       groupBy: set.groupBy,
       trafficClass,
     };
     for await (const page of readPages({
-      source,
+      source: run.mode === 'ids' ? changedSource(deps.store, stream, source) : source,
       stream: declaration,
       request,
       decode: stream.connector.decode,

@@ -10,7 +10,8 @@ export const TRANSITIONS = {
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type RunState = keyof typeof TRANSITIONS;
-export type RunMode = 'incremental' | 'full' | 'remap' | 'replay' | 'sweep';
+/** `ids`: the records that webhooks named are read again. */
+export type RunMode = 'incremental' | 'full' | 'remap' | 'replay' | 'sweep' | 'ids';
 export type RunTrigger = 'schedule' | 'command' | 'watch' | 'webhook' | 'api';
 
 /** States from which `to` may be reached. */

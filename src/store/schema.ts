@@ -61,6 +61,8 @@ export const connection = pgTable(
     writes_approved_at: time('writes_approved_at'),
     /** Where the vendor was told to send webhooks; `null`: nowhere. */
     webhook_url: text('webhook_url'),
+    /** What it was to send, as it names it. */
+    webhook_topics: text('webhook_topics').array().notNull().default([]),
     webhooks_inspected_at: time('webhooks_inspected_at'),
     /** What is wrong with its webhooks, in words. */
     webhooks_problem: text('webhooks_problem'),

@@ -1,0 +1,1 @@
+ALTER TABLE "connection" ADD COLUMN "webhook_topics" text[] DEFAULT '{}' NOT NULL;
