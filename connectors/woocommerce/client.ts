@@ -1,87 +1,125 @@
-/** HTTP to a shop: signing, the headers a shop needs, and what its answers mean. WooCommerce has no maintained SDK. */
-import { createHmac, randomBytes } from 'node:crypto';
-import type { ConnectionContext, Json, TrafficClass } from '../../src/connector/index.ts';
+/**
+ * HTTP to a shop: signing, the headers a shop needs, and what its answers mean. WooCommerce has no maintained SDK, so undici is
+ * the client. REST API v3: https://woocommerce.github.io/woocommerce-rest-api-docs/
+ */
+import { fetch as undiciFetch } from 'undici';
+import type { ConnectionContext, Json, JsonObject, TrafficClass } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { WooCommerceConfig } from './config.ts';
+import { authorization } from './sign.ts';
 
-export type ShopAnswer = { readonly status: number; readonly headers: Headers; readonly body: Json };
+/** A shop and how it is reached. */
+export type Shop = { readonly config: WooCommerceConfig; readonly context: ConnectionContext };
 
-type Call = {
-  readonly method?: string;
+export type ShopAnswer = {
+  readonly status: number;
+  readonly headers: Pick<Headers, 'get'>;
+  readonly text: string;
+  /** `undefined`: not JSON. */
+  readonly body: Json | undefined;
+  /** When the request was sent, on our clock. */
+  readonly sentAt: Date;
+  /** When it was answered, on our clock. */
+  readonly answeredAt: Date;
+};
+
+export type Call = {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Behind the path of the API, such as `/products`. */
   readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: JsonObject;
   readonly trafficClass: TrafficClass;
 };
 
+/** The longest answer that is taken: a hundred orders with long lines have a few megabytes. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
 /**
  * One call, permitted, signed anew, answered in JSON or thrown as one of ours. Never tries again.
- * REST API v3: https://woocommerce.github.io/woocommerce-rest-api-docs/
  * @throws TributaryError `ERR_CONNECTOR_UNREACHABLE`, `_CREDENTIALS`, `_LIMITED`, `_PROTOCOL`
  */
-export async function call(config: WooCommerceConfig, context: ConnectionContext, request: Call): Promise<ShopAnswer> {
+export async function call(shop: Shop, request: Call): Promise<ShopAnswer & { readonly body: Json }> {
+  return judge(shop, await send(shop, request));
+}
+
+/**
+ * One call whose answer is given as it came, whatever its status.
+ * @throws TributaryError `ERR_CONNECTOR_UNREACHABLE` when there is none: it may have been carried out all the same
+ */
+export async function send({ config, context }: Shop, request: Call): Promise<ShopAnswer> {
   await context.permit(1, request.trafficClass);
-  const path = `${config.apiPath}${request.path}`;
-  const url = new URL(`${config.url}${path}`);
-  url.search = new URLSearchParams(request.query).toString();
   const method = request.method ?? 'GET';
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(config.timeoutMs)]);
-  let response: Response;
-  let text: string;
-  try {
-    response = await (context.fetch ?? fetch)(url.href, {
-      method,
+  const path = `${config.apiPath}${request.path}`;
+  const query = request.query ?? {};
+  const url = new URL(`${config.url}${path}`);
+  url.search = new URLSearchParams(query).toString();
+  const sentAt = context.clock.now();
+  const init = {
+    method,
+    headers: {
       // A shop answers errors in HTML unless it is asked for JSON.
-      headers: {
-        accept: 'application/json',
-        authorization: authorization(config, { method, path, query: request.query }, context.clock.now()),
-      },
-      // A redirect would carry the credentials to another address.
-      redirect: 'manual',
-      signal,
-    });
-    text = await response.text();
+      accept: 'application/json',
+      authorization: authorization(config, { method, path, query }, sentAt),
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    // A redirect would carry the credentials to another address.
+    redirect: 'manual' as const,
+    signal: AbortSignal.any([context.signal, AbortSignal.timeout(config.timeoutMs)]),
+  };
+  try {
+    const response = context.fetch ? await context.fetch(url.href, init) : await undiciFetch(url.href, init);
+    const text = await textOf(response.body);
+    const { status, headers } = response;
+    return { status, headers, text, body: parse(text), sentAt, answeredAt: context.clock.now() };
   } catch (cause) {
     if (context.signal.aborted) throw context.signal.reason;
+    if (cause instanceof TributaryError) throw cause;
     throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${url.host} did not answer.`, {
       cause,
       evidence: { host: url.host },
     });
   }
-  return judge(response, text, url.host, context.clock.now());
+}
+
+async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES)
+      throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `The shop's answer is longer than ${MOST_BYTES} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** What an answer means. Codes and shapes as WooCommerce 11 sends them. */
-function judge(response: Response, text: string, host: string, now: Date): ShopAnswer {
-  const body = parse(text);
-  const code = errorCode(body);
-  const evidence = { host, status: response.status, ...(code === null ? {} : { code }) };
-  if (response.ok && body !== undefined) return { status: response.status, headers: response.headers, body };
-  if (response.status === 401 || response.status === 403) {
-    throw new TributaryError(
-      'ERR_CONNECTOR_CREDENTIALS',
-      `The shop ${host} refused the API key (${code ?? response.status}).`,
-      {
-        evidence,
-        remedy:
-          'Check consumerKey and consumerSecret, that the key may read, and that url has the scheme the shop itself uses (https takes the key as it is, http a signature).',
-      },
-    );
-  }
-  if (response.status === 429 || response.status === 503) {
-    const notBefore = retryAfter(response.headers.get('retry-after'), now);
-    throw new TributaryError('ERR_CONNECTOR_LIMITED', `The shop ${host} asked for a pause (HTTP ${response.status}).`, {
+export function judge({ config, context }: Shop, answer: ShopAnswer): ShopAnswer & { readonly body: Json } {
+  const { status, body } = answer;
+  const { host } = new URL(config.url);
+  const { code, message } = errorIn(body);
+  const evidence = { host, status, ...(code === null ? {} : { code }) };
+  const isOk = status >= 200 && status < 300;
+  if (isOk && body !== undefined) return { ...answer, body };
+  if (status === 401 || status === 403) throw refusal(host, evidence, message ?? code ?? String(status));
+  if (status === 429 || status === 503) {
+    const notBefore = retryAfter(answer.headers.get('retry-after'), context.clock.now());
+    if (notBefore) context.observeLimits({ window: 'pause', notBefore });
+    throw new TributaryError('ERR_CONNECTOR_LIMITED', `The shop ${host} asked for a pause (HTTP ${status}).`, {
       evidence,
       ...(notBefore === null ? {} : { notBefore }),
     });
   }
-  if (response.status >= 500 || response.status === 408) {
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} failed with HTTP ${response.status}.`, {
-      evidence,
-    });
+  // A page where JSON is due: a proxy, a login wall, a plugin that prints. It passes, or the run fails after its tries.
+  if (status >= 500 || status === 408 || isOk) {
+    const what = isOk ? 'answered with something other than JSON' : `failed with HTTP ${status}`;
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} ${what}.`, { evidence });
   }
   throw new TributaryError(
     'ERR_CONNECTOR_PROTOCOL',
-    `The shop ${host} answered HTTP ${response.status} ${code ?? 'without JSON'}.`,
+    `The shop ${host} answered HTTP ${status} ${code ?? 'without JSON'}.`,
     {
       evidence,
       remedy: 'Check url and apiPath: the address must lead to the REST API of WooCommerce, without a redirect.',
@@ -89,20 +127,50 @@ function judge(response: Response, text: string, host: string, now: Date): ShopA
   );
 }
 
+/** WooCommerce says 401 for nearly everything; its words tell the cases apart. */
+function refusal(host: string, evidence: TributaryError['evidence'], words: string): TributaryError {
+  // Something between us and the shop sent the same request twice; signed anew it goes through.
+  if (/nonce/i.test(words))
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} got one request twice.`, { evidence });
+  const remedies: readonly (readonly [RegExp, string])[] = [
+    [/timestamp/i, 'Set the clocks of this machine and of the shop right: they are more than 15 minutes apart.'],
+    [
+      /signature/i,
+      'Check consumerSecret, and set homeUrl to the address the shop gives as its own (WordPress address).',
+    ],
+    [/read permissions/i, 'Give the API key the permission Read or Read/Write.'],
+    [/write permissions/i, 'Give the API key the permission Read/Write.'],
+  ];
+  const remedy =
+    remedies.find(([pattern]) => pattern.test(words))?.[1] ??
+    'Check consumerKey and consumerSecret, that the user of the key may manage the shop, and that url has the scheme the shop itself uses (https takes the key as it is, http a signature).';
+  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `The shop ${host} refused the API key: ${words}`, {
+    evidence,
+    remedy,
+  });
+}
+
 function parse(text: string): Json | undefined {
   try {
     const body: Json = JSON.parse(text);
     return body;
   } catch {
-    // HTML from a proxy, a plugin or the maintenance page: the caller decides by the status.
+    // HTML from a proxy, a plugin or the maintenance page: judged by its status.
     return undefined;
   }
 }
 
-function errorCode(body: Json | undefined): string | null {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) && typeof body.code === 'string'
-    ? body.code
-    : null;
+/** Code and words of an error, `null` where the body is none. */
+export function errorIn(body: Json | undefined): { readonly code: string | null; readonly message: string | null } {
+  const { code, message } = isObject(body) ? body : {};
+  return {
+    code: typeof code === 'string' ? code : null,
+    message: typeof message === 'string' ? message : null,
+  };
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function retryAfter(header: string | null, now: Date): Date | null {
@@ -110,47 +178,4 @@ function retryAfter(header: string | null, now: Date): Date | null {
   const seconds = Number(header);
   const at = Number.isFinite(seconds) ? new Date(now.getTime() + seconds * 1000) : new Date(header);
   return Number.isNaN(at.getTime()) ? null : at;
-}
-
-type Signed = { readonly method: string; readonly path: string; readonly query: Readonly<Record<string, string>> };
-
-/** `https`: the key itself. `http`: a one-legged OAuth 1.0a signature; never the key in the address, where logs keep it. */
-export function authorization(config: WooCommerceConfig, request: Signed, now: Date): string {
-  if (config.url.startsWith('https:')) {
-    return `Basic ${Buffer.from(`${config.consumerKey}:${config.consumerSecret}`).toString('base64')}`;
-  }
-  const oauth: Record<string, string> = {
-    oauth_consumer_key: config.consumerKey,
-    oauth_nonce: randomBytes(16).toString('hex'),
-    oauth_signature_method: 'HMAC-SHA256',
-    oauth_timestamp: String(Math.floor(now.getTime() / 1000)),
-    oauth_version: '1.0',
-  };
-  const signed = { ...oauth, oauth_signature: sign(config, request, { ...request.query, ...oauth }) };
-  return `OAuth ${Object.entries(signed)
-    .map(([name, value]) => `${encode(name)}="${encode(value)}"`)
-    .join(', ')}`;
-}
-
-// The shop signs with the address it believes to have, whatever address was called.
-function sign(config: WooCommerceConfig, request: Signed, parameters: Readonly<Record<string, string>>): string {
-  const address = `${config.homeUrl ?? config.url}${request.path}`;
-  const pairs = Object.entries(parameters).map(([name, value]) => [encode(name), encode(value)] as const);
-  pairs.sort(([a, x], [b, y]) => (a === b ? compare(x, y) : compare(a, b)));
-  const base = [
-    request.method.toUpperCase(),
-    encode(address),
-    encode(pairs.map(([name, value]) => `${name}=${value}`).join('&')),
-  ].join('&');
-  return createHmac('sha256', `${config.consumerSecret}&`).update(base).digest('base64');
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
-}
-
-// RFC 3986: encodeURIComponent leaves five characters alone that a signature must encode.
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -18,10 +18,11 @@ export const config = z.strictObject({
     ),
   webhookSecret: secret('secret of the webhooks').optional(),
   previousWebhookSecret: secret('webhook secret that is being rotated out').optional(),
-  variations: z
-    .enum(['global', 'by_product'])
-    .default('global')
-    .describe('global: one list with a change filter; by_product: for shops whose version lacks that list'),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/)
+    .optional()
+    .describe('currency of the prices. Default: the shop is asked'),
   concurrency: z
     .int()
     .min(1)

@@ -1,17 +1,16 @@
 import {
-  type CheckFinding,
   type ConnectionContext,
   defineConnector,
   type Json,
   missingId,
   probe,
   type Source,
-  unsupported,
-  unsupportedPages,
 } from '../../src/connector/index.ts';
-import { call } from './client.ts';
+import { check } from './check.ts';
 import { config, type WooCommerceConfig } from './config.ts';
 import { decode } from './decode.ts';
+import { read } from './read.ts';
+import { readIds } from './read-ids.ts';
 import { streams } from './streams.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -34,43 +33,22 @@ export default defineConnector({
     },
   ],
   open: (settings, context) => Promise.resolve(open(settings, context)),
+  account: ({ homeUrl, url }) => homeUrl ?? url,
   decode,
   isRawJson: true,
 });
 
-function open(settings: WooCommerceConfig, context: ConnectionContext): Source {
+function open(config: WooCommerceConfig, context: ConnectionContext): Source {
+  const shop = { config, context };
   return {
     streams: () => streams,
-    check: () => probe(() => check(settings, context)),
-    read: () => unsupportedPages('woocommerce', 'read'),
-    readIds: () => Promise.reject(unsupported('woocommerce', 'read single records')),
+    check: () => probe(() => check(shop)),
+    read: (request) => read(shop, request),
+    readIds: (stream, ids) => readIds(shop, stream, ids),
     externalId,
-    webhooks: webhooks(settings),
+    webhooks: webhooks(config),
     close: () => Promise.resolve(),
   };
-}
-
-async function check(settings: WooCommerceConfig, context: ConnectionContext): Promise<readonly CheckFinding[]> {
-  const answer = await call(settings, context, {
-    path: '/products',
-    query: { per_page: '1', _fields: 'id' },
-    trafficClass: 'poll',
-  });
-  const total = answer.headers.get('x-wp-total');
-  if (!Array.isArray(answer.body) || total === null) {
-    return [
-      {
-        subject: 'reach',
-        ok: false,
-        message: 'Something answers, but not like WooCommerce.',
-        remedy: 'Check url and apiPath.',
-      },
-    ];
-  }
-  return [
-    { subject: 'reach', ok: true, message: `The shop answers and counts ${total} products.` },
-    { subject: 'credentials', ok: true, message: 'The API key is accepted for reading products.' },
-  ];
 }
 
 /** Post ids are unique over products, variations, orders, refunds and coupons; users and terms count apart, and have streams of their own. */

@@ -110,7 +110,11 @@ const variations: StreamDeclaration = {
   ...changing,
   name: 'variations',
   about: 'sellable forms of variable products',
-  blindFields: ['shipping_class'],
+  // What a variation has none of is its product's, and changes with that without its own time.
+  blindFields: [
+    ...['name', 'permalink', 'weight', 'dimensions', 'shipping_class', 'manage_stock', 'stock_quantity'],
+    ...['stock_status', 'backorders'],
+  ],
   volatilePaths: ['_links', 'price_html'],
   fields: declareFields({
     ...sellable,
@@ -230,6 +234,8 @@ const coupons: StreamDeclaration = {
   ...changing,
   name: 'coupons',
   about: 'coupons; the nearest thing to a campaign that a shop has',
+  // Their trash cannot be listed.
+  deletes: ['absence'],
   blindFields: ['usage_count'],
   volatilePaths: ['_links', 'used_by'],
   fields: declareFields({

@@ -35,6 +35,15 @@ export const blankVariation = (parent: number): JsonObject => ({
   ...goods,
 });
 
+/** A new coupon without its code. */
+export const COUPON: JsonObject = {
+  ...{ amount: '0.00', status: 'publish', discount_type: 'fixed_cart', description: '', date_expires_gmt: null },
+  ...{ usage_count: 0, individual_use: false, product_ids: [], excluded_product_ids: [], usage_limit: null },
+  ...{ usage_limit_per_user: null, limit_usage_to_x_items: null, free_shipping: false, product_categories: [] },
+  ...{ excluded_product_categories: [], exclude_sale_items: false, minimum_amount: '0.00', maximum_amount: '0.00' },
+  ...{ email_restrictions: [], used_by: [], meta_data: [] },
+};
+
 const noAddress: JsonObject = {
   ...{ first_name: '', last_name: '', company: '', address_1: '', address_2: '', city: '', state: '', postcode: '' },
   country: '',

@@ -11,9 +11,8 @@ export function faultyAnswer(shop: Shop, { fault, headers }: SystemRequest): Sys
   if (fault.kind === 'limited')
     return htmlPage(503, 'Maintenance', { 'retry-after': String(Math.ceil(fault.retryAfterMs / 1000)) });
   if (fault.kind === 'html') return htmlPage(fault.status, 'Somebody else');
-  // Keys do not expire. What is refused although it was good is a nonce that a proxy sent twice.
-  if (fault.kind === 'expired')
-    return sendable(authenticationError('Invalid nonce - nonce has already been used.'), shop.home, shop.now());
+  // Keys do not expire, they are revoked.
+  if (fault.kind === 'expired') return sendable(authenticationError('Consumer key is invalid.'), shop.home, shop.now());
   const isJson = headers.accept?.includes('application/json') ?? false;
   if (fault.status !== 500 || !isJson) return htmlPage(fault.status, 'WordPress &rsaquo; Error');
   const error = shopError(500, 'wp_die', '<h1>Error establishing a database connection</h1>');

@@ -1,7 +1,7 @@
 /** Writing products, variations, categories and coupons, with what WooCommerce does to the values on the way. */
 import type { Json, JsonObject } from '../../connector/contract.ts';
 import { badParameter, type ShopAnswer, shopError, wordList } from './answers.ts';
-import { blankProduct, blankVariation, slugOf } from './blanks.ts';
+import { blankProduct, blankVariation, COUPON, slugOf } from './blanks.ts';
 import type { Kind, Shop } from './shop.ts';
 import { listOf, numberOf, objectOf, objectsOf, textOf } from './values.ts';
 
@@ -114,18 +114,11 @@ export function metaOf(shop: Shop, before: Json | undefined, given: Json): Json 
   return kept;
 }
 
-const COUPON_BLANK: JsonObject = {
-  ...{ amount: '0.00', status: 'publish', discount_type: 'fixed_cart', description: '', date_expires_gmt: null },
-  ...{ usage_count: 0, individual_use: false, product_ids: [], excluded_product_ids: [], usage_limit: null },
-  ...{ usage_limit_per_user: null, limit_usage_to_x_items: null, free_shipping: false, product_categories: [] },
-  ...{ excluded_product_categories: [], exclude_sale_items: false, minimum_amount: '0.00', maximum_amount: '0.00' },
-  ...{ email_restrictions: [], used_by: [], meta_data: [] },
-};
 const CATEGORY_BLANK: JsonObject = { parent: 0, description: '', display: 'default', image: null, menu_order: 0 };
 
 /** Coupons and categories are kept as they are given. */
 export function plainOf(shop: Shop, kind: Kind, body: JsonObject, id: string | null): Written {
-  const blank = kind === 'coupons' ? COUPON_BLANK : CATEGORY_BLANK;
+  const blank = kind === 'coupons' ? COUPON : CATEGORY_BLANK;
   const before = id === null ? blank : (shop.table(kind).latest(id) ?? {});
   const named = kind === 'categories' && id === null ? { slug: slugOf(textOf(body.name)) } : {};
   const code = kind === 'coupons' && body.code !== undefined ? { code: textOf(body.code).toLowerCase() } : {};

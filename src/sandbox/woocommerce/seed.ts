@@ -1,7 +1,8 @@
 /** The made-up outdoor shop as WooCommerce holds it. */
 import type { Json, JsonObject } from '../../connector/contract.ts';
 import type { World, WorldOrder, WorldPerson, WorldProduct } from '../world.ts';
-import { blankOrder, blankProduct, blankVariation, line } from './blanks.ts';
+import { blankOrder, blankProduct, blankVariation, COUPON, line } from './blanks.ts';
+import { addRefund } from './orders.ts';
 import type { Shop } from './shop.ts';
 import { gmtTime } from './times.ts';
 import { centsOf, moneyOf, numberOf, textOf } from './values.ts';
@@ -17,19 +18,19 @@ export function seed(shop: Shop, world: World): void {
   const buyers = new Map(
     world.people.map((one) => [one.email, shop.add('customers', person(one.email, one), times)] as const),
   );
+  shop.add('coupons', { ...COUPON, code: 'welcome5', amount: '5.00', discount_type: 'fixed_cart' }, times);
   for (const campaign of world.campaigns) {
     const values: JsonObject = {
-      code: campaign.name.toLowerCase().replaceAll(' ', '-'),
-      ...{ amount: '10.00', status: 'publish', discount_type: 'percent', description: campaign.name },
-      date_expires_gmt: gmtTime(campaign.endsAt.getTime()),
-      ...{ usage_count: 0, individual_use: false, product_ids: [], excluded_product_ids: [], usage_limit: null },
-      ...{ usage_limit_per_user: null, limit_usage_to_x_items: null, free_shipping: false, product_categories: [] },
-      ...{ excluded_product_categories: [], exclude_sale_items: false, minimum_amount: '0.00', maximum_amount: '0.00' },
-      ...{ email_restrictions: [], used_by: [], meta_data: [] },
+      ...COUPON,
+      ...{ code: campaign.name.toLowerCase().replaceAll(' ', '-'), amount: '10.00', discount_type: 'percent' },
+      ...{ description: campaign.name, date_expires_gmt: gmtTime(campaign.endsAt.getTime()) },
     };
     shop.add('coupons', values, { at: world.at, createdAt: campaign.startsAt });
   }
-  for (const order of world.orders) seedOrder(shop, order, numberOf(buyers.get(order.buyer.email)));
+  for (const [at, order] of world.orders.entries()) {
+    const id = seedOrder(shop, order, numberOf(buyers.get(order.buyer.email)));
+    if (at % 7 === 3) addRefund(shop, id, { amount: '1.50', reason: 'a scratch' }, { at: order.placedAt });
+  }
 }
 
 type SeedTimes = { readonly at: Date; readonly createdAt: Date };
@@ -112,7 +113,7 @@ function person(username: string, one: WorldPerson | null): JsonObject {
   };
 }
 
-function seedOrder(shop: Shop, order: WorldOrder, customer: number): void {
+function seedOrder(shop: Shop, order: WorldOrder, customer: number): string {
   const buyer = address(order.buyer);
   const lines = order.lines.flatMap(({ sku, quantity }) => line(shop, { sku, quantity }));
   const total = lines.reduce((sum, one) => sum + centsOf(one.total), 0);
@@ -125,7 +126,7 @@ function seedOrder(shop: Shop, order: WorldOrder, customer: number): void {
     billing: { ...buyer, email: order.buyer.email, phone: order.buyer.phone },
     shipping: { ...buyer, phone: '' },
   };
-  shop.add('orders', values, { at: order.placedAt, createdAt: order.placedAt });
+  return shop.add('orders', values, { at: order.placedAt, createdAt: order.placedAt });
 }
 
 /** The record that carries a SKU, a variation before a product. */
