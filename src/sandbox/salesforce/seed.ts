@@ -42,7 +42,12 @@ export function seed(org: Org, world: World): void {
   }
   for (const product of world.products) {
     make('Product2', {
-      ...{ Name: product.name, ProductCode: product.sku, StockKeepingUnit: product.sku, Family: product.category.split(' > ').at(-1) ?? null },
+      ...{
+        Name: product.name,
+        ProductCode: product.sku,
+        StockKeepingUnit: product.sku,
+        Family: product.category.split(' > ').at(-1) ?? null,
+      },
       ...{ Description: product.description, IsActive: true, QuantityUnitOfMeasure: 'Each' },
     });
   }
