@@ -5,7 +5,12 @@ import { TributaryError } from '../../src/errors.ts';
 import type { ShopifyConfig } from './config.ts';
 import { accessToken } from './token.ts';
 
-export type Answer = { readonly data: unknown; readonly servedVersion: string | null };
+export type Answer = {
+  readonly data: unknown;
+  readonly servedVersion: string | null;
+  /** What Shopify's clock showed. */
+  readonly vendorTime: Date | null;
+};
 
 export type Call = {
   readonly query: string;
@@ -15,7 +20,11 @@ export type Call = {
   readonly trafficClass: TrafficClass;
 };
 
-export type Shop = { call(request: Call): Promise<Answer>; close(): void };
+export type Shop = {
+  /** @throws TributaryError classified, whatever the SDK throws */
+  call(request: Call): Promise<Answer>;
+  close(): void;
+};
 
 /** Opens the client for one connection. The SDK is loaded here, so that looking at the catalogue stays quick. */
 export async function openShop(config: ShopifyConfig, context: ConnectionContext): Promise<Shop> {
@@ -23,6 +32,7 @@ export async function openShop(config: ShopifyConfig, context: ConnectionContext
   const sdk = await loadSdk();
   routes.set(route, { fetch: context.fetch ?? fetch, baseUrl: config.baseUrl ?? `https://${config.shop}` });
   const send = async (request: Call, token: string): Promise<Answer> => {
+    context.signal.throwIfAborted();
     await context.permit(request.cost, request.trafficClass);
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(config.timeoutMs)]);
     try {
@@ -34,9 +44,15 @@ export async function openShop(config: ShopifyConfig, context: ConnectionContext
         signal,
       });
       observe(context, answer.extensions);
-      return { data: answer.data, servedVersion: header(answer.headers, 'x-shopify-api-version') };
+      refuseWarnings(answer.extensions);
+      return {
+        data: answer.data,
+        servedVersion: header(answer.headers, 'x-shopify-api-version'),
+        vendorTime: timeOf(header(answer.headers, 'date')),
+      };
     } catch (error) {
       if (context.signal.aborted) throw context.signal.reason;
+      if (error instanceof TributaryError) throw error;
       observe(context, throttleSource(error));
       throw classify(sdk.errors, error, context.clock.now());
     }
@@ -105,6 +121,25 @@ function clientFor(sdk: Sdk, config: ShopifyConfig, token: string): GraphqlClien
     logger: { log: () => {} },
   });
   return new shopify.clients.Graphql({ session: shopify.session.customAppSession(config.shop) });
+}
+
+/**
+ * A search term Shopify does not know is ignored, and the answer is unfiltered: what looks like changes would be everything, or
+ * like everything a part.
+ */
+function refuseWarnings(extensions: unknown): void {
+  const searches = pick(extensions, 'search');
+  const warnings = (Array.isArray(searches) ? searches : []).flatMap((search) => pick(search, 'warnings') ?? []);
+  const fields = (Array.isArray(warnings) ? warnings : []).map((warning) => String(pick(warning, 'field')));
+  if (fields.length > 0)
+    throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `Shopify ignored a search term: ${fields.join(', ')}.`, {
+      evidence: { fields },
+    });
+}
+
+function timeOf(text: string | null): Date | null {
+  const at = new Date(text ?? '');
+  return Number.isNaN(at.getTime()) ? null : at;
 }
 
 function observe(context: ConnectionContext, extensions: unknown): void {

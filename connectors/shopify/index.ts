@@ -4,13 +4,14 @@ import {
   defineConnector,
   probe,
   type Source,
-  unsupported,
-  unsupportedPages,
 } from '../../src/connector/index.ts';
 import { openShop, pick, type Shop } from './client.ts';
 import { config, type ShopifyConfig } from './config.ts';
+import { decode } from './decode.ts';
 import { externalId } from './ids.ts';
-import { SCOPES, streams } from './streams.ts';
+import { read, readIds } from './read.ts';
+import { handlesOf, READ_SCOPES } from './scopes.ts';
+import { streams } from './streams.ts';
 import { issueToken } from './token.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -33,6 +34,9 @@ export default defineConnector({
     },
   ],
   issueToken,
+  decode,
+  isRawJson: true,
+  account: ({ shop }) => shop,
   open,
 });
 
@@ -41,8 +45,8 @@ async function open(settings: ShopifyConfig, context: ConnectionContext): Promis
   return {
     streams: () => streams,
     check: () => probe(() => check(settings, shop)),
-    read: () => unsupportedPages('shopify', 'read'),
-    readIds: () => Promise.reject(unsupported('shopify', 'read single records')),
+    read: (request) => read(shop, context, request),
+    readIds: (stream, ids) => readIds(shop, context, stream, ids),
     externalId,
     webhooks: webhooks(settings, () => context.clock.now()),
     close: async () => shop.close(),
@@ -56,8 +60,8 @@ const CHECK = `query TributaryCheck {
 
 async function check(settings: ShopifyConfig, shop: Shop): Promise<readonly CheckFinding[]> {
   const { data, servedVersion } = await shop.call({ query: CHECK, cost: 10, trafficClass: 'poll' });
-  const scopes = handles(pick(pick(data, 'currentAppInstallation'), 'accessScopes'));
-  const lacking = Object.entries(SCOPES).filter(
+  const scopes = handlesOf(pick(pick(data, 'currentAppInstallation'), 'accessScopes'));
+  const lacking = Object.entries(READ_SCOPES).filter(
     ([, scope]) => !scopes.has(scope) && !scopes.has(scope.replace('read_', 'write_')),
   );
   return [
@@ -72,10 +76,6 @@ async function check(settings: ShopifyConfig, shop: Shop): Promise<readonly Chec
       ? []
       : [movedOn(settings.apiVersion, servedVersion)]),
   ];
-}
-
-function handles(scopes: unknown): ReadonlySet<string> {
-  return new Set(Array.isArray(scopes) ? scopes.map((scope) => String(pick(scope, 'handle'))) : []);
 }
 
 function lacks(stream: string, scope: string): CheckFinding {

@@ -2,6 +2,8 @@ import { declareFields, type StreamDeclaration } from '../../src/connector/index
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
+/** "Event data is retained for 1 year": help of `created_at` in the query `events`, API 2026-10. */
+const EVENTS_KEPT_MS = 365 * 24 * 60 * MINUTE_MS;
 
 /**
  * Read by (updatedAt, id). The search behind `updated_at` trails writes by an amount nobody documents: lag and overlap
@@ -27,7 +29,8 @@ const products: StreamDeclaration = {
   name: 'products',
   about: 'products with their variants',
   deletes: ['tombstone', 'absence'],
-  // Nobody documents that a change of stock or cost moves the product, so it is not trusted to.
+  tombstoneHorizonMs: EVENTS_KEPT_MS,
+  // Stock is documented to move its product, cost and weight are not.
   blindFields: ['totalInventory', 'variants[].inventoryQuantity', 'variants[].inventoryItem'],
   fields: declareFields({
     ...gid,
@@ -74,7 +77,7 @@ const inventory: StreamDeclaration = {
   name: 'inventory',
   about: 'inventory items with a level per location',
   deletes: ['absence'],
-  // Whether a changed level moves its item is not established: webhooks and a sweep carry the quantities.
+  // A changed level is not known to move its item. It moves its product, whose items are read again; the sweep finds the rest.
   blindFields: ['inventoryLevels'],
   fields: declareFields({
     ...gid,
@@ -85,7 +88,6 @@ const inventory: StreamDeclaration = {
     inventoryLevels: 'list',
     'inventoryLevels[].id': 'text',
     'inventoryLevels[].updatedAt': 'timestamp',
-    'inventoryLevels[].isActive': 'boolean',
     'inventoryLevels[].location.id': 'text',
     'inventoryLevels[].location.name': 'text',
     'inventoryLevels[].quantities': 'list',
@@ -116,6 +118,16 @@ const locations: StreamDeclaration = {
   }),
 };
 
+const address = (path: string) => ({
+  [`${path}.address1`]: 'text?' as const,
+  [`${path}.address2`]: 'text?' as const,
+  [`${path}.city`]: 'text?' as const,
+  [`${path}.provinceCode`]: 'text?' as const,
+  [`${path}.countryCodeV2`]: 'text?' as const,
+  [`${path}.zip`]: 'text?' as const,
+  [`${path}.company`]: 'text?' as const,
+});
+
 const money = (path: string) => ({
   [`${path}.shopMoney.amount`]: 'decimal?' as const,
   [`${path}.shopMoney.currencyCode`]: 'text?' as const,
@@ -125,8 +137,9 @@ const orders: StreamDeclaration = {
   ...changing,
   name: 'orders',
   about: 'orders with their lines; those older than 60 days need the scope read_all_orders',
-  // A full read may see only the last 60 days, so absence proves nothing.
-  deletes: ['tombstone'],
+  // Absence counts only where the app has read_all_orders: otherwise a full read sees the last 60 days and is not complete.
+  deletes: ['tombstone', 'absence'],
+  tombstoneHorizonMs: EVENTS_KEPT_MS,
   blindFields: ['customerJourneySummary'],
   fields: declareFields({
     ...gid,
@@ -138,8 +151,12 @@ const orders: StreamDeclaration = {
     closedAt: 'timestamp?',
     test: 'boolean',
     sourceName: 'text?',
+    sourceIdentifier: 'text?',
+    note: 'text?',
     email: 'text?',
     phone: 'text?',
+    ...address('shippingAddress'),
+    ...address('billingAddress'),
     currencyCode: 'text',
     presentmentCurrencyCode: 'text',
     displayFinancialStatus: 'text?',
@@ -159,6 +176,8 @@ const orders: StreamDeclaration = {
     'customerJourneySummary.firstVisit.utmParameters.source': 'text?',
     'customerJourneySummary.firstVisit.utmParameters.medium': 'text?',
     'customerJourneySummary.firstVisit.utmParameters.campaign': 'text?',
+    'customerJourneySummary.firstVisit.utmParameters.content': 'text?',
+    'customerJourneySummary.firstVisit.utmParameters.term': 'text?',
     'customerJourneySummary.firstVisit.landingPage': 'text?',
     'customerJourneySummary.firstVisit.referrerUrl': 'text?',
     lineItems: 'list',
@@ -180,6 +199,7 @@ const customers: StreamDeclaration = {
   name: 'customers',
   about: 'customers with their consent for e-mail and text messages',
   deletes: ['tombstone', 'absence'],
+  tombstoneHorizonMs: EVENTS_KEPT_MS,
   blindFields: ['numberOfOrders', 'amountSpent'],
   fields: declareFields({
     ...gid,
@@ -199,13 +219,7 @@ const customers: StreamDeclaration = {
     'defaultEmailAddress.marketingUpdatedAt': 'timestamp?',
     'defaultPhoneNumber.phoneNumber': 'text?',
     'defaultPhoneNumber.marketingState': 'text?',
-    'defaultAddress.address1': 'text?',
-    'defaultAddress.address2': 'text?',
-    'defaultAddress.city': 'text?',
-    'defaultAddress.provinceCode': 'text?',
-    'defaultAddress.countryCodeV2': 'text?',
-    'defaultAddress.zip': 'text?',
-    'defaultAddress.company': 'text?',
+    ...address('defaultAddress'),
   }),
 };
 
@@ -223,6 +237,8 @@ const marketingEvents: StreamDeclaration = {
     'app.id': 'text',
     remoteId: 'text?',
     type: 'text',
+    description: 'text?',
+    marketingChannelType: 'text?',
     startedAt: 'timestamp',
     endedAt: 'timestamp?',
     scheduledToEndAt: 'timestamp?',
@@ -241,13 +257,3 @@ export const streams: readonly StreamDeclaration[] = [
   customers,
   marketingEvents,
 ];
-
-/** What an app must be allowed to read for each stream. */
-export const SCOPES: Readonly<Record<string, string>> = {
-  products: 'read_products',
-  inventory: 'read_inventory',
-  locations: 'read_locations',
-  orders: 'read_orders',
-  customers: 'read_customers',
-  marketing_events: 'read_marketing_events',
-};

@@ -1,6 +1,8 @@
-import type { ConnectionContext, IssuedToken, TokenGrant } from '../../src/connector/index.ts';
+import { type ConnectionContext, type IssuedToken, type TokenGrant, z } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { ShopifyConfig } from './config.ts';
+
+type Caller = Pick<TokenGrant, 'clock' | 'signal' | 'fetch'>;
 
 /** The token to call with: the permanent one, or the shared one that lasts a day. */
 export function accessToken(config: ShopifyConfig, context: ConnectionContext, rejected?: string): Promise<string> {
@@ -14,28 +16,39 @@ export function accessToken(config: ShopifyConfig, context: ConnectionContext, r
 export async function issueToken(config: ShopifyConfig, grant: TokenGrant): Promise<IssuedToken | null> {
   const { auth } = config;
   if (auth.kind === 'access_token') return null;
-  const response = await post(config, grant, {
+  return ask(config, grant, {
     client_id: auth.clientId,
     client_secret: auth.clientSecret,
     grant_type: 'client_credentials',
   });
-  const body: unknown = await response.json().catch(() => null);
-  const token = typeof body === 'object' && body !== null ? { ...body } : {};
-  if (!response.ok || !('access_token' in token) || typeof token.access_token !== 'string')
-    throw refused(response.status);
-  const seconds = 'expires_in' in token && typeof token.expires_in === 'number' ? token.expires_in : null;
+}
+
+/** Asks the shop's token endpoint, whatever the grant. @throws TributaryError */
+async function ask(
+  config: ShopifyConfig,
+  grant: Caller,
+  asked: Readonly<Record<string, string>>,
+): Promise<IssuedToken> {
+  const response = await post(config, grant, asked);
+  const body = tokenAnswer.safeParse(await response.json().catch(() => null));
+  if (!response.ok) throw refused(response, grant.clock.now());
+  if (!body.success)
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Shopify answered the wish for a token with something else.');
+  const { access_token: accessToken, refresh_token: refreshToken, expires_in: seconds } = body.data;
   return {
-    accessToken: token.access_token,
-    refreshToken: null,
-    expiresAt: seconds === null ? null : new Date(grant.clock.now().getTime() + seconds * 1000),
+    accessToken,
+    refreshToken: refreshToken ?? null,
+    expiresAt: seconds === undefined ? null : new Date(grant.clock.now().getTime() + seconds * 1000),
   };
 }
 
-async function post(
-  config: ShopifyConfig,
-  grant: TokenGrant,
-  body: Readonly<Record<string, string>>,
-): Promise<Response> {
+const tokenAnswer = z.object({
+  access_token: z.string().min(1),
+  refresh_token: z.string().optional(),
+  expires_in: z.number().optional(),
+});
+
+async function post(config: ShopifyConfig, grant: Caller, body: Readonly<Record<string, string>>): Promise<Response> {
   try {
     return await (grant.fetch ?? fetch)(`${config.baseUrl ?? `https://${config.shop}`}/admin/oauth/access_token`, {
       method: 'POST',
@@ -50,12 +63,18 @@ async function post(
   }
 }
 
-function refused(status: number): TributaryError {
-  if (status >= 500 || status === 429)
-    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify issued no token (HTTP ${status}).`, {
-      evidence: { status },
+function refused({ status, headers }: Response, now: Date): TributaryError {
+  const evidence = { status };
+  if (status === 429 || status === 430) {
+    const seconds = Number(headers.get('retry-after') ?? 1);
+    return new TributaryError('ERR_CONNECTOR_LIMITED', 'Shopify asked for a pause before it issues a token.', {
+      evidence,
+      notBefore: new Date(now.getTime() + (Number.isFinite(seconds) ? Math.max(1, seconds) : 1) * 1000),
     });
+  }
+  if (status >= 500)
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify issued no token (HTTP ${status}).`, { evidence });
   return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `Shopify refused the client credentials (HTTP ${status}).`, {
-    evidence: { status },
+    evidence,
   });
 }

@@ -135,7 +135,10 @@ function* joinParts(parts: Iterable<Part>): Generator<LogicalRecord> {
 function toRecord(group: readonly Part[]): LogicalRecord {
   const first = group.find((part) => part.isRoot) ?? group[0];
   if (first === undefined) throw new RangeError('a record has no parts');
-  const ordered = group[0] === first ? group : [first, ...group.filter((part) => part !== first)];
+  const others = group.filter((part) => part !== first);
+  // Children arrive in any order, rows in that of their file: another order of children is no change.
+  if (!first.isRow) others.sort((a, b) => Buffer.compare(a.raw, b.raw));
+  const ordered = [first, ...others];
   return {
     parts: ordered.map((part) => part.raw),
     id: first.isRow ? null : first.root,

@@ -70,12 +70,24 @@ export async function change(shop: Shop, wanted: Change): Promise<string> {
     return wanted.id;
   }
   if (table === 'products') deleteProduct(shop, id, times);
+  else if (table === 'inventory') deleteItem(shop, id, times);
   else {
     shop.remove(table, id, times);
     if (table === 'orders' || table === 'customers') tellDelete(shop, subject.toUpperCase(), gid(subject, id), times);
     shop.listener(`${topicOf(table)}/delete`, { id, admin_graphql_api_id: gid(subject, id) });
   }
   return wanted.id;
+}
+
+/** An item goes with its variant, the last variant with its product. */
+function deleteItem(shop: Shop, id: number, times: Times): void {
+  const productId = shop.latest('inventory', id)?.productId ?? 0;
+  const variants = shop.latest('products', productId)?.variants.filter(({ itemId }) => itemId !== id) ?? [];
+  if (variants.length === 0) deleteProduct(shop, productId, times);
+  else {
+    shop.remove('inventory', id, times);
+    touchProduct(shop, productId, { variants }, times);
+  }
 }
 
 const topicOf = (table: TableName): string => (table === 'inventory' ? 'inventory_items' : table);
@@ -184,7 +196,7 @@ function createProduct(shop: Shop, table: 'products' | 'inventory', marker: stri
 
 export function truth(shop: Shop, stream: string): ReadonlyMap<string, string> {
   const { table, marker } = keptOf(stream);
-  return new Map([...shop.all(table)].map(({ id, data }) => [String(id), String(Reflect.get(data, marker))]));
+  return new Map([...shop.all(table)].map(({ id, data }) => [String(id), String(Reflect.get(data, marker) ?? '')]));
 }
 
 export const marker: VendorSystem['marker'] = (stream, record: Json) => {

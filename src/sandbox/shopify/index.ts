@@ -41,8 +41,8 @@ export async function openShopify(options: SystemOptions): Promise<VendorSystem>
   const limited = (request: SystemRequest): SystemAnswer | null => {
     // Sources disagree whether a throttled call is answered with 200 or 429: both come, in turn.
     if (request.fault?.kind !== 'limited') return null;
-    refusals += 1;
-    if (refusals % 2 === 0) return null;
+    if (API.test(request.path)) refusals += 1;
+    if (API.test(request.path) && refusals % 2 === 0) return null;
     const seconds = Math.max(0.1, request.fault.retryAfterMs / 1000);
     return {
       status: 429,
@@ -76,7 +76,8 @@ export async function openShopify(options: SystemOptions): Promise<VendorSystem>
       if (requests.length < MOST_RECORDS)
         requests.push({ method, path, status: given.answer.status, cost: given.cost, at: new Date(shop.now()) });
       faults.betweenPages?.('');
-      return given.answer;
+      const date = new Date(shop.now()).toUTCString();
+      return { ...given.answer, headers: { date, ...given.answer.headers } };
     },
     { clock: options.clock, faults, ...(options.port === undefined ? {} : { port: options.port }) },
   );

@@ -14,6 +14,12 @@ export function seed(shop: Shop, world: World): void {
     places.set(name, id);
     shop.put('locations', id, { name, isActive: true, city: CITIES[name] ?? name }, { at });
   }
+  // Places that were closed: lists leave them out unless they are asked for them.
+  for (const [name, city] of [
+    ['bremen', 'Bremen'],
+    ['kiel', 'Kiel'],
+  ] as const)
+    shop.put('locations', shop.nextNumber(), { name, isActive: false, city }, { at });
   for (const [index, product] of world.products.entries())
     addProduct(shop, product, places, at + index * 1000 - 3_600_000);
   const buyers = seedCustomers(shop, world);
@@ -148,6 +154,12 @@ function seedCampaigns(shop: Shop, world: World): void {
       { at: world.at.getTime() },
     );
   }
+  const at = world.at.getTime();
+  // Made by the shop's own tools: no app gave it a name.
+  const own = { title: 'Shop launch', remoteId: null, tactic: 'AD', channel: 'SEARCH', status: 'INACTIVE', url: null };
+  const ended = { startedAt: at - 90 * DAY_MS, endedAt: at - 60 * DAY_MS, scheduledToEndAt: null };
+  shop.put('campaigns', shop.nextNumber(), { ...own, ...ended, budget: null, utm: null }, { at });
 }
 
+const DAY_MS = 86_400_000;
 const slug = (name: string): string => name.toLowerCase().replaceAll(' ', '-');

@@ -1,0 +1,38 @@
+/** What the app may do in this shop. */
+import type { TrafficClass } from '../../src/connector/index.ts';
+import { pick, type Shop } from './client.ts';
+
+export const SCOPES_QUERY = 'query TributaryScopes { currentAppInstallation { accessScopes { handle } } }';
+
+/** What an app must be allowed to read for each stream. */
+export const READ_SCOPES: Readonly<Record<string, string>> = {
+  products: 'read_products',
+  inventory: 'read_inventory',
+  locations: 'read_locations',
+  orders: 'read_orders',
+  customers: 'read_customers',
+  marketing_events: 'read_marketing_events',
+};
+
+/** What it must be allowed to write. */
+export const WRITE_SCOPES: Readonly<Record<string, string>> = {
+  inventory: 'write_inventory',
+  orders: 'write_orders',
+  marketing_events: 'write_marketing_events',
+};
+
+/** All that is asked for when somebody logs in. */
+export const ALL_SCOPES: readonly string[] = [
+  ...Object.values(READ_SCOPES),
+  'read_all_orders',
+  ...Object.values(WRITE_SCOPES),
+];
+
+export async function hasScope(shop: Shop, scope: string, trafficClass: TrafficClass): Promise<boolean> {
+  const { data } = await shop.call({ query: SCOPES_QUERY, cost: 2, trafficClass });
+  return handlesOf(pick(pick(data, 'currentAppInstallation'), 'accessScopes')).has(scope);
+}
+
+export function handlesOf(scopes: unknown): ReadonlySet<string> {
+  return new Set(Array.isArray(scopes) ? scopes.map((scope) => String(pick(scope, 'handle'))) : []);
+}
