@@ -1,8 +1,8 @@
 /** Looks at a connection and says in words what works. */
 import type { CheckFinding } from '../../src/connector/index.ts';
 import { call, errorIn, isObject, type Shop, type ShopAnswer, send } from './client.ts';
-import { askCurrency } from './currency.ts';
 import { LISTS } from './lists.ts';
+import { unitsOf } from './units.ts';
 
 const trafficClass = 'poll';
 /** A shop reached with a clock this far off is read by its own clock; farther off, somebody should know. */
@@ -27,7 +27,7 @@ export async function check(shop: Shop): Promise<readonly CheckFinding[]> {
     ...clock(first),
     ...(await scopes(shop)),
     await version(shop),
-    await currency(shop),
+    await units(shop),
   ];
 }
 
@@ -82,15 +82,13 @@ async function version(shop: Shop): Promise<CheckFinding> {
   };
 }
 
-async function currency(shop: Shop): Promise<CheckFinding> {
-  const told = shop.config.currency ?? (await askCurrency(shop, trafficClass));
-  if (told !== null) return { subject: 'currency', ok: true, message: `Prices are in ${told}.` };
+async function units(shop: Shop): Promise<CheckFinding> {
+  const { currency, weightUnit } = await unitsOf(shop, trafficClass);
+  if (currency !== null && weightUnit !== null)
+    return { subject: 'units', ok: true, message: `Prices are in ${currency}, weights in ${weightUnit}.` };
+  const missing = currency === null ? 'the currency of its prices' : 'the unit of its weights';
   return {
-    ...{
-      subject: 'currency',
-      ok: false,
-      message: 'The shop does not tell the currency of its prices to this API key.',
-    },
-    remedy: 'Set currency in the settings of the connection.',
+    ...{ subject: 'units', ok: false, message: `The shop does not tell ${missing} to this API key.` },
+    remedy: 'Set currency and weightUnit in the settings of the connection.',
   };
 }

@@ -23,6 +23,7 @@ export const config = z.strictObject({
     .regex(/^[A-Z]{3}$/)
     .optional()
     .describe('currency of the prices. Default: the shop is asked'),
+  weightUnit: z.enum(['g', 'kg', 'lb', 'oz']).optional().describe('unit of the weights. Default: the shop is asked'),
   concurrency: z
     .int()
     .min(1)

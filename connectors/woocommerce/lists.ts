@@ -20,26 +20,26 @@ export type StreamList = {
   readonly hasTimes: boolean;
   /** What was put into the trash can be listed. */
   readonly trash: boolean;
-  /** Prices without a currency. */
-  readonly hasPrices: boolean;
+  /** Prices without a currency, weights without a unit. */
+  readonly hasUnits: boolean;
   readonly visibilityLagMs: number;
   readonly overlapMs: number;
   steps(shop: Shop, options: StepOptions): AsyncGenerator<Step>;
 };
 
-type Given = Pick<StreamList, 'path' | 'query' | 'trash' | 'hasPrices'>;
+type Given = Pick<StreamList, 'path' | 'query' | 'trash' | 'hasUnits'>;
 
 // `any` leaves out the trash and orders that are still in the checkout.
 const GIVEN: Readonly<Record<string, Given>> = {
-  products: { path: '/products', query: { status: 'any' }, trash: true, hasPrices: true },
-  variations: { path: '/variations', query: { status: 'any' }, trash: true, hasPrices: true },
-  orders: { path: '/orders', query: { status: 'any' }, trash: true, hasPrices: false },
-  refunds: { path: '/refunds', query: {}, trash: false, hasPrices: false },
+  products: { path: '/products', query: { status: 'any' }, trash: true, hasUnits: true },
+  variations: { path: '/variations', query: { status: 'any' }, trash: true, hasUnits: true },
+  orders: { path: '/orders', query: { status: 'any' }, trash: true, hasUnits: false },
+  refunds: { path: '/refunds', query: {}, trash: false, hasUnits: false },
   // Without it only those with the role customer are listed.
-  customers: { path: '/customers', query: { role: 'all' }, trash: false, hasPrices: false },
-  categories: { path: '/products/categories', query: {}, trash: false, hasPrices: false },
+  customers: { path: '/customers', query: { role: 'all' }, trash: false, hasUnits: false },
+  categories: { path: '/products/categories', query: {}, trash: false, hasUnits: false },
   // Coupons can be trashed, but no list shows that.
-  coupons: { path: '/coupons', query: {}, trash: false, hasPrices: true },
+  coupons: { path: '/coupons', query: {}, trash: false, hasUnits: true },
 };
 
 export const LISTS: Readonly<Record<string, StreamList>> = Object.fromEntries(

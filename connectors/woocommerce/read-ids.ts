@@ -1,10 +1,10 @@
 /** Reads records again by their ids. */
 import type { Json, Page, SourceProblem, SourceRecord, Tombstone } from '../../src/connector/index.ts';
 import { isObject, judge, type Shop, send } from './client.ts';
-import { currencyOf } from './currency.ts';
 import { list, type Row } from './list.ts';
 import { LISTS } from './lists.ts';
 import { recordOf, versionOf } from './records.ts';
+import { unitsAround } from './units.ts';
 
 const MOST_PER_CALL = 100;
 const trafficClass = 'webhook';
@@ -37,7 +37,7 @@ export async function readIds(shop: Shop, stream: string, ids: readonly string[]
   return {
     ...{ records, tombstones, problems, observedAt, next: null, complete: false, expected: null, notBefore: null },
     window: { id: `ids ${crypto.randomUUID()}`, kind: 'delta', scope: stream },
-    context: await currencyOf(shop, LISTS[stream] ?? { hasPrices: false }, trafficClass),
+    context: await unitsAround(shop, LISTS[stream] ?? { hasUnits: false }, trafficClass),
   };
 }
 

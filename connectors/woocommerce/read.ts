@@ -9,9 +9,9 @@ import {
   z,
 } from '../../src/connector/index.ts';
 import type { Shop } from './client.ts';
-import { currencyOf } from './currency.ts';
 import { LISTS } from './lists.ts';
 import { recordOf, versionOf } from './records.ts';
+import { unitsAround } from './units.ts';
 import { START, type Step } from './walk.ts';
 
 const place = z.object({ last: z.number().nullable(), at: z.number(), seen: z.number() });
@@ -38,7 +38,7 @@ export async function* read(shop: Shop, request: ReadRequest): AsyncGenerator<Pa
   const { mode, stream, cursor, pageSize, trafficClass } = request;
   const list = LISTS[stream];
   if (!list) throw unsupported('woocommerce', `read the stream ${stream}`);
-  const context = await currencyOf(shop, list, trafficClass);
+  const context = await unitsAround(shop, list, trafficClass);
   const isChanges = mode === 'incremental' && list.hasTimes;
   const kind = mode === 'full' || (mode === 'incremental' && !list.hasTimes) ? 'snapshot' : 'delta';
   let pass = running.safeParse(cursor).data ?? null;

@@ -133,6 +133,7 @@ describe('checking a Shopify connection', () => {
 const HTTP_SHOP = { consumerKey: 'ck_sample', consumerSecret: 'cs_sample' };
 const told: Readonly<Record<string, JsonObject>> = {
   '/data/currencies/current': { code: 'USD' },
+  '/settings/products/woocommerce_weight_unit': { value: 'lbs' },
   '/system_status': { environment: { version: '11.0.1' } },
 };
 const products = ({ url }: Received): Reply => ({
@@ -149,7 +150,7 @@ describe('checking a WooCommerce connection', () => {
       { subject: 'credentials', ok: true, message: expect.any(String) },
       { subject: 'scope', ok: true, message: 'The API key may read every stream.' },
       { subject: 'version', ok: true, message: 'It is WooCommerce 11.0.1.' },
-      { subject: 'currency', ok: true, message: 'Prices are in USD.' },
+      { subject: 'units', ok: true, message: 'Prices are in USD, weights in lb.' },
     ]);
     const [request] = vendor.received;
     expect(request?.url).toBe('/wp-json/wc/v3/products?per_page=1&_fields=id');
@@ -201,16 +202,12 @@ describe('checking a WooCommerce connection', () => {
   test('tells which stream is closed, what is not told, and a clock that is off', async () => {
     const date = new Date(NOW.getTime() - 3_600_000).toUTCString();
     await using vendor = await fakeVendor((request) => {
-      if (/\/(orders|data|system_status)/.test(request.url))
+      if (/\/(orders|data|settings|system_status)/.test(request.url))
         return { status: 401, headers: { date }, body: { code: 'woocommerce_rest_cannot_view', message: 'no' } };
       return { headers: { 'x-wp-total': '228', date }, body: [{ id: 1 }] };
     });
     const findings = await check(woocommerce, { url: vendor.url, ...HTTP_SHOP });
-    expect(findings.filter(({ ok }) => !ok).map(({ subject }) => subject)).toEqual([
-      'clock',
-      'stream:orders',
-      'currency',
-    ]);
+    expect(findings.filter(({ ok }) => !ok).map(({ subject }) => subject)).toEqual(['clock', 'stream:orders', 'units']);
   });
 });
 

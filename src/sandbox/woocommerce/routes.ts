@@ -56,6 +56,8 @@ function fixedAnswer(shop: Shop, path: string, request: SystemRequest): ShopAnsw
       symbol: isEuro ? '&euro;' : '&#36;',
     });
   }
+  if (path === 'settings/products/woocommerce_weight_unit')
+    return say({ id: 'woocommerce_weight_unit', label: 'Weight unit', type: 'select', default: 'kg', value: 'kg' });
   if (path === 'system_status') {
     const environment = { home_url: shop.home, site_url: shop.home, version: '11.0.1', wp_version: '7.0.4' };
     return say({ environment: { ...environment, php_version: '8.2.35', default_timezone: 'UTC' } });
