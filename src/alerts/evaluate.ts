@@ -56,7 +56,8 @@ function streamsOf(tx: Tx, tenant: number, late: Date): Promise<StreamRow[]> {
       (select count(*) from held_delete d where d.run_id = h.id and d.state = 'held')::integer as held_deletes,
       to_char(least(case when s.next_due_at < ${before} then s.next_due_at end, q.due_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as due_at
     from stream s join connection c on c.id = s.connection_id and c.removed_at is null and c.paused_at is null
-    left join lateral (select id, state, error from run where stream_id = s.id and state in ('succeeded', 'failed', 'incomplete', 'held') order by id desc limit 1) r on true
+    left join lateral (select id, state, error from run where stream_id = s.id and state in ('succeeded', 'failed', 'incomplete', 'held')
+      and not (state = 'succeeded' and mode in ('ids', 'sweep')) order by id desc limit 1) r on true
     left join lateral (select id from run where stream_id = s.id and state = 'held' order by id desc limit 1) h on true
     left join lateral (select due_at from run where stream_id = s.id and state = 'queued' and started_at is null and due_at < ${before} order by due_at limit 1) q on true
     where s.tenant = ${tenant} and s.removed_at is null order by c.name, s.name`);

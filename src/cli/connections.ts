@@ -44,6 +44,14 @@ export const connectionsList = command({
             { title: 'STATE', of: ({ connection }) => (connection.pausedAt ? 'paused' : 'active') },
             { title: 'EVERY', of: ({ stream }) => stream?.every },
             { title: 'NEXT (UTC)', of: ({ stream }) => when(stream?.nextDueAt ?? null) },
+            {
+              title: 'RECONCILE',
+              of: ({ stream }) => (stream ? when(stream.reconcile.nextAt) || stream.reconcile.every : undefined),
+            },
+            {
+              title: 'SWEEP',
+              of: ({ stream }) => (stream ? when(stream.sweep.nextAt) || stream.sweep.every : undefined),
+            },
             { title: 'RECORDS', of: ({ stream }) => stream?.records, right: true },
             { title: 'DEAD', of: ({ stream }) => stream?.deadLetters, right: true },
             {

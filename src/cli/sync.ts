@@ -15,6 +15,7 @@ export const sync = command({
   args: { targets: many('connection or connection/stream') },
   options: {
     full: flag('Read everything again, not only what changed'),
+    sweep: flag('Read a part of the records again for fields whose change the source does not show'),
     remap: flag('Map stored records again with the mappings as they are now, without asking the source'),
   },
   examples: [
@@ -25,11 +26,11 @@ export const sync = command({
   ],
   where: 'program',
   async run(context, { args, options }) {
-    if (options.full && options.remap)
-      throw new TributaryError('ERR_CLI_USAGE', '--full and --remap exclude each other.');
+    if ([options.full, options.sweep, options.remap].filter(Boolean).length > 1)
+      throw new TributaryError('ERR_CLI_USAGE', '--full, --sweep and --remap exclude each other.');
     const app = await context.app();
     const streams = targetsOf(app, args.targets);
-    const mode = options.full ? 'full' : options.remap ? 'remap' : 'incremental';
+    const mode = options.full ? 'full' : options.sweep ? 'sweep' : options.remap ? 'remap' : 'incremental';
     const made: number[] = [];
     for (const stream of streams) made.push(await requestRun(app.runs, stream, { mode, trigger: 'command' }));
     const runs = await workThrough(context, app, made);

@@ -7,6 +7,8 @@ export function parseDuration(text: string): number | null {
   return parts === null || unit === undefined ? null : Number(parts[1]) * unit;
 }
 
+/** Intervals below a minute, for sources that bear it. */
+const SECONDS = /^(?:[1-9]|[1-5]\d)s$/;
 const WORDS = new Set(['real_time', '15m', '30m', 'hourly', 'daily', 'manual']);
 /** Lowest and highest value of minute, hour, day of month, month, day of week. */
 const RANGES: readonly (readonly [number, number])[] = [
@@ -20,7 +22,7 @@ const NAMES = /^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|w
 
 /** True for what `every` may say: a word, or a cron expression of five fields. */
 export function isSchedule(text: string): boolean {
-  if (WORDS.has(text)) return true;
+  if (WORDS.has(text) || SECONDS.test(text)) return true;
   const fields = text.trim().split(/\s+/);
   return (
     fields.length === RANGES.length && fields.every((field, index) => isCronField(field, RANGES[index] ?? [0, 59]))

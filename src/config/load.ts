@@ -231,6 +231,8 @@ function connectionOf(name: string, connection: ConnectionSettings, isSpeaker: b
         name: stream,
         mappings: settings.mapping ?? [`${connection.connector}-${stream}`],
         every: settings.every,
+        reconcile: settings.reconcile,
+        sweep: settings.sweep,
         timezone: settings.timezone,
         settings: without(settings, STREAM_KEYS),
       }),

@@ -22,16 +22,22 @@ const address = (about: string, schemes: readonly string[]) =>
     )
     .describe(about);
 
+const schedule = (about: string) =>
+  z
+    .string()
+    .refine(isSchedule, 'must be real_time, 30s, 15m, 30m, hourly, daily, manual, or a cron expression in quotes')
+    .describe(about);
+
 const stream = z.looseObject({
   mapping: z
     .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(name).min(1))
     .optional()
     .describe('name of a file in mappings/, or a list of them'),
-  every: z
-    .string()
-    .refine(isSchedule, 'must be real_time, 15m, 30m, hourly, daily, manual, or a cron expression in quotes')
-    .default('15m')
-    .describe('how often the stream is read'),
+  every: schedule('how often the stream is read').default('15m'),
+  reconcile: schedule('how often everything is read again, which finds deletes and what was missed').optional(),
+  sweep: schedule(
+    'how often a part of the records is read again for fields whose change the source does not show',
+  ).optional(),
   timezone: z
     .string()
     .refine(isTimezone, 'must be an IANA time zone such as Europe/Berlin')

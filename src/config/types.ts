@@ -9,7 +9,11 @@ export type StreamConfig = {
   readonly mappings: readonly string[];
   /** `real_time`, `15m`, `30m`, `hourly`, `daily`, a cron expression, or `manual`. */
   readonly every: string;
-  /** IANA zone of the schedule. @defaultValue UTC */
+  /** When everything is read again; words as in `every`. Absent: as the stream needs it. */
+  readonly reconcile?: string | undefined;
+  /** When fields are read again that the cursor cannot see. Absent: as the stream needs it. */
+  readonly sweep?: string | undefined;
+  /** IANA zone of the schedules. @defaultValue UTC */
   readonly timezone: string;
   /** Settings of the stream that the connector reads (file pattern, format …). */
   readonly settings: JsonObject;

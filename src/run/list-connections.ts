@@ -11,6 +11,9 @@ export type StreamFacts = {
   readonly name: string;
   readonly every: string;
   readonly nextDueAt: string | null;
+  /** When everything is read again, and when fields the cursor cannot see. */
+  readonly reconcile: { readonly every: string; readonly nextAt: string | null };
+  readonly sweep: { readonly every: string; readonly nextAt: string | null };
   readonly records: number;
   readonly deadLetters: number;
   readonly lastRun: { readonly id: string; readonly state: RunState; readonly finishedAt: string | null } | null;
@@ -33,6 +36,10 @@ type Row = {
   stream: string | null;
   every: string;
   next_due_at: Date | null;
+  reconcile: string;
+  next_reconcile_at: Date | null;
+  sweep: string;
+  next_sweep_at: Date | null;
   records: number;
   dead: number;
   run_id: number | null;
@@ -43,7 +50,7 @@ type Row = {
 /** What the configuration names now, in the order of names. */
 export async function listConnections(tx: Tx): Promise<ConnectionFacts[]> {
   const rows = await tx.rows<Row>(sql`
-    select c.name, c.connector, c.direction, c.stock_authority, c.paused_at, s.name as stream, s.every, s.next_due_at,
+    select c.name, c.connector, c.direction, c.stock_authority, c.paused_at, s.name as stream, s.every, s.next_due_at, s.reconcile, s.next_reconcile_at, s.sweep, s.next_sweep_at,
       (select count(*)::bigint from record r where r.stream_id = s.id and r.state = 1) as records,
       (select count(*)::bigint from dead_letter d where d.stream_id = s.id and d.state = 'open') as dead,
       last.id as run_id, last.state as run_state, last.finished_at
@@ -67,6 +74,8 @@ export async function listConnections(tx: Tx): Promise<ConnectionFacts[]> {
       name: row.stream,
       every: row.every,
       nextDueAt: iso(row.next_due_at),
+      reconcile: { every: row.reconcile, nextAt: iso(row.next_reconcile_at) },
+      sweep: { every: row.sweep, nextAt: iso(row.next_sweep_at) },
       records: row.records,
       deadLetters: row.dead,
       lastRun:

@@ -35,6 +35,8 @@ export type Schedule = {
 /** @returns `null` for `manual`. @throws ERR_CONFIG_INVALID for an expression or zone that is none */
 export function parseSchedule(every: string, timezone: string): Schedule | null {
   if (every === 'manual') return null;
+  const seconds = /^(\d{1,2})s$/.exec(every)?.[1];
+  if (seconds !== undefined) return interval(Number(seconds) * 1000);
   const expression = WORDS[every] ?? every;
   const fields = expression.trim().split(/\s+/);
   if (fields.length !== FIELDS) throw noSchedule(expression);
@@ -70,6 +72,18 @@ export function parseSchedule(every: string, timezone: string): Schedule | null 
         if (count === MOST_COUNTED) return { count, last: lastBefore(next, last, to) };
       }
       return { count, last };
+    },
+  };
+}
+
+/** Due at every multiple of so many milliseconds. */
+function interval(ms: number): Schedule {
+  const next = (from: Date) => new Date((Math.floor(from.getTime() / ms) + 1) * ms);
+  return {
+    next,
+    missed(from, to) {
+      const count = 1 + Math.floor(to.getTime() / ms) - Math.floor(from.getTime() / ms);
+      return { count: Math.min(count, MOST_COUNTED), last: count > 1 ? new Date(next(to).getTime() - ms) : from };
     },
   };
 }

@@ -1,12 +1,14 @@
 /** Ticks: makes due runs, and wakes those that nobody works on. The database decides; any number of schedulers make one run. */
 import { schedule as cron } from 'node-cron';
 import { publicId } from '../canonical/ids.ts';
+import type { StreamConfig } from '../config/types.ts';
 import { asTributaryError } from '../errors.ts';
 import type { WakeQueue } from '../queue/types.ts';
-import { type Store, sql } from '../store/store.ts';
+import { type Store, sql, texts } from '../store/store.ts';
 import type { RunDeps, RunStream } from './deps.ts';
 import { dueRuns, insertRun, logRun } from './runs.ts';
 import { MOST_COUNTED, parseSchedule } from './schedule-times.ts';
+import type { RunMode } from './states.ts';
 
 const SWEEP_MS = 5_000;
 
@@ -21,40 +23,79 @@ type Scheduled = Pick<RunStream, 'id' | 'tenant' | 'config'>;
 export async function tick(deps: Pick<RunDeps, 'store' | 'clock'>, streams: readonly Scheduled[]): Promise<number[]> {
   const now = deps.clock.now();
   const made: number[] = [];
-  for (const stream of streams) {
-    const id = await tickStream(deps.store, stream, now);
-    if (id !== null) made.push(id);
-  }
+  for (const stream of streams)
+    for (const kind of KINDS) {
+      const id = await tickStream(deps.store, stream, kind, now);
+      if (id !== null) made.push(id);
+    }
   return made;
 }
 
-async function tickStream(store: Store, stream: Scheduled, now: Date): Promise<number | null> {
-  const times = parseSchedule(stream.config.every, stream.config.timezone);
+/** What a stream has schedules for. */
+type Kind = {
+  readonly mode: 'incremental' | 'full' | 'sweep';
+  readonly every: (config: StreamConfig) => string;
+  readonly column: string;
+  /** Runs that do the same, or more. */
+  readonly covers: readonly RunMode[];
+  /** Set apart from the others that are due at the same time; in this order. */
+  readonly offsetMs: number;
+};
+const KINDS: readonly Kind[] = [
+  {
+    mode: 'incremental',
+    every: (config) => config.every,
+    column: 'next_due_at',
+    covers: ['incremental', 'full', 'remap', 'replay'],
+    offsetMs: 0,
+  },
+  {
+    mode: 'full',
+    every: (config) => config.reconcile ?? 'manual',
+    column: 'next_reconcile_at',
+    covers: ['full'],
+    offsetMs: 1,
+  },
+  {
+    mode: 'sweep',
+    every: (config) => config.sweep ?? 'manual',
+    column: 'next_sweep_at',
+    covers: ['full', 'sweep'],
+    offsetMs: 2,
+  },
+];
+
+async function tickStream(store: Store, stream: Scheduled, kind: Kind, now: Date): Promise<number | null> {
+  const times = parseSchedule(kind.every(stream.config), stream.config.timezone);
   if (!times) return null;
-  const [row] = await store.rows<{ next_due_at: Date | null }>(
-    sql`select next_due_at from stream where id = ${stream.id}`,
+  const column = sql.raw(kind.column);
+  const [row] = await store.rows<{ due: Date | null }>(
+    sql`select ${column} as due from stream where id = ${stream.id}`,
   );
-  const due = row?.next_due_at ?? null;
+  const due = row?.due ?? null;
   if (due && due > now) return null;
   const missed = due ? times.missed(due, now) : { count: 1, last: now };
   const next = times.next(now);
   const id = (await store.newIds(1)).next();
   return store.transaction(async (tx) => {
     const taken = await tx.rows(
-      sql`update stream set next_due_at = ${next?.toISOString() ?? null}::timestamptz where id = ${stream.id} and next_due_at is not distinct from ${due?.toISOString() ?? null}::timestamptz returning id`,
+      sql`update stream set ${column} = ${next?.toISOString() ?? null}::timestamptz where id = ${stream.id} and ${column} is not distinct from ${due?.toISOString() ?? null}::timestamptz returning id`,
     );
     if (taken.length === 0) return null;
+    // The first read of a stream reads everything; the others begin with their next time.
+    if (due === null && kind.mode !== 'incremental') return null;
     const say = (run: number, message: string) => logRun(tx, { id: run, tenant: stream.tenant }, now, 'info', message);
     const [live] = await tx.rows<{ id: number }>(
-      sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') and mode <> 'ids' order by due_at limit 1`,
+      sql`select id from run where stream_id = ${stream.id} and state in ('queued', 'running') and mode = any(${texts(kind.covers)}) order by due_at limit 1`,
     );
     if (live) {
       const at = missed.last.toISOString();
       await say(live.id, `the schedule was due at ${at} while this run was going; no second run was made`);
       return null;
     }
-    const run = { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'schedule' } as const;
-    if (!(await insertRun(tx, id, { ...run, dueAt: missed.last }))) return null;
+    const run = { tenant: stream.tenant, streamId: stream.id, mode: kind.mode, trigger: 'schedule' } as const;
+    const dueAt = new Date(missed.last.getTime() + kind.offsetMs);
+    if (!(await insertRun(tx, id, { ...run, dueAt }))) return null;
     const many = `${missed.count}${missed.count >= MOST_COUNTED ? ' or more' : ''}`;
     if (missed.count > 1)
       await say(id, `${many} due times passed while nobody was there; this run makes up for all of them`);
@@ -73,7 +114,7 @@ export async function sweep(deps: Pick<RunDeps, 'store' | 'clock'>, queue: Pick<
   return due.length;
 }
 
-/** Ticks every minute and sweeps every few seconds, until the signal ends it. Errors are logged; the next turn tries again. */
+/** Ticks at every minute and every few seconds, and sweeps as often, until the signal ends it. Errors are logged; the next turn tries again. */
 export function startScheduler(
   deps: RunDeps,
   queue: Pick<WakeQueue, 'wake'>,
@@ -103,7 +144,7 @@ export function startScheduler(
     await turn();
     while (!signal.aborted) {
       await deps.clock.sleep(SWEEP_MS, signal).catch(() => undefined);
-      if (!signal.aborted) await guarded('the sweep', () => sweep(deps, queue));
+      if (!signal.aborted) await turn();
     }
     await minutes.destroy();
   };

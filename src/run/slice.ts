@@ -157,10 +157,7 @@ async function* pagesOf(
     run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill';
   const { source, declaration, scratchDir } = await deps.open(stream, signal, trafficClass);
   try {
-    const [row] = await deps.store.rows<{ cursor: RunRow['cursor'] }>(
-      sql`select cursor from stream where id = ${stream.id}`,
-    );
-    const cursor = run.mode === 'incremental' ? (row?.cursor ?? null) : run.cursor;
+    const cursor = await cursorOf(deps, run, stream);
     const request = {
       stream: stream.name,
       cursor,
@@ -182,6 +179,15 @@ async function* pagesOf(
   } finally {
     await source.close();
   }
+}
+
+/** Where to read on. A sweep goes on where the last one ended; a full read begins at the beginning. */
+async function cursorOf(deps: RunDeps, run: RunRow, stream: RunStream): Promise<RunRow['cursor']> {
+  const [row] = await deps.store.rows<{ cursor: RunRow['cursor']; sweep_cursor: RunRow['cursor'] }>(
+    sql`select cursor, sweep_cursor from stream where id = ${stream.id}`,
+  );
+  if (run.mode === 'incremental') return row?.cursor ?? null;
+  return run.cursor ?? (run.mode === 'sweep' ? (row?.sweep_cursor ?? null) : null);
 }
 
 async function commit(
@@ -298,9 +304,9 @@ async function finish(deps: RunDeps, run: RunRow, stream: RunStream): Promise<Sl
   const [row] = await deps.store.rows<{ tainted: string | null; held: boolean; cursor: RunRow['cursor'] }>(
     sql`select tainted, held, cursor from run where id = ${run.id}`,
   );
-  if (run.mode === 'full' && row?.cursor)
+  if ((run.mode === 'full' || run.mode === 'sweep') && row?.cursor)
     await deps.store.rows(sql`
-      update stream set cursor = ${JSON.stringify(row.cursor)}::jsonb
+      update stream set ${sql.raw(run.mode === 'full' ? 'cursor' : 'sweep_cursor')} = ${JSON.stringify(row.cursor)}::jsonb
       where id = ${stream.id} and exists (select 1 from run where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running')`);
   if (read !== outcomes)
     return end(

@@ -44,12 +44,16 @@ export async function settleStreams(
         values (${row.id}, ${connection.name}, ${connection.connector}, ${connection.direction}, ${json(maskOf(connection))}, ${connection.stockAuthority})
         on conflict (tenant, name) do update set connector = excluded.connector, direction = excluded.direction, settings = excluded.settings,
           stock_authority = excluded.stock_authority, removed_at = null returning id`);
-      for (const stream of connection.streams) {
+      for (const named of connection.streams) {
+        const stream = withSchedules(named, connectors.get(connection.connector));
         const [known] = await tx.rows<{ id: number }>(sql`
-          insert into stream (tenant, connection_id, name, every, timezone) values (${row.id}, ${made?.id ?? 0}, ${stream.name}, ${stream.every}, ${stream.timezone})
+          insert into stream (tenant, connection_id, name, every, timezone, reconcile, sweep)
+          values (${row.id}, ${made?.id ?? 0}, ${named.name}, ${stream.every}, ${stream.timezone}, ${stream.reconcile}, ${stream.sweep})
           on conflict (connection_id, name) do update set
             next_due_at = case when stream.every = excluded.every and stream.timezone = excluded.timezone then stream.next_due_at end,
-            every = excluded.every, timezone = excluded.timezone, removed_at = null returning id`);
+            next_reconcile_at = case when stream.reconcile = excluded.reconcile and stream.timezone = excluded.timezone then stream.next_reconcile_at end,
+            next_sweep_at = case when stream.sweep = excluded.sweep and stream.timezone = excluded.timezone then stream.next_sweep_at end,
+            every = excluded.every, timezone = excluded.timezone, reconcile = excluded.reconcile, sweep = excluded.sweep, removed_at = null returning id`);
         found.push({ connectionId: made?.id ?? 0, streamId: known?.id ?? 0, connection, stream });
       }
     }
@@ -77,6 +81,16 @@ export async function settleStreams(
         `There is no stream ${connection}/${stream}; there is: ${all.map((one) => `${one.connection}/${one.name}`).join(', ') || 'none'}.`,
       );
     },
+  };
+}
+
+/** Where nothing is configured, a stream is reconciled and swept if it needs that to be whole. */
+function withSchedules(stream: StreamConfig, connector: Connector | undefined) {
+  const declared = connector?.streams?.find((one) => one.name === stream.name);
+  return {
+    ...stream,
+    reconcile: stream.reconcile ?? (declared?.deletes.includes('absence') ? 'daily' : 'manual'),
+    sweep: stream.sweep ?? (declared && declared.blindFields.length > 0 ? 'hourly' : 'manual'),
   };
 }
 

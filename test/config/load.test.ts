@@ -122,7 +122,7 @@ alerts:
       '2:27 unknown `delete_brake.cuont` is no known setting. Did you mean `count`?',
       '6:16 value `connections.feeds.direction` must be one of in, out, both. Did you mean `in`?',
       '7:19 env-missing The environment variable SFTP_HOST is not set. Set SFTP_HOST in the environment or in the file .env beside tributary.yaml.',
-      expect.stringMatching(/^9:19 value `connections\.feeds\.streams\.a\.every` must be real_time, 15m/),
+      expect.stringMatching(/^9:19 value `connections\.feeds\.streams\.a\.every` must be real_time, 30s, 15m/),
       expect.stringMatching(/^9:34 value `connections\.feeds\.streams\.a\.timezone` must be an IANA time zone/),
       expect.stringMatching(/^11:16 value `connections\.feeds\.streams\.b\.every` must be real_time/),
       '12:3 missing `connections.shop.connector` is missing. Add it: name of a folder in connectors/.',

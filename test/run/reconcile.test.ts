@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { claimRun, moveRun } from '../../src/run/runs.ts';
+import { tick } from '../../src/run/schedule.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { openPglite } from '../../src/store/pglite.ts';
+import { type Store, sql } from '../../src/store/store.ts';
+import { MAPPINGS } from '../load/shop-mapping.ts';
+import { makeTestClock, type TestClock } from '../support/clock.ts';
+import { type Loading, openLoading } from '../support/loading.ts';
+import { declared } from '../support/scripted.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+let store: Store;
+let tenants = 0;
+beforeAll(async () => {
+  store = await openPglite(null);
+  await migrate(store);
+});
+afterAll(() => store.close());
+
+function openShop(clock: TestClock, more: Partial<Parameters<typeof declared>[1]> = {}): Promise<Loading> {
+  tenants += 1;
+  return openLoading(store, {
+    clock,
+    tenant: `reconcile-${tenants}`,
+    connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
+    mappings: MAPPINGS,
+    streams: [declared('products', { deletes: ['tombstone'], ...more })],
+  });
+}
+
+/** The runs a tick makes, ended at once. */
+async function ticked(loading: Loading): Promise<string[]> {
+  const { clock } = loading;
+  const made = await tick({ store, clock }, loading.streams.all);
+  const modes: string[] = [];
+  for (const id of made) {
+    const claim = await claimRun(store, id, clock.now(), MINUTE);
+    if (claim && 'run' in claim) modes.push(claim.run.mode);
+    await moveRun(store, id, 'succeeded', clock.now());
+  }
+  return modes;
+}
+
+describe('a stream whose deletes show by absence and with fields the cursor cannot see', () => {
+  it('is read whole each day, which sweeps as well, and swept each hour, if nobody says otherwise', async () => {
+    const clock = makeTestClock('2026-11-21T12:30:00Z');
+    await using loading = await openShop(clock, { deletes: ['absence'], blindFields: ['stock'] });
+    expect(await ticked(loading)).toEqual([]);
+    await clock.advance(31 * MINUTE);
+    expect(await ticked(loading)).toEqual(['sweep']);
+    await clock.advance(11 * HOUR);
+    expect(await ticked(loading)).toEqual(['full']);
+    await clock.advance(20 * MINUTE);
+    expect(await ticked(loading)).toEqual([]);
+  });
+
+  it('gets no second one while the first is going', async () => {
+    const clock = makeTestClock('2026-11-21T12:30:00Z');
+    await using loading = await openShop(clock, { blindFields: ['stock'] });
+    await tick({ store, clock }, loading.streams.all);
+    await clock.advance(HOUR);
+    expect(await tick({ store, clock }, loading.streams.all)).toHaveLength(1);
+    await clock.advance(HOUR);
+    expect(await tick({ store, clock }, loading.streams.all)).toHaveLength(0);
+  });
+});
+
+it('a stream without either is left to its polls', async () => {
+  const clock = makeTestClock('2026-11-21T12:30:00Z');
+  await using loading = await openShop(clock);
+  await ticked(loading);
+  await clock.advance(49 * HOUR);
+  expect(await ticked(loading)).toEqual([]);
+});
+
+it('a sweep goes on where the last one ended, and leaves the cursor of changes alone', async () => {
+  const clock = makeTestClock();
+  await using loading = await openShop(clock, { blindFields: ['stock'] });
+  const page = () => ({ observedAt: clock.now() });
+  loading.script.say('shop', 'products', [page()]);
+  await loading.run('shop/products');
+  const cursors = async () => {
+    const [row] = await store.rows<{ cursor: unknown; sweep_cursor: unknown }>(
+      sql`select cursor, sweep_cursor from stream where id = ${loading.stream('shop/products').id}`,
+    );
+    return row;
+  };
+  expect(await cursors()).toEqual({ cursor: { reading: 1, page: 1 }, sweep_cursor: null });
+  loading.script.say('shop', 'products', [page(), page()]);
+  await loading.run('shop/products', 'sweep');
+  expect(await cursors()).toEqual({ cursor: { reading: 1, page: 1 }, sweep_cursor: { reading: 2, page: 2 } });
+  await loading.run('shop/products', 'sweep');
+  expect(loading.script.asked.map(({ mode, cursor }) => [mode, cursor])).toEqual([
+    ['incremental', null],
+    ['sweep', null],
+    ['sweep', { reading: 2, page: 2 }],
+  ]);
+});
+
+it('what a webhook named is read between two slices of a long run', async () => {
+  const clock = makeTestClock();
+  await using loading = await openShop(clock);
+  const full = await loading.queue('shop/products', 'full');
+  const held = await claimRun(store, full, clock.now(), MINUTE);
+  if (!held || !('run' in held)) throw new Error('the run was not free');
+  const ids = await loading.queue('shop/products', 'ids');
+  expect(await claimRun(store, ids, clock.now(), MINUTE)).toEqual({ againInMs: 200 });
+  await store.rows(sql`update run set lease_until = null where id = ${full}`);
+  expect(await claimRun(store, ids, clock.now(), MINUTE)).toMatchObject({ run: { id: ids } });
+  expect(await claimRun(store, full, clock.now(), MINUTE)).toEqual({ againInMs: 1000 });
+});
