@@ -1,5 +1,6 @@
 import { type DeclaredField, declareFields, type StreamDeclaration } from '../../src/connector/index.ts';
 import type { SalesforceConfig } from './config.ts';
+import { WRITES } from './writes.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -262,7 +263,10 @@ export const streams: readonly StreamDeclaration[] = [
   campaigns,
   campaignMembers,
   products,
-];
+].map((stream) => {
+  const writes = WRITES[stream.name];
+  return writes ? { ...stream, writes } : stream;
+});
 
 /** API name of the object behind each stream. */
 export const OBJECT_OF: Readonly<Record<string, string>> = {
@@ -294,6 +298,13 @@ export function streamsOf(settings: SalesforceConfig): readonly StreamDeclaratio
       about: 'named in the settings',
     }));
     const blind = [...stream.blindFields.filter((path) => !without.includes(path)), ...added];
-    return { ...stream, blindFields: blind, fields: [...declared, ...fields] };
+    const own = added
+      .filter((path) => path.endsWith('__c'))
+      .map((path) => ({ path, type: 'json', nullable: true }) as const);
+    const writes = stream.writes && {
+      ...stream.writes,
+      fields: [...stream.writes.fields.filter(({ path }) => !without.includes(path)), ...own],
+    };
+    return { ...stream, blindFields: blind, fields: [...declared, ...fields], ...(writes ? { writes } : {}) };
   });
 }

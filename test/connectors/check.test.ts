@@ -256,11 +256,18 @@ describe('checking a Salesforce connection', () => {
         ? { ...answer, headers: { date: 'Sat, 21 Nov 2026 10:05:00 GMT' } }
         : answer;
     });
-    const settings = { ...org(vendor.url), objects: { Contact: { fields: ['Shoe_Size__c'] } } };
+    const settings = {
+      ...org(vendor.url),
+      objects: { Contact: { fields: ['Shoe_Size__c'] } },
+      externalIdField: 'Our_Id__c',
+    };
     const findings = await check(salesforce, settings);
     expect(findings.filter(({ ok }) => !ok).map(({ subject, message }) => [subject, message])).toEqual([
       ['clock', 'The clocks of the org and of this machine are 300 seconds apart.'],
+      ['stream:leads', 'The field Our_Id__c of Lead does not exist, or is hidden from the user.'],
       ['stream:contacts', 'The user does not see Shoe_Size__c of Contact.'],
+      ['stream:contacts', 'The field Our_Id__c of Contact does not exist, or is hidden from the user.'],
+      ['stream:campaigns', 'The field Our_Id__c of Campaign does not exist, or is hidden from the user.'],
       ['stream:products', 'The user does not see the object Product2.'],
     ]);
   });

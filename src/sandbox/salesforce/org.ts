@@ -225,6 +225,25 @@ function checkedValue(field: SfField, value: Json): Json {
   }
 }
 
+/** Kinds of values are looked at before anything else. @throws ApiError JSON_PARSER_ERROR */
+export function refuseWrongTypes(object: SfObject, values: JsonObject): void {
+  for (const [name, value] of Object.entries(values)) {
+    const field = name === 'attributes' ? null : fieldNamed(object, name);
+    const isText = typeof value === 'string';
+    if (!field || value === null || field.type === 'id') continue;
+    if (
+      field.type === 'boolean'
+        ? typeof value !== 'boolean'
+        : NUMBERS.includes(field.type)
+          ? Number.isNaN(Number(value))
+          : !isText
+    )
+      throw wrongType(field, value);
+  }
+}
+
+const NUMBERS: readonly string[] = ['int', 'double', 'currency', 'percent'];
+
 function numberOf(field: SfField, value: Json): number {
   const number = typeof value === 'number' ? value : typeof value === 'string' ? Number(value) : Number.NaN;
   if (Number.isFinite(number)) return number;

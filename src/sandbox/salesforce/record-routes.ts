@@ -4,7 +4,7 @@ import type { SystemAnswer, SystemRequest } from '../server.ts';
 import { ApiError } from './errors.ts';
 import { longId } from './ids.ts';
 import { fieldNamed, OBJECTS, objectNamed, type SfObject } from './objects.ts';
-import type { Org } from './org.ts';
+import { type Org, refuseWrongTypes } from './org.ts';
 
 const MOST_RECORDS = 200;
 
@@ -59,7 +59,7 @@ export function collection(org: Org, request: SystemRequest, parts: readonly str
   const { records, allOrNone } = asked(request);
   if (allOrNone) throw new ApiError(400, 'NOT_SUPPORTED', 'allOrNone is not offered here');
   const [name, field] = parts;
-  // A field an object does not have is the fault of the whole request.
+  // A field an object does not have, or a value of the wrong kind, is the fault of the whole request.
   for (const [at, record] of records.entries()) {
     const object = typeOf(record);
     const unknown = Object.keys(record).find((key) => !isMeta(key) && fieldNamed(object, key) === null);
@@ -69,6 +69,7 @@ export function collection(org: Org, request: SystemRequest, parts: readonly str
         'INVALID_FIELD',
         `No such column '${unknown}' on sobject of type ${object.name} at records[${at}]`,
       );
+    refuseWrongTypes(object, record);
   }
   const keys = records.map((record) =>
     String((field === undefined ? (record['id'] ?? record['Id']) : record[field]) ?? ''),
