@@ -8,8 +8,11 @@ import { createKey, keyFinder, SCOPES } from './api/keys.ts';
 import { type App, openApp, openAppQueue, stateDir } from './app.ts';
 import { parseId, publicId } from './canonical/ids.ts';
 import { serveControl } from './cli/control.ts';
+import { withSystems } from './config/load.ts';
+import type { SandboxAddresses } from './config/sandbox.ts';
 import type { Config } from './config/types.ts';
 import { asTributaryError, TributaryError } from './errors.ts';
+import { systemClock } from './extract/clock.ts';
 import { keepHouse } from './housekeeping.ts';
 import { openInbound } from './inbound/receive.ts';
 import { leadDesk } from './lead-desk.ts';
@@ -22,6 +25,7 @@ import { createRun } from './run/runs.ts';
 import { startScheduler } from './run/schedule.ts';
 import { runSlice } from './run/slice.ts';
 import { writeSampleFeeds } from './sandbox/sample-feeds.ts';
+import { openSystems, type SandboxSystems } from './sandbox/systems.ts';
 import { lockFolder } from './store/lock.ts';
 
 /** Slices worked on at once in one process; each waits for the database most of its time. */
@@ -37,11 +41,19 @@ export type Service = {
   readonly sandbox: SandboxFile;
   /** The port in the configuration was taken. */
   readonly otherPort: boolean;
+  /** `null`: no sandbox. */
+  readonly act: SandboxSystems['act'] | null;
   stop(): Promise<void>;
 };
 
 /** `.tributary/sandbox.json`: how to reach this program. Mode 0600. */
-export type SandboxFile = { readonly url: string; readonly apiKey: string; readonly feeds: string | null };
+export type SandboxFile = {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly feeds: string | null;
+  /** The vendor systems that run in this program; absent where it has a configuration of its own. */
+  readonly systems?: SandboxAddresses;
+};
 
 export const sandboxFile = (config: Pick<Config, 'dir'>): string => join(stateDir(config), 'sandbox.json');
 
@@ -50,19 +62,23 @@ export type ServiceOptions = {
   readonly onProgress?: RunDeps['onProgress'];
   /** Told each token that comes into use, so that outputs can be scrubbed of it. */
   readonly onSecret?: (value: string) => void;
+  /** How much faster than the real ones the vendor systems of the sandbox are. @defaultValue 1 */
+  readonly speed?: number;
 };
 
 /** @throws ERR_STORE_LOCKED when this folder's program runs already */
-export async function startService(config: Config, options: ServiceOptions): Promise<Service> {
-  await mkdir(stateDir(config), { recursive: true, mode: 0o700 });
-  const unlock = await lockFolder(join(stateDir(config), 'service'));
+export async function startService(given: Config, options: ServiceOptions): Promise<Service> {
+  await mkdir(stateDir(given), { recursive: true, mode: 0o700 });
+  const unlock = await lockFolder(join(stateDir(given), 'service'));
   const closing: (() => Promise<unknown>)[] = [unlock];
   const stop = async () => {
     for (const close of closing.splice(0).reverse())
       await close().catch((thrown: unknown) => options.log.error({ err: thrown }, 'something did not close'));
   };
   try {
-    if (!config.file) await writeSampleFeeds(feedsFolder(config) ?? join(stateDir(config), 'feeds'));
+    const systems = given.file ? null : await openSandbox(given, options);
+    if (systems) closing.push(() => systems.close());
+    const config = systems ? withSystems(given, systems.systems) : given;
     const metrics = createMetrics({ withProcess: true });
     const app = await openApp(config, { ...options, onProgress: both(measure(metrics), options.onProgress) });
     closing.push(() => app.close());
@@ -96,11 +112,12 @@ export async function startService(config: Config, options: ServiceOptions): Pro
       checks,
       leads,
       inbound: { receive: inbound.receive, publicUrl },
+      ...(systems ? { act: systems.act } : {}),
     });
     closing.push(() => api.close());
     const { url, otherPort } = await listen(api, config);
     address = url;
-    const sandbox = await writeSandbox(app, url);
+    const sandbox = await writeSandbox(app, url, systems);
     await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), {
       concurrency: CONCURRENCY,
     });
@@ -112,7 +129,8 @@ export async function startService(config: Config, options: ServiceOptions): Pro
       await Promise.all([scheduler.done, watches, house]);
     });
     void inbound.warm().catch(() => undefined); // The first delivery opens what is not open yet.
-    const service: Service = { app, queue, url, sandbox, otherPort, stop };
+    const act = systems?.act ?? null;
+    const service: Service = { app, queue, url, sandbox, otherPort, act, stop };
     const control = await serveControl(service, config);
     closing.push(() => control.close());
     return service;
@@ -130,6 +148,12 @@ function wakeWebhook(app: App, queue: WakeQueue, run: number): void {
     .catch((thrown: unknown) =>
       app.log.debug({ run: wake.run, code: asTributaryError(thrown).code }, 'a wake was lost'),
     );
+}
+
+/** Sample feeds and vendor systems of the made-up shop, as the last start left them. */
+async function openSandbox(config: Config, { log, speed = 1 }: ServiceOptions): Promise<SandboxSystems> {
+  await writeSampleFeeds(feedsFolder(config) ?? join(stateDir(config), 'feeds'));
+  return openSystems({ folder: join(stateDir(config), 'sandbox'), clock: systemClock, log, speed });
 }
 
 /** Counts what runs do; nobody else has to. */
@@ -181,7 +205,7 @@ function feedsFolder(config: Config): string | null {
 }
 
 /** Keeps the key of an earlier start while it is good. */
-async function writeSandbox(app: App, url: string): Promise<SandboxFile> {
+async function writeSandbox(app: App, url: string, systems: SandboxSystems | null): Promise<SandboxFile> {
   const file = sandboxFile(app.config);
   const earlier = await readSandbox(app.config);
   const known = earlier && (await keyFinder(app.store)(earlier.apiKey));
@@ -196,7 +220,10 @@ async function writeSandbox(app: App, url: string): Promise<SandboxFile> {
             environment: app.config.file ? 'live' : 'test',
           })
         ).key;
-  const sandbox: SandboxFile = { url, apiKey, feeds: feedsFolder(app.config) };
+  const sandbox: SandboxFile = {
+    ...{ url, apiKey, feeds: feedsFolder(app.config) },
+    ...(systems ? { systems: systems.systems } : {}),
+  };
   await writeFile(`${file}.new`, `${JSON.stringify(sandbox, null, 2)}\n`, { mode: 0o600 });
   await chmod(`${file}.new`, 0o600);
   await rename(`${file}.new`, file);

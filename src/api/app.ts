@@ -17,6 +17,7 @@ import { createLimiter, type Limiter } from './limits.ts';
 import { openApiOf } from './openapi.ts';
 import { addOperations } from './operations.ts';
 import type { Action, Route } from './route.ts';
+import { type ActInSandbox, sandboxAction } from './sandbox.ts';
 import { addWebhooks, WEBHOOKS_PATH } from './webhooks.ts';
 
 export type ApiOptions = {
@@ -32,6 +33,8 @@ export type ApiOptions = {
   readonly leads?: LeadDesk;
   /** Takes vendors' webhooks. @defaultValue there is no address for them */
   readonly inbound?: { readonly receive: Inbound['receive']; readonly publicUrl: () => string };
+  /** Acts in the sandbox's vendor systems; absent: there is no address for it. */
+  readonly act?: ActInSandbox;
   /** Longest an answer may take. @defaultValue 20 seconds */
   readonly answerMs?: number;
 };
@@ -90,8 +93,9 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     limiter: createLimiter({ limit: config.requestsPerMinute, windowMs: WINDOW_MS, clock }),
   };
   for (const route of routes) addRoute(app, route, around);
-  for (const action of leads.actions) addAction(app, action, around);
-  const document = openApiOf([...routes, ...leads.actions]);
+  const actions = [...leads.actions, ...(options.act ? [sandboxAction(options.act)] : [])];
+  for (const action of actions) addAction(app, action, around);
+  const document = openApiOf([...routes, ...actions]);
   app.get('/api/v2/openapi.json', () => document);
   addOperations(app, { metrics, clock, find: around.find, checks: { ...storeChecks(store), ...options.checks } });
   if (options.inbound)
@@ -107,7 +111,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     '/healthz',
     '/readyz',
     '/metrics',
-    ...new Set([...routes, ...leads.actions].map((route) => route.path)),
+    ...new Set([...routes, ...actions].map((route) => route.path)),
   ]);
   await app.ready();
   return app;

@@ -20,6 +20,7 @@ import { migrateCommand } from './migrate.ts';
 import { recordsList, recordsShow } from './records.ts';
 import { runsApprove, runsCancel, runsLogs, runsShow } from './runs.ts';
 import { runsList } from './runs-list.ts';
+import { SANDBOX_COMMANDS } from './sandbox.ts';
 import { sync } from './sync.ts';
 import { connectionsSubscribe, connectionsUnsubscribe } from './webhooks.ts';
 
@@ -38,5 +39,6 @@ export const COMMANDS: readonly Command[] = [
   ...[checkpointsShow, checkpointsReset],
   ...[keysCreate, keysList, keysRevoke],
   migrateCommand,
+  ...SANDBOX_COMMANDS,
   doctor,
 ];

@@ -2,10 +2,17 @@
 import type { App } from '../app.ts';
 import type { Config } from '../config/types.ts';
 import type { WakeQueue } from '../queue/types.ts';
+import type { SandboxSystems } from '../sandbox/systems.ts';
 import type { Store } from '../store/store.ts';
 
 /** The running program, as commands need it. */
-export type Running = { readonly app: App; readonly queue: WakeQueue; readonly url: string };
+export type Running = {
+  readonly app: App;
+  readonly queue: WakeQueue;
+  readonly url: string;
+  /** Somebody does something in a vendor system; `null` where the program is no sandbox. */
+  readonly act: SandboxSystems['act'] | null;
+};
 
 /** How far something long has come; `total` is an estimate, `null` where there is none. */
 export type Progress = { readonly label: string; readonly done: number; readonly total: number | null };

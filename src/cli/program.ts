@@ -13,6 +13,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   records: 'What the sources sent, and what became of it',
   deadletters: 'Records that could not be loaded: list, show, replay, accept',
   checkpoints: 'Where each stream is read on: show, reset',
+  sandbox: 'What people do in the vendor systems of the sandbox: buy, edit, delete, restock',
   keys: 'API keys: create, list, revoke',
 };
 

@@ -11,7 +11,7 @@ import type { OwnTerminal } from './terminal.ts';
 /** First words of the commands that run in the program; a test holds them against the commands. */
 export const PROGRAM_WORDS: ReadonlySet<string> = new Set([
   ...['sync', 'connections', 'runs', 'records', 'deadletters', 'explain', 'export', 'checkpoints', 'keys', 'migrate'],
-  'doctor',
+  ...['sandbox', 'doctor'],
 ]);
 
 /** The command's first word; `null` where help or the version is asked for, or nothing. */

@@ -8,7 +8,7 @@ import { isOver, listRuns, type RunFacts } from '../run/list-runs.ts';
 import { readSandbox, type Service, sandboxFile, startService } from '../service.ts';
 import { isLocked } from '../store/lock.ts';
 import { sql } from '../store/store.ts';
-import { command, EXIT } from './command.ts';
+import { command, count, EXIT } from './command.ts';
 import type { CommandContext } from './context.ts';
 import { counted } from './render.ts';
 
@@ -23,15 +23,16 @@ const START_MS = 5_000;
 export const start = command({
   path: 'start',
   about: 'Start the program: workers, schedules, watches and the API, until Ctrl-C',
-  details: 'Without tributary.yaml it runs the sandbox: files dropped into .tributary/feeds are read and loaded.',
+  details:
+    'Without tributary.yaml it runs the sandbox: vendor systems on this machine with a made-up shop, and a folder .tributary/feeds whose files are read and loaded.',
   args: {},
-  options: {},
+  options: { speed: count('<n>', 'The sandbox: how much faster than the real ones its vendor systems are', 1) },
   examples: [
     ['tributary start', 'with the tributary.yaml of this folder, or as sandbox'],
     ['tributary start --dir /srv/acme', 'with that of another folder'],
   ],
   where: 'here',
-  async run(context) {
+  async run(context, { options }) {
     const config = context.config();
     const running = await alreadyRunning(config);
     if (running) {
@@ -44,7 +45,11 @@ export const start = command({
       write: (line) => void context.err(line),
       secrets: () => [...secrets],
     });
-    const service = await startService(config, { log, onSecret: (token) => void secrets.add(token) });
+    const service = await startService(config, {
+      log,
+      onSecret: (token) => void secrets.add(token),
+      speed: options.speed,
+    });
     await context.out(opening(config, service));
     const told = tellFirstRuns(context, service, config).catch(() => undefined);
     if (!context.signal.aborted) await once(context.signal, 'abort');
@@ -63,14 +68,20 @@ async function alreadyRunning(config: Config): Promise<string | null> {
   throw new TributaryError('ERR_STORE_LOCKED', `Another program is starting in ${config.dir}.`);
 }
 
-function opening(config: Config, { url, otherPort, app }: Service): string {
+function opening(config: Config, { url, otherPort, app, sandbox }: Service): string {
   const lines = [`Tributary runs at ${url}`];
   if (otherPort) lines.push(`Port ${config.port} is taken by another program, so this is the next free one.`);
   const store = config.databaseUrl ? 'PostgreSQL' : `PGlite in ${join(stateDir(config), 'store')}`;
   const queue = config.redisUrl ? 'Redis' : 'the same database';
   lines.push(`Store: ${store}. Queue: BullMQ on ${queue}.`);
   if (config.file) lines.push(`Configuration: ${config.file}, ${counted(app.streams.all.length, 'stream')}.`);
-  else lines.push('There is no tributary.yaml here, so this is the sandbox: a made-up shop with sample feeds.');
+  else {
+    lines.push(
+      'There is no tributary.yaml here, so this is the sandbox: a made-up shop with sample feeds and vendor systems:',
+    );
+    for (const [name, system] of Object.entries(sandbox.systems ?? {}))
+      lines.push(`  ${name.padEnd(12)} ${system.url}`);
+  }
   return `${lines.join('\n')}\n\n`;
 }
 
@@ -138,6 +149,12 @@ function tryNext(service: Service, config: Config): string[] {
     `Ask for the stock (the key is in ${sandboxFile(config)}):`,
     `  curl -H "X-API-Key: ${config.file ? '<key>' : sandbox.apiKey}" "${url}/api/v2/inventory?limit=3"`,
     ...drop,
+    ...(sandbox.systems?.['shopify'] && !config.file
+      ? [
+          'Buy something in the shop, and see it gone from the stock:',
+          `  ${cli} sandbox buy shopify TEN-001 --quantity 2${dir}`,
+        ]
+      : []),
     'See what happened to every record, and why a value is what it is:',
     `  ${cli} runs list${dir}`,
     config.file ? `  ${cli} connections check <name>${dir}` : `  ${cli} explain variant TEN-001${dir}`,

@@ -6,7 +6,7 @@ import { TributaryError } from '../errors.ts';
 import type { FileProblem } from '../mapping/types.ts';
 import { type ConfigDocument, type Environment, readDocument } from './document.ts';
 import { coerced, outlineOf, problemsOf } from './issues.ts';
-import { sandboxSettings } from './sandbox.ts';
+import { type SandboxAddresses, sandboxSettings } from './sandbox.ts';
 import { CONNECTION_KEYS, type ConnectionSettings, type FileSettings, fileSchema, STREAM_KEYS } from './schema.ts';
 import type { Config, ConnectionConfig, StreamConfig } from './types.ts';
 
@@ -43,7 +43,7 @@ export function checkConfig({ dir, env, file }: LoadOptions): CheckedConfig {
     if (file !== undefined) return { config: null, problems: [...overrides.problems, missingFile(path)] };
     if (overrides.problems.length > 0) return { config: null, problems: overrides.problems };
     return {
-      config: assemble(sandboxSettings(), {
+      config: assemble(sandboxSettings(knownSystems(folder)), {
         dir: folder,
         file: null,
         env: known,
@@ -77,6 +77,24 @@ export function sandboxConfig(dir: string, env: Environment = {}): Config {
   const { values, problems } = overridesFrom(env);
   if (problems.length > 0) throw configError(problems);
   return assemble(sandboxSettings(), { dir: resolve(dir), file: null, env, overrides: values, positions: {} });
+}
+
+/** The sandbox's configuration with the vendor systems as they run now. */
+export function withSystems(config: Config, systems: SandboxAddresses): Config {
+  const { connections } = assemble(sandboxSettings(systems), { ...config, env: {}, overrides: {}, positions: {} });
+  return deepFreeze({ ...config, connections });
+}
+
+/** The vendor systems as the last start left them: where they were, and are again while it runs. */
+function knownSystems(folder: string): SandboxAddresses {
+  try {
+    const { systems = {} }: { systems?: SandboxAddresses } = JSON.parse(
+      readFileSync(join(folder, '.tributary/sandbox.json'), 'utf8'),
+    );
+    return systems;
+  } catch {
+    return {}; // Never started, or half-written by something else: started anew.
+  }
 }
 
 /** One error that names every problem. */

@@ -1,14 +1,51 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '../connector/contract.ts';
 import { type FileSettings, fileSchema } from './schema.ts';
 
 /** Folder that the sandbox reads feeds from. */
 export const SANDBOX_FEEDS = '.tributary/feeds';
 
-/** What tributary.yaml would say: feeds dropped into a local folder, read as soon as they are there. */
-export const sandboxSettings = (): FileSettings =>
+/** How the sandbox's vendor systems are reached, by name, as `.tributary/sandbox.json` has them. */
+export type SandboxAddresses = Readonly<Record<string, { readonly url: string; readonly settings: JsonObject }>>;
+
+const MAPPINGS = fileURLToPath(new URL('../../mappings', import.meta.url));
+/** Webhooks bring most changes sooner, where a system has them. */
+const POLL = '30s';
+
+/** Streams that are read of each system, and what more its connection says. */
+const CONNECTIONS: Readonly<Record<string, { readonly streams: readonly string[]; readonly more: object }>> = {
+  shopify: {
+    streams: ['products', 'inventory', 'locations', 'orders', 'customers', 'marketing_events'],
+    more: { stock_authority: true },
+  },
+  woocommerce: { streams: ['products', 'variations', 'orders', 'customers'], more: { stock_authority: true } },
+  salesforce: {
+    streams: ['leads', 'contacts', 'accounts', 'opportunities', 'campaigns', 'campaign_members', 'products'],
+    more: { stock_authority: false },
+  },
+  hubspot: {
+    streams: ['contacts', 'companies', 'deals', 'products', 'line_items', 'form_submissions', 'campaigns'],
+    more: { stock_authority: false },
+  },
+};
+
+/** What tributary.yaml would say: feeds dropped into a local folder, read as soon as they are there, and the vendor systems. */
+export const sandboxSettings = (systems: SandboxAddresses = {}): FileSettings =>
   fileSchema.parse({
     connections: {
+      ...Object.fromEntries(
+        Object.entries(CONNECTIONS).flatMap(([name, { streams, more }]) => {
+          const settings = systems[name]?.settings;
+          const mapped = streams.filter((stream) => existsSync(join(MAPPINGS, `${name}-${stream}.yaml`)));
+          const read = Object.fromEntries(mapped.map((stream) => [stream, { every: POLL }]));
+          return settings && mapped.length > 0 ? [[name, { ...settings, ...more, streams: read }]] : [];
+        }),
+      ),
       feeds: {
         connector: 'feed',
+        stock_authority: true,
         path: SANDBOX_FEEDS,
         streams: {
           products: { files: 'products-*.csv', kind: 'snapshot', mapping: 'products-flat-csv', every: 'real_time' },

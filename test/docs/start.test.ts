@@ -73,7 +73,7 @@ describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
 
     const file = join(folder, '.tributary/sandbox.json');
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(Object.keys(sandbox())).toEqual(['url', 'apiKey', 'feeds']);
+    expect(Object.keys(sandbox())).toEqual(['url', 'apiKey', 'feeds', 'systems']);
     expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
 
     // A file dropped into the watched folder is a delta.
