@@ -15,6 +15,7 @@ import { asTributaryError, TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
 import { keepHouse } from './housekeeping.ts';
 import { openInbound } from './inbound/receive.ts';
+import { subscribe, webhookUrl } from './inbound/subscriptions.ts';
 import { leadDesk } from './lead-desk.ts';
 import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -129,6 +130,8 @@ export async function startService(given: Config, options: ServiceOptions): Prom
       await Promise.all([scheduler.done, watches, house]);
     });
     void inbound.warm().catch(() => undefined); // The first delivery opens what is not open yet.
+    const subscribing = systems ? subscribeAll(app, publicUrl(), life.signal) : null;
+    closing.push(async () => subscribing);
     const act = systems?.act ?? null;
     const service: Service = { app, queue, url, sandbox, otherPort, act, stop };
     const control = await serveControl(service, config);
@@ -148,6 +151,25 @@ function wakeWebhook(app: App, queue: WakeQueue, run: number): void {
     .catch((thrown: unknown) =>
       app.log.debug({ run: wake.run, code: asTributaryError(thrown).code }, 'a wake was lost'),
     );
+}
+
+/** Has the vendor systems of the sandbox send webhooks here, where they have them. */
+async function subscribeAll(app: App, publicUrl: string, signal: AbortSignal): Promise<void> {
+  const deps = { store: app.store, clock: app.clock, tenant: app.streams.tenant };
+  for (const { name } of app.connections) {
+    try {
+      const source = await app.openSource(name, signal);
+      if (source.webhooks)
+        await subscribe(deps, name, source, { url: webhookUrl(publicUrl, name), actor: 'sandbox' }).finally(() =>
+          source.close(),
+        );
+      else await source.close();
+    } catch (thrown) {
+      const { code, message } = asTributaryError(thrown);
+      if (signal.aborted || code === 'ERR_CONNECTOR_UNSUPPORTED') continue;
+      app.log.warn({ connection: name, code }, `webhooks are not subscribed, its polls find the changes: ${message}`);
+    }
+  }
 }
 
 /** Sample feeds and vendor systems of the made-up shop, as the last start left them. */

@@ -151,9 +151,12 @@ export function makeHostile({ seed, clock, bearsMs, optional }: HostileOptions):
       clockSkewMs,
       onRequest,
       onWebhook: () => random.pick(['deliver', 'lose', 'double', 'late']),
-      betweenPages(stream) {
-        if (!target?.streams.includes(stream) || random.next() >= CHANCE_BETWEEN_PAGES) return;
-        const { system } = target;
+      betweenPages(listed) {
+        if (!target || random.next() >= CHANCE_BETWEEN_PAGES) return;
+        const { system, streams } = target;
+        // Some systems cannot tell which of their lists was asked for.
+        const stream = listed === '' ? random.pick(streams) : listed;
+        if (!streams.includes(stream)) return;
         const id = anyId(system, stream);
         const kind = random.pick(['create', 'update', 'delete'] as const);
         if (kind === 'create') {
