@@ -4,7 +4,19 @@
 const subjects =
   '(?!(?:api|canonical|cli|config|connector|extract|inbound|load|mapping|observe|publish|queue|run|sandbox|store)/)[a-z][a-z-]*(?=/)';
 const rooms = {
-  api: ['canonical', 'sandbox/system.ts', 'run', subjects, 'inbound', 'load', 'extract', 'mapping', 'publish', 'store', 'queue'],
+  api: [
+    'canonical',
+    'sandbox/system.ts',
+    'run',
+    subjects,
+    'inbound',
+    'load',
+    'extract',
+    'mapping',
+    'publish',
+    'store',
+    'queue',
+  ],
   cli: [
     'app.ts',
     'service.ts',
