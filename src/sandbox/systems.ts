@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Json, JsonObject, Log } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
+import { openHubSpot } from './hubspot/index.ts';
 import { openSalesforce } from './salesforce/index.ts';
 import { openShopify } from './shopify/index.ts';
 import type { SandboxAction, SystemOptions, VendorSystem } from './system.ts';
@@ -13,6 +14,7 @@ const OPENERS: Readonly<Record<string, (options: SystemOptions) => Promise<Vendo
   shopify: openShopify,
   woocommerce: openWooCommerce,
   salesforce: openSalesforce,
+  hubspot: openHubSpot,
 };
 
 /** How often what changed is written to files, beside at the end and after each action. */

@@ -75,7 +75,7 @@ export async function trySeed(
   const random = randomOf(seed * 104_729 + 1);
   const clock = soakClock(new Date('2026-11-21T12:00:00Z'));
   const declared = target.connector.streams ?? [];
-  const hostile = makeHostile({ seed, clock, bearsMs: bearsOf(declared), optional: target.optional });
+  const hostile = makeHostile({ seed, clock, bearsMs: target.bearsMs, optional: target.optional });
   const system = await target.open({ world: makeWorld(), clock, faults: hostile.faults });
   try {
     const streams = random.shuffle(streamsOf(target, system)).slice(0, STREAMS);
@@ -117,12 +117,6 @@ type Ground = {
   readonly alteration: Alteration | null;
   readonly deaths: { cut: number; killed: number; frozen: number };
 };
-
-/** The least that any of the streams bears. */
-function bearsOf(declared: readonly StreamDeclaration[]): number {
-  const keysets = declared.filter(({ cursor }) => cursor === 'keyset');
-  return Math.min(10 * MINUTE_MS, ...keysets.map(({ visibilityLagMs, overlapMs }) => visibilityLagMs + overlapMs));
-}
 
 async function writeProject(dir: string, target: Target, system: VendorSystem, streams: readonly string[]) {
   await mkdir(join(dir, 'mappings'));

@@ -5,6 +5,7 @@ import template from '../../connectors/_template/index.ts';
 import { findConnectors } from '../../connectors/index.ts';
 import type { Connector } from '../../src/connector/contract.ts';
 import { openAcme } from '../../src/sandbox/_template/index.ts';
+import { openSalesforce } from '../../src/sandbox/salesforce/index.ts';
 import type { SystemOptions, VendorSystem } from '../../src/sandbox/system.ts';
 
 export type Target = {
@@ -12,6 +13,8 @@ export type Target = {
   open(options: SystemOptions): Promise<VendorSystem>;
   /** Mappings of its own, by name. */
   readonly mappings: Readonly<Record<string, string>>;
+  /** How late a change may come, by what its streams declare. */
+  readonly bearsMs: number;
   /** Optional fields that an answer may lack. */
   readonly optional: readonly string[];
 };
@@ -29,10 +32,24 @@ outputs:
 `;
 
 const { connectors } = await findConnectors();
+const MOST_BORNE_MS = 10 * 60_000;
+
+function target(
+  name: string,
+  open: Target['open'],
+  more: Partial<Pick<Target, 'connector' | 'mappings' | 'optional'>> = {},
+): Target {
+  const connector = more.connector ?? connectors.get(name);
+  if (!connector) throw new Error(`there is no connector ${name}`);
+  const keysets = (connector.streams ?? []).filter(({ cursor }) => cursor === 'keyset');
+  const bearsMs = Math.min(MOST_BORNE_MS, ...keysets.map((one) => one.visibilityLagMs + one.overlapMs));
+  return { connector, open, mappings: {}, optional: [], bearsMs, ...more };
+}
 
 /** By name. */
 export const TARGETS: Readonly<Record<string, Target>> = {
-  acme: { connector: template, open: openAcme, mappings: { 'acme-things': ACME_THINGS }, optional: [] },
+  acme: target('acme', openAcme, { connector: template, mappings: { 'acme-things': ACME_THINGS } }),
+  salesforce: target('salesforce', openSalesforce),
 };
 
 /** All connectors, the made-up one included. */
