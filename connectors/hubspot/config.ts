@@ -13,7 +13,7 @@ export const config = z.strictObject({
       kind: z.literal('oauth'),
       clientId: z.string().min(1).describe('client id of the app'),
       clientSecret: secret('client secret of the app'),
-      refreshToken: secret('refresh token of the installation'),
+      refreshToken: secret('refresh token of the installation; not needed after a login').optional(),
     }),
   ]),
   portalId: z
@@ -29,11 +29,17 @@ export const config = z.strictObject({
     .default('https://api.hubapi.com')
     .describe('address of the API'),
   objectsPath: path.default('/crm/v3/objects').describe('path of CRM objects; /crm/objects/2026-09 for the dated API'),
+  propertiesPath: path.default('/crm/v3/properties').describe('path of the definitions of properties'),
   associationsPath: path.default('/crm/v4/associations').describe('path of associations'),
   campaignsPath: path.default('/marketing/v3/campaigns').describe('path of marketing campaigns'),
+  formsPath: path.default('/marketing/v3/forms').describe('path of forms'),
+  submissionsPath: path.default('/form-integrations/v1/submissions/forms').describe('path of form submissions'),
   tokenPath: path.default('/oauth/v1/token').describe('path tokens are asked at'),
   properties: z
-    .partialRecord(z.enum(['contacts', 'companies', 'deals', 'products']), z.array(z.string().regex(/^[a-z]\w*$/)))
+    .partialRecord(
+      z.enum(['contacts', 'companies', 'deals', 'products', 'line_items']),
+      z.array(z.string().regex(/^[a-z]\w*$/)),
+    )
     .optional()
     .describe('further properties to read, by stream'),
   callsPerTenSeconds: z.int().min(1).default(100).describe('100 Free and Starter, 190 Professional and Enterprise'),

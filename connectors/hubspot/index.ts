@@ -1,15 +1,19 @@
 import {
   type CheckFinding,
   type ConnectionContext,
+  type DeclaredField,
   defineConnector,
   probe,
   type Source,
-  unsupported,
-  unsupportedPages,
 } from '../../src/connector/index.ts';
-import { openPortal, type Portal } from './client.ts';
+import type { Account } from './account.ts';
+import { openPortal } from './client.ts';
 import { config, type HubSpotConfig } from './config.ts';
 import { externalId } from './ids.ts';
+import { isObjectStream } from './objects.ts';
+import { describeObject, knownProperties } from './properties.ts';
+import { read } from './read.ts';
+import { readIds } from './read-ids.ts';
 import { streams, streamsOf } from './streams.ts';
 import { issueToken } from './token.ts';
 import { webhooks } from './webhooks.ts';
@@ -40,22 +44,29 @@ export default defineConnector({
   open: (settings, context) => Promise.resolve(open(settings, context)),
 });
 
-function open(settings: HubSpotConfig, context: ConnectionContext): Source {
-  const portal = openPortal(settings, context);
+function open(config: HubSpotConfig, context: ConnectionContext): Source {
+  const portal = openPortal(config, context);
+  const account: Account = { config, context, portal, properties: knownProperties(config, portal) };
   return {
-    streams: () => streamsOf(settings),
-    check: () => probe(() => check(settings, portal)),
-    read: () => unsupportedPages('hubspot', 'read'),
-    readIds: () => Promise.reject(unsupported('hubspot', 'read single records')),
+    streams: () => streamsOf(config),
+    check: () => probe(() => check(account)),
+    read: (request) => read(account, request),
+    readIds: (stream, ids) => readIds(account, stream, ids),
     externalId,
-    webhooks: webhooks(settings, () => context.clock.now()),
+    describe: (stream) => describe(account, stream),
+    webhooks: webhooks(config, () => context.clock.now()),
     close: () => Promise.resolve(),
   };
 }
 
-async function check(settings: HubSpotConfig, portal: Portal): Promise<readonly CheckFinding[]> {
+async function describe({ config, properties }: Account, stream: string): Promise<readonly DeclaredField[]> {
+  const declared = streamsOf(config).find(({ name }) => name === stream)?.fields ?? [];
+  return isObjectStream(stream) ? describeObject(properties, declared, stream) : declared;
+}
+
+async function check({ config, portal }: Account): Promise<readonly CheckFinding[]> {
   const page = await portal.get({
-    path: `${settings.objectsPath}/contacts`,
+    path: `${config.objectsPath}/contacts`,
     query: { limit: '1' },
     trafficClass: 'poll',
   });

@@ -2,16 +2,16 @@ import { type DeclaredField, declareFields, type StreamDeclaration } from '../..
 import type { HubSpotConfig } from './config.ts';
 
 const MINUTE_MS = 60_000;
+/** The search index trails the objects by a time nobody documents; both are chosen. */
+export const LAG_MS = MINUTE_MS;
+export const OVERLAP_MS = 15 * MINUTE_MS;
 
-/**
- * Read by (modified, id) through search, whose index trails the objects by a time nobody documents; lag and overlap are
- * chosen. Search never shows archived objects: those are listed apart.
- */
+/** Read by (modified, id) through search, which never shows archived objects: those are listed apart. */
 const object = {
   mode: 'complete',
   cursor: 'keyset',
-  visibilityLagMs: MINUTE_MS,
-  overlapMs: 15 * MINUTE_MS,
+  visibilityLagMs: LAG_MS,
+  overlapMs: OVERLAP_MS,
   key: ['id'],
   deletes: ['tombstone', 'absence'],
   // Search does not return associations, and linking two objects is no change of either.
@@ -104,6 +104,7 @@ const deals: StreamDeclaration = {
     'properties.hs_lastmodifieddate': 'timestamp?',
     'associations.contacts': 'list',
     'associations.companies': 'list',
+    'associations.line_items': 'list',
   }),
 };
 
@@ -122,6 +123,48 @@ const products: StreamDeclaration = {
     'properties.hs_images': 'text?',
     'properties.createdate': 'timestamp?',
     'properties.hs_lastmodifieddate': 'timestamp?',
+  }),
+};
+
+const lineItems: StreamDeclaration = {
+  ...object,
+  name: 'line_items',
+  about: 'lines of deals: a product, how many, at which price',
+  fields: declareFields({
+    ...head,
+    'properties.name': 'text?',
+    'properties.hs_sku': 'text?',
+    'properties.hs_product_id': 'text?',
+    'properties.description': 'text?',
+    'properties.quantity': 'decimal?',
+    'properties.price': 'decimal?',
+    'properties.amount': 'decimal?',
+    'properties.hs_line_item_currency_code': 'text?',
+    'properties.createdate': 'timestamp?',
+    'properties.hs_lastmodifieddate': 'timestamp?',
+    'associations.deals': 'list',
+  }),
+};
+
+const formSubmissions: StreamDeclaration = {
+  ...object,
+  name: 'form_submissions',
+  about: 'what people sent through forms; never changed once sent',
+  blindFields: [],
+  volatilePaths: [],
+  // A form that was deleted takes its submissions along: only a full read shows it, and the delete brake guards it.
+  deletes: ['absence'],
+  fields: declareFields({
+    id: 'text',
+    formId: 'text',
+    conversionId: 'text?',
+    submittedAt: 'integer',
+    pageUrl: 'text?',
+    pageTitle: 'text?',
+    values: 'list',
+    'values[].name': 'text',
+    'values[].value': 'text?',
+    'values[].objectTypeId': 'text?',
   }),
 };
 
@@ -153,7 +196,23 @@ const campaigns: StreamDeclaration = {
 };
 
 /** Streams of an account before its own properties are known. */
-export const streams: readonly StreamDeclaration[] = [contacts, companies, deals, products, campaigns];
+export const streams: readonly StreamDeclaration[] = [
+  contacts,
+  companies,
+  deals,
+  products,
+  lineItems,
+  formSubmissions,
+  campaigns,
+];
+
+const PREFIX = 'properties.';
+
+/** Names of the properties that a stream declares. */
+export const declaredNames = (stream: string, of: readonly StreamDeclaration[] = streams): readonly string[] =>
+  (of.find(({ name }) => name === stream)?.fields ?? [])
+    .filter(({ path }) => path.startsWith(PREFIX))
+    .map(({ path }) => path.slice(PREFIX.length));
 
 /** The streams of one connection, with the properties its settings name. A calculated one does not move its object, so all of them count as blind. */
 export function streamsOf(settings: HubSpotConfig): readonly StreamDeclaration[] {
@@ -161,7 +220,7 @@ export function streamsOf(settings: HubSpotConfig): readonly StreamDeclaration[]
     const named: readonly string[] =
       Object.entries(settings.properties ?? {}).find(([name]) => name === stream.name)?.[1] ?? [];
     const added = named
-      .map((name) => `properties.${name}`)
+      .map((name) => `${PREFIX}${name}`)
       .filter((path) => !stream.fields?.some((field) => field.path === path));
     if (added.length === 0) return stream;
     const fields: readonly DeclaredField[] = added.map((path) => ({

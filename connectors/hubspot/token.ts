@@ -14,11 +14,16 @@ export function accessToken(config: HubSpotConfig, context: ConnectionContext, r
 export async function issueToken(config: HubSpotConfig, grant: TokenGrant): Promise<IssuedToken | null> {
   const { auth } = config;
   if (auth.kind === 'access_token') return null;
+  const refreshToken = grant.refreshToken ?? auth.refreshToken;
+  if (refreshToken === undefined)
+    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Nobody has logged in to HubSpot for this connection yet.', {
+      remedy: 'Log in with `tributary connections authorize`, or set auth.refreshToken.',
+    });
   const response = await post(config, grant, {
     grant_type: 'refresh_token',
     client_id: auth.clientId,
     client_secret: auth.clientSecret,
-    refresh_token: grant.refreshToken ?? auth.refreshToken,
+    refresh_token: refreshToken,
   });
   const body: unknown = await response.json().catch(() => null);
   const answer = typeof body === 'object' && body !== null ? { ...body } : {};

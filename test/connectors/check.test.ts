@@ -364,7 +364,6 @@ describe('checking a HubSpot connection', () => {
 });
 
 /** Connectors that cannot read yet. */
-const UNREAD = ['hubspot'];
 
 const ways: readonly (readonly [string, Connector, (url: string) => JsonObject])[] = [
   ['shopify', shopify, (url) => shop(url)],
@@ -373,7 +372,7 @@ const ways: readonly (readonly [string, Connector, (url: string) => JsonObject])
   ['hubspot', hubspot, (url) => portal(url)],
 ];
 
-describe.each(ways)('%s', (name, connector, settingsFor) => {
+describe.each(ways)('%s', (_, connector, settingsFor) => {
   test('tells an address nobody listens at as a finding', async () => {
     expect(await check(connector, settingsFor(await deadAddress()))).toEqual(failed('reach'));
   });
@@ -393,24 +392,6 @@ describe.each(ways)('%s', (name, connector, settingsFor) => {
     for (const word of ['shpat_sample', 'cs_sample', 'ck_sample', 'sf-client-secret', 'pat-sample', 'token-1'])
       expect(text).not.toContain(word);
   });
-
-  if (UNREAD.includes(name))
-    test('ends reading with an error that says so', async () => {
-      const source = await connector.open(connector.config.parse(SAMPLES[name]?.[0]), watchedContext().context);
-      const request = {
-        stream: 'products',
-        cursor: null,
-        mode: 'full',
-        pageSize: 10,
-        groupBy: null,
-        trafficClass: 'poll',
-      } as const;
-      await expect(source.read(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
-        code: 'ERR_CONNECTOR_UNSUPPORTED',
-      });
-      await expect(source.readIds('products', ['1'])).rejects.toMatchObject({ code: 'ERR_CONNECTOR_UNSUPPORTED' });
-      await source.close();
-    });
 });
 
 describe('asking for tokens', () => {

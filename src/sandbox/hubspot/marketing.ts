@@ -167,6 +167,8 @@ function checkedCampaign(given: Json | undefined, isNew: boolean): JsonObject {
   const properties = asObject(given);
   const unknown = Object.keys(properties).filter((name) => !CAMPAIGN_PROPERTIES.includes(name));
   if (unknown.length > 0) throw invalid(`Properties do not exist: ${unknown.join(', ')}`);
+  const summed = Object.keys(properties).filter((name) => name.endsWith('_sum_amount'));
+  if (summed.length > 0) throw invalid(`Read only properties cannot be set: ${summed.join(', ')}`);
   if (isNew && !properties['hs_name']) throw invalid('hs_name is required');
   const status = properties['hs_campaign_status'];
   if (typeof status === 'string' && status !== '' && !STATUSES.includes(status))

@@ -24,12 +24,11 @@ export function seed(portal: Portal, marketing: Marketing, world: World): void {
     portal.link(['contacts', contact], ['companies', company]);
   }
   const products = new Map<string, readonly [id: string, price: string, title: string]>();
-  for (const product of world.products)
-    for (const variant of product.variants) {
-      const title = [product.name, ...Object.values(variant.options)].join(' ');
-      const id = portal.create('products', productOf(product, variant.sku, title, variant.price), stamp);
-      products.set(variant.sku, [id, variant.price, title]);
-    }
+  for (const product of world.products) {
+    const id = portal.create('products', productOf(product), stamp);
+    for (const { sku, price, options } of product.variants)
+      products.set(sku, [id, price, [product.name, ...Object.values(options)].join(' ')]);
+  }
   for (const [at, order] of world.orders.entries()) {
     const lines = order.lines.flatMap(({ sku, quantity }) => {
       const [product, price, title] = products.get(sku) ?? [];
@@ -52,6 +51,9 @@ export function seed(portal: Portal, marketing: Marketing, world: World): void {
       },
       stamp,
     );
+  // Older ones that nobody else in the world knows.
+  for (const name of ['Spring catalogue', 'Loyalty week', 'Trade fair'])
+    marketing.addCampaign({ hs_name: name, hs_notes: name, hs_campaign_status: 'completed' }, stamp);
   const form = marketing.addForm('Contact us');
   for (const [at, { email, firstName, lastName, company }] of world.people.slice(0, SUBMISSIONS).entries())
     marketing.submit(
@@ -76,8 +78,8 @@ const companyOf = (person: WorldPerson): Record<string, string> => ({
   industry: INDUSTRIES[person.industry] ?? 'RETAIL',
 });
 
-const productOf = (product: WorldProduct, sku: string, name: string, price: string): Record<string, string> => ({
-  ...{ name, hs_sku: sku, description: product.description, price },
+const productOf = ({ name, sku, description, variants }: WorldProduct): Record<string, string> => ({
+  ...{ name, hs_sku: sku, description, price: variants[0]?.price ?? '0' },
 });
 
 function dealOf(
