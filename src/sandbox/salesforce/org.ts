@@ -17,6 +17,8 @@ export type Org = {
   /** @throws ApiError as the API refuses it */
   create(object: SfObject, values: JsonObject, stamp?: Stamp): string;
   update(object: SfObject, id: string, values: JsonObject, stamp?: Stamp): void;
+  /** Id of the record that has this value in an external id field, whatever its case; `null`: none. */
+  holder(object: SfObject, field: string, value: string): string | null;
   /** Into the recycle bin, or past it. */
   remove(object: SfObject, id: string, how?: { readonly isHard?: boolean; readonly mergedInto?: string } & Stamp): void;
   /** Ids and times of deletes, the purged ones included. */
@@ -38,6 +40,15 @@ export function makeOrg(now: () => number, saved: JsonObject | null): Org {
     if (!found) throw new RangeError(`no table of ${object.name}`);
     return found;
   };
+  const holders = new Map<string, string>();
+  const remember = (object: SfObject, id: string, values: JsonObject): void => {
+    for (const { name, isExternalId } of object.fields.values()) {
+      const value = values[name];
+      if (isExternalId && typeof value === 'string') holders.set(holderKey(object, name, value), id);
+    }
+  };
+  for (const object of OBJECTS.values())
+    for (const { id, values } of table(object).all(now())) remember(object, id, values);
   const times = (stamp: Stamp = {}) => {
     // An org keeps whole seconds.
     const at = Math.floor((stamp.at?.getTime() ?? now()) / 1000) * 1000;
@@ -64,6 +75,7 @@ export function makeOrg(now: () => number, saved: JsonObject | null): Org {
       const clean = checked(org, object, values, null);
       made += 1;
       const id = makeId(object.keyPrefix, made);
+      remember(object, id, clean);
       table(object).put(id, { ...defaults(object), ...clean, IsDeleted: false }, times(stamp));
       return id;
     },
@@ -71,7 +83,15 @@ export function makeOrg(now: () => number, saved: JsonObject | null): Org {
       const before = stored(object, id);
       if (object.name === 'Lead' && before['IsConverted'] === true)
         throw new ApiError(400, 'CANNOT_UPDATE_CONVERTED_LEAD', 'cannot reference converted lead');
-      table(object).put(longId(id), { ...before, ...checked(org, object, values, longId(id)) }, times(stamp));
+      const clean = checked(org, object, values, longId(id));
+      remember(object, longId(id), clean);
+      table(object).put(longId(id), { ...before, ...clean }, times(stamp));
+    },
+    holder(object, field, value) {
+      const id = holders.get(holderKey(object, field, value));
+      const kept = id === undefined ? null : table(object).latest(id);
+      const isHeld = kept !== null && kept['IsDeleted'] !== true && sameText(kept[field], value);
+      return id !== undefined && isHeld ? id : null;
     },
     remove(object, id, how = {}) {
       const before = stored(object, id);
@@ -89,10 +109,26 @@ export function makeOrg(now: () => number, saved: JsonObject | null): Org {
   return org;
 }
 
+const holderKey = (object: SfObject, field: string, value: string): string =>
+  `${object.name}.${field} ${value.toLowerCase()}`;
+const sameText = (kept: Json | undefined, value: string): boolean =>
+  typeof kept === 'string' && kept.toLowerCase() === value.toLowerCase();
+
 const iso = (at: number): string => new Date(at).toISOString().replace('Z', '+0000');
 const USER = '0055g000001AAAAAA4';
 
+/** Rows of objects whose fields depend on nothing but themselves, by the version they show. */
+const shown = new WeakMap<Version, Row>();
+
 function show(org: Org, object: SfObject, version: Version & { readonly values: JsonObject }): Row {
+  const before = shown.get(version);
+  if (before) return before;
+  const row = fresh(org, object, version);
+  if (object.name !== 'Campaign' && object.name !== 'CampaignMember') shown.set(version, row);
+  return row;
+}
+
+function fresh(org: Org, object: SfObject, version: Version & { readonly values: JsonObject }): Row {
   const empty = Object.fromEntries([...object.fields.keys()].map((name) => [name, null]));
   const kept = {
     ...empty,
@@ -203,6 +239,7 @@ function checked(org: Org, object: SfObject, values: JsonObject, id: string | nu
     const names = missing.map(({ name }) => name);
     throw new ApiError(400, 'REQUIRED_FIELD_MISSING', `Required fields are missing: [${names.join(', ')}]`, names);
   }
+  refuseDangling(org, object, clean);
   refuseDuplicates(org, object, clean, id);
   return clean;
 }
@@ -273,16 +310,25 @@ const wrongType = (field: SfField, value: Json): ApiError =>
     `Cannot deserialize instance of ${field.type} from ${JSON.stringify(value).slice(0, 40)} value`,
   );
 
+function refuseDangling(org: Org, object: SfObject, clean: JsonObject): void {
+  for (const { name, to } of object.fields.values()) {
+    const id = clean[name];
+    const of = to === null ? null : objectNamed(to);
+    if (!of || typeof id !== 'string' || org.row(of, id)) continue;
+    throw new ApiError(400, 'INVALID_CROSS_REFERENCE_KEY', 'invalid cross reference id', [name]);
+  }
+}
+
 function refuseDuplicates(org: Org, object: SfObject, clean: JsonObject, id: string | null): void {
   for (const { name, isExternalId } of object.fields.values()) {
     const value = clean[name];
     if (!isExternalId || typeof value !== 'string') continue;
-    const other = org.rows(object).find((row) => row.values[name] === value && row.id !== id);
-    if (other)
+    const other = org.holder(object, name, value);
+    if (other !== null && other !== id)
       throw new ApiError(
         400,
         'DUPLICATE_VALUE',
-        `duplicate value found: ${name} duplicates value on record with id: ${other.id}`,
+        `duplicate value found: ${name} duplicates value on record with id: ${other}`,
       );
   }
   if (object.name !== 'CampaignMember' || id !== null) return;

@@ -127,10 +127,7 @@ function byExternalId(org: Org, object: SfObject, name: string, value: string): 
   if (!field || !(field.isExternalId || field.name === 'Id'))
     throw new ApiError(404, 'NOT_FOUND', `Provided external ID field does not exist or is not accessible: ${name}`);
   if (field.name === 'Id') return org.row(object, value)?.id ?? null;
-  const found = org
-    .rows(object)
-    .filter(({ values }) => String(values[field.name] ?? '').toLowerCase() === value.toLowerCase());
-  return found[0]?.id ?? null;
+  return org.holder(object, field.name, value);
 }
 
 function failed(error: unknown): object {
