@@ -7,9 +7,10 @@ import { configError, type problemLine } from './config/load.ts';
 import { maskSecrets, secretValues } from './config/secrets.ts';
 import { checkSettings } from './config/settings.ts';
 import type { Config, ConnectionConfig } from './config/types.ts';
+import { type Logins, makeLogins } from './connect/login.ts';
 import { type Tokens, tokensOf } from './connect/tokens.ts';
 import { abortable } from './connector/abortable.ts';
-import type { Clock, ConnectionContext, Connector, Source } from './connector/contract.ts';
+import type { Clock, ConnectionContext, Connector, IssuedToken, Source } from './connector/contract.ts';
 import { TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
@@ -47,6 +48,8 @@ export type App = {
   readonly leads: PlatformStream;
   /** The configured connections and their rows. */
   readonly connections: readonly { readonly name: string; readonly id: number }[];
+  /** People who log in at vendors. */
+  readonly logins: Logins;
   /** Opens a connection's source, to check or sample it. The caller closes it. */
   openSource(connection: string, signal: AbortSignal): Promise<Source>;
   /** The context a connector is given for a connection. */
@@ -202,6 +205,21 @@ async function compose(
     return made;
   };
 
+  const logins = makeLogins({
+    store,
+    clock,
+    vault,
+    tenant: streams.tenant,
+    signal: life.signal,
+    connections: config.connections.flatMap((connection) => {
+      const connector = connectors.get(connection.connector);
+      const id = connectionIds.get(connection.name);
+      if (!connector || id === undefined) return [];
+      const keep = (issued: IssuedToken) => tokensFor(connection).keep(issued);
+      return [{ id, name: connection.name, connector, settings: settings.get(connection.name), keep }];
+    }),
+  });
+
   const contextOf = (connection: ConnectionConfig, signal: AbortSignal): ConnectionContext => ({
     tenant: config.tenant,
     connection: connection.name,
@@ -279,6 +297,7 @@ async function compose(
     mappingFolders,
     leads,
     connections: config.connections.map(({ name }) => ({ name, id: connectionIds.get(name) ?? 0 })),
+    logins,
     openSource,
     contextOf,
     settingsOf: (connection) => settings.get(connection.name),

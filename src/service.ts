@@ -114,6 +114,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
       leads,
       inbound: { receive: inbound.receive, publicUrl },
       ...(systems ? { act: systems.act } : {}),
+      logins: app.logins,
     });
     closing.push(() => api.close());
     const { url, otherPort } = await listen(api, config);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/types.ts';
+import type { Logins } from '../connect/login.ts';
 import type { Clock, Log } from '../connector/contract.ts';
 import type { Inbound } from '../inbound/receive.ts';
 import type { Check } from '../observe/health.ts';
@@ -14,6 +15,7 @@ import { inventoryRoutes } from './inventory.ts';
 import { keyFinder } from './keys.ts';
 import { type LeadDesk, leadRoutes } from './leads.ts';
 import { createLimiter, type Limiter } from './limits.ts';
+import { addCallback, CALLBACK_PATH } from './oauth.ts';
 import { openApiOf } from './openapi.ts';
 import { addOperations } from './operations.ts';
 import type { Action, Route } from './route.ts';
@@ -35,6 +37,8 @@ export type ApiOptions = {
   readonly inbound?: { readonly receive: Inbound['receive']; readonly publicUrl: () => string };
   /** Acts in the sandbox's vendor systems; absent: there is no address for it. */
   readonly act?: ActInSandbox;
+  /** Takes people back who logged in at a vendor. @defaultValue there is no address for them */
+  readonly logins?: Pick<Logins, 'finish'>;
   /** Longest an answer may take. @defaultValue 20 seconds */
   readonly answerMs?: number;
 };
@@ -44,6 +48,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const ANSWER_MS = 20_000;
 const WINDOW_MS = 60_000;
 /** Deliveries to one connection; vendors send again what was too much. */
+const LOGINS_PER_WINDOW = 60;
 const WEBHOOKS_PER_WINDOW = 6000;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -105,7 +110,10 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
       metrics,
       limiter: createLimiter({ limit: WEBHOOKS_PER_WINDOW, windowMs: WINDOW_MS, clock }),
     });
+  if (options.logins)
+    addCallback(app, options.logins, createLimiter({ limit: LOGINS_PER_WINDOW, windowMs: WINDOW_MS, clock }));
   refuseOtherMethods(app, [
+    ...(options.logins ? [CALLBACK_PATH] : []),
     ...(options.inbound ? [WEBHOOKS_PATH] : []),
     '/api/v2/openapi.json',
     '/healthz',

@@ -1,4 +1,6 @@
 /** Every command that can run inside the program, in the order of the help. `start` is not among them: it is the program. */
+
+import { connectionsAuthorize } from './authorize.ts';
 import { checkpointsReset, checkpointsShow } from './checkpoints.ts';
 import type { Command } from './command.ts';
 import {
@@ -28,7 +30,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   sync,
   ...[connectionsList, connectionsCheck, connectionsSample, connectionsPause, connectionsResume],
-  ...[connectionsSubscribe, connectionsUnsubscribe],
+  ...[connectionsAuthorize, connectionsSubscribe, connectionsUnsubscribe],
   ...[connectorsList, connectorsNew],
   ...[mappingCheck, mappingTest, mappingPreview, mappingNew],
   ...[runsList, runsShow, runsLogs, runsCancel, runsApprove],
