@@ -13,13 +13,14 @@ import { read } from './read.ts';
 import { readIds } from './read-ids.ts';
 import { streams } from './streams.ts';
 import { webhooks } from './webhooks.ts';
+import { find, writable, write } from './write.ts';
 
 /** WooCommerce shops over their REST API (wc/v3). */
 export default defineConnector({
   name: 'woocommerce',
   title: 'WooCommerce',
   docs: 'https://woocommerce.github.io/woocommerce-rest-api-docs/',
-  directions: ['in'],
+  directions: ['in', 'out'],
   config,
   streams,
   // Shops name no limit. This is one call after the other with a little room, as a small server can bear.
@@ -36,6 +37,7 @@ export default defineConnector({
   account: ({ homeUrl, url }) => homeUrl ?? url,
   decode,
   isRawJson: true,
+  writable,
 });
 
 function open(config: WooCommerceConfig, context: ConnectionContext): Source {
@@ -46,7 +48,9 @@ function open(config: WooCommerceConfig, context: ConnectionContext): Source {
     read: (request) => read(shop, request),
     readIds: (stream, ids) => readIds(shop, stream, ids),
     externalId,
-    webhooks: webhooks(config),
+    write: (intents) => write(shop, intents),
+    find: (intent) => find(shop, intent),
+    webhooks: webhooks(shop),
     close: () => Promise.resolve(),
   };
 }

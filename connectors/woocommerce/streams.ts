@@ -1,4 +1,4 @@
-import { declareFields, type StreamDeclaration } from '../../src/connector/index.ts';
+import { declareFields, type StreamDeclaration, type WriteDeclaration } from '../../src/connector/index.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -57,6 +57,14 @@ const sellable = {
   ...times,
 } as const;
 
+const stock = {
+  actions: ['update'],
+  fields: declareFields({ stock_quantity: 'integer' }),
+  requiredOnCreate: [],
+  matchBy: [],
+  batch: 100,
+} satisfies Omit<WriteDeclaration, 'id'>;
+
 const address = (prefix: string) => ({
   [`${prefix}.first_name`]: 'text?' as const,
   [`${prefix}.last_name`]: 'text?' as const,
@@ -72,6 +80,7 @@ const address = (prefix: string) => ({
 
 const products: StreamDeclaration = {
   ...changing,
+  writes: { ...stock, id: '<product>' },
   name: 'products',
   about: 'products; those of type variable keep their sellable forms in variations',
   // Editing a category does not move the products in it (measured on 11.0.1). The others are kept the same way in
@@ -108,6 +117,7 @@ const products: StreamDeclaration = {
 
 const variations: StreamDeclaration = {
   ...changing,
+  writes: { ...stock, id: '<product>/<variation>' },
   name: 'variations',
   about: 'sellable forms of variable products',
   // What a variation has none of is its product's, and changes with that without its own time.
@@ -132,6 +142,27 @@ const orders: StreamDeclaration = {
   ...changing,
   name: 'orders',
   about: 'orders with lines, fees, shipping and the sums of their refunds',
+  writes: {
+    actions: ['create', 'update'],
+    fields: declareFields({
+      payment_method_title: 'text?',
+      payment_method: 'text?',
+      transaction_id: 'text?',
+      customer_note: 'text?',
+      customer_id: 'integer',
+      status: 'text',
+      currency: 'text',
+      billing: 'json',
+      shipping: 'json',
+      // Objects {sku} or {product_id, variation_id}, with quantity and total; only when an order is made.
+      line_items: 'list',
+      set_paid: 'boolean',
+    }),
+    requiredOnCreate: ['line_items'],
+    matchBy: [],
+    batch: 20,
+    id: '<order>',
+  },
   blindFields: [],
   volatilePaths: ['_links', 'currency_symbol'],
   fields: declareFields({

@@ -1,12 +1,12 @@
 import {
   isSigned,
   type Json,
-  unsupported,
   type WebhookRequest,
   type Webhooks,
   type WebhookVerdict,
 } from '../../src/connector/index.ts';
-import type { WooCommerceConfig } from './config.ts';
+import type { Shop } from './client.ts';
+import { inspect, subscribe, unsubscribe } from './hooks.ts';
 
 const STREAM_OF: Readonly<Record<string, string>> = {
   product: 'products',
@@ -19,14 +19,15 @@ const STREAM_OF: Readonly<Record<string, string>> = {
  * Deliveries of a shop: base64 HMAC-SHA256 of the raw body. No time is signed or sent, so there is no replay window:
  * a replayed delivery is told by its delivery id, or costs one more read of the record and nothing else.
  */
-export function webhooks(config: WooCommerceConfig): Webhooks {
+export function webhooks(shop: Shop): Webhooks {
+  const { config } = shop;
   const secrets = [config.webhookSecret, config.previousWebhookSecret].filter((secret) => secret !== undefined);
   return {
     verify: async (request) => verify(secrets, request),
     handshake: (request) => (isPing(request) ? { status: 200, body: '' } : null),
-    subscribe: () => Promise.reject(unsupported('woocommerce', 'set webhooks up')),
-    unsubscribe: () => Promise.reject(unsupported('woocommerce', 'remove webhooks')),
-    inspect: () => Promise.reject(unsupported('woocommerce', 'list webhooks')),
+    subscribe: (url) => subscribe(shop, url),
+    unsubscribe: () => unsubscribe(shop),
+    inspect: () => inspect(shop),
   };
 }
 

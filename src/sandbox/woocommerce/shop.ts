@@ -73,7 +73,7 @@ export class Shop {
   }
 
   nextId(counter: string): number {
-    const next = (this.#counters.get(counter) ?? 9) + 1;
+    const next = (this.#counters.get(counter) ?? 100) + 1;
     this.#counters.set(counter, next);
     return next;
   }
