@@ -12,7 +12,7 @@ export type SandboxAddresses = Readonly<Record<string, { readonly url: string; r
 
 const MAPPINGS = fileURLToPath(new URL('../../mappings', import.meta.url));
 /** Webhooks bring most changes sooner, where a system has them. */
-const POLL = '30s';
+const POLL = '20s';
 
 /** Streams that are read of each system, and what more its connection says. */
 const CONNECTIONS: Readonly<Record<string, { readonly streams: readonly string[]; readonly more: object }>> = {

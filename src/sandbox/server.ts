@@ -54,9 +54,7 @@ export async function serve(
       headers: headersOf(incoming),
       fault: fault === null || isOfSocket ? null : fault,
     });
-    const bytes = bytesOf(
-      isJson(given) && given.status === 200 ? (options.faults.drift?.(given.body) ?? given.body) : given.body,
-    );
+    const bytes = bytesOf(options.faults.drift ? drifted(given, options.faults.drift) : given.body);
     response.writeHead(given.status, {
       ...(isJson(given) ? { 'content-type': 'application/json; charset=utf-8' } : {}),
       ...given.headers,
@@ -92,6 +90,14 @@ export async function serve(
 
 function isJson(answer: SystemAnswer): answer is SystemAnswer & { readonly body: object } {
   return typeof answer.body === 'object' && !(answer.body instanceof Uint8Array);
+}
+
+/** A good answer in JSON as the drift leaves it, also where the system wrote its text by itself. */
+function drifted(given: SystemAnswer, drift: NonNullable<Faults['drift']>): SystemAnswer['body'] {
+  if (given.status !== 200) return given.body;
+  if (isJson(given)) return drift(given.body);
+  const isText = typeof given.body === 'string' && /application\/json\b/.test(given.headers?.['content-type'] ?? '');
+  return isText ? drift(JSON.parse(String(given.body))) : given.body;
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -6,7 +6,9 @@ import { findConnectors } from '../../connectors/index.ts';
 import type { Connector } from '../../src/connector/contract.ts';
 import { openAcme } from '../../src/sandbox/_template/index.ts';
 import { openSalesforce } from '../../src/sandbox/salesforce/index.ts';
+import { openShopify } from '../../src/sandbox/shopify/index.ts';
 import type { SystemOptions, VendorSystem } from '../../src/sandbox/system.ts';
+import { openWooCommerce } from '../../src/sandbox/woocommerce/index.ts';
 
 export type Target = {
   readonly connector: Connector;
@@ -49,6 +51,11 @@ function target(
 /** By name. */
 export const TARGETS: Readonly<Record<string, Target>> = {
   acme: target('acme', openAcme, { connector: template, mappings: { 'acme-things': ACME_THINGS } }),
+  shopify: target('shopify', openShopify),
+  // Plugins add and hide fields of a shop's answers.
+  woocommerce: target('woocommerce', openWooCommerce, {
+    optional: ['short_description', 'permalink', 'low_stock_amount'],
+  }),
   salesforce: target('salesforce', openSalesforce),
 };
 

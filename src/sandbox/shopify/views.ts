@@ -92,6 +92,8 @@ export function variantView(execution: Execution, variant: Variant, product: Row
 export function itemView(execution: Execution, row: Row<Item>): View {
   const { data } = row;
   const product = () => execution.shop.get('products', data.productId);
+  // What was stocked at a location goes with it.
+  const levels = data.levels.filter(({ locationId }) => execution.shop.get('locations', locationId) !== null);
   return {
     ...identity('InventoryItem', row.id),
     ...times(row),
@@ -108,7 +110,7 @@ export function itemView(execution: Execution, row: Row<Item>): View {
     },
     inventoryLevels: (args: Args) =>
       connection(
-        data.levels.map((level) => ({
+        levels.map((level) => ({
           ...{ id: level.locationId, sort: level.locationId },
           view: () => levelView(execution, row, level),
         })),
@@ -116,7 +118,7 @@ export function itemView(execution: Execution, row: Row<Item>): View {
         execution,
       ),
     inventoryLevel: (args: Args) => {
-      const level = data.levels.find(({ locationId }) => gid('Location', locationId) === args['locationId']);
+      const level = levels.find(({ locationId }) => gid('Location', locationId) === args['locationId']);
       return level ? levelView(execution, row, level) : null;
     },
   };
