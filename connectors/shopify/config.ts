@@ -13,6 +13,11 @@ export const config = z.strictObject({
       clientSecret: secret('client secret of the app; signs its webhooks as well'),
     }),
     z.strictObject({
+      kind: z.literal('oauth'),
+      clientId: z.string().min(1).describe('client id of the app that somebody logs in to'),
+      clientSecret: secret('client secret of the app; signs its webhooks and the way back from the login'),
+    }),
+    z.strictObject({
       kind: z.literal('access_token'),
       accessToken: secret('permanent Admin API token of a custom app made before 2026, shpat_…'),
       webhookSecret: secret('API secret key of the app; signs its webhooks').optional(),
@@ -40,6 +45,6 @@ export type ShopifyConfig = z.infer<typeof config>;
 
 /** Secrets a webhook may be signed with, current first. */
 export function webhookSecrets({ auth, previousWebhookSecret }: ShopifyConfig): readonly string[] {
-  const current = auth.kind === 'client_credentials' ? auth.clientSecret : auth.webhookSecret;
+  const current = auth.kind === 'access_token' ? auth.webhookSecret : auth.clientSecret;
   return [current, previousWebhookSecret].filter((secret) => secret !== undefined);
 }

@@ -95,6 +95,14 @@ const inventory: StreamDeclaration = {
     'inventoryLevels[].quantities[].quantity': 'integer',
     'inventoryLevels[].quantities[].updatedAt': 'timestamp?',
   }),
+  writes: {
+    actions: ['update'],
+    fields: declareFields({ quantity: 'integer' }),
+    requiredOnCreate: [],
+    matchBy: [],
+    batch: 250,
+    id: '<inventory item>/<location>, both as numbers',
+  },
 };
 
 const locations: StreamDeclaration = {
@@ -192,6 +200,28 @@ const orders: StreamDeclaration = {
     ...money('lineItems[].originalUnitPriceSet'),
     ...money('lineItems[].discountedTotalSet'),
   }),
+  writes: {
+    actions: ['create'],
+    fields: declareFields({
+      name: 'text?',
+      email: 'text?',
+      phone: 'text?',
+      note: 'text?',
+      currency: 'text?',
+      processedAt: 'timestamp?',
+      financialStatus: 'text?',
+      inventoryBehaviour: 'text?',
+      tags: 'list?',
+      shippingAddress: 'json?',
+      billingAddress: 'json?',
+      // Objects {sku, title, quantity, price}; a SKU that just one variant has becomes that variant.
+      lines: 'list',
+    }),
+    requiredOnCreate: ['lines'],
+    matchBy: [],
+    batch: 25,
+    id: 'the number of the order',
+  },
 };
 
 const customers: StreamDeclaration = {
@@ -246,6 +276,30 @@ const marketingEvents: StreamDeclaration = {
     utmMedium: 'text?',
     utmSource: 'text?',
   }),
+  writes: {
+    actions: ['create', 'update', 'delete'],
+    fields: declareFields({
+      title: 'text',
+      remoteId: 'text?',
+      tactic: 'text',
+      channel: 'text',
+      status: 'text?',
+      remoteUrl: 'text?',
+      start: 'timestamp?',
+      end: 'timestamp?',
+      scheduledStart: 'timestamp?',
+      scheduledEnd: 'timestamp?',
+      utmCampaign: 'text?',
+      utmMedium: 'text?',
+      utmSource: 'text?',
+      budget: 'decimal?',
+      currency: 'text?',
+    }),
+    requiredOnCreate: ['title', 'tactic', 'channel', 'status', 'remoteUrl', 'utmCampaign', 'utmMedium', 'utmSource'],
+    matchBy: ['remoteId'],
+    batch: 25,
+    id: 'the number of the marketing event',
+  },
 };
 
 /** Streams of a shop. */

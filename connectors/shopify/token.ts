@@ -10,21 +10,29 @@ export function accessToken(config: ShopifyConfig, context: ConnectionContext, r
 }
 
 /**
- * Client credentials grant: https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/client-credentials-grant
+ * A new token: by the client credentials grant, or by the refresh token of a login. Client credentials: https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/client-credentials-grant
  * @throws TributaryError `ERR_CONNECTOR_CREDENTIALS`, `ERR_CONNECTOR_UNREACHABLE`
  */
 export async function issueToken(config: ShopifyConfig, grant: TokenGrant): Promise<IssuedToken | null> {
   const { auth } = config;
   if (auth.kind === 'access_token') return null;
-  return ask(config, grant, {
-    client_id: auth.clientId,
-    client_secret: auth.clientSecret,
-    grant_type: 'client_credentials',
-  });
+  const client = { client_id: auth.clientId, client_secret: auth.clientSecret };
+  if (auth.kind === 'oauth') {
+    if (grant.refreshToken !== null)
+      return askToken(config, grant, { ...client, grant_type: 'refresh_token', refresh_token: grant.refreshToken });
+    throw new TributaryError(
+      'ERR_CONNECTOR_CREDENTIALS',
+      'Nobody has logged in to this shop, or the login has ended.',
+      {
+        remedy: 'Run `tributary connections authorize <name>`.',
+      },
+    );
+  }
+  return askToken(config, grant, { ...client, grant_type: 'client_credentials' });
 }
 
 /** Asks the shop's token endpoint, whatever the grant. @throws TributaryError */
-async function ask(
+export async function askToken(
   config: ShopifyConfig,
   grant: Caller,
   asked: Readonly<Record<string, string>>,

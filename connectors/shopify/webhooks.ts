@@ -2,13 +2,14 @@ import {
   isFresh,
   isSigned,
   type Json,
-  unsupported,
   type WebhookRequest,
   type Webhooks,
   type WebhookVerdict,
 } from '../../src/connector/index.ts';
+import type { Shop } from './client.ts';
 import { type ShopifyConfig, webhookSecrets } from './config.ts';
 import { findId } from './ids.ts';
+import { subscriptions } from './subscriptions.ts';
 
 /** Shopify repeats a delivery for about four hours; one that is much older was not sent by it just now. */
 const REPLAY_WINDOW_MS = 24 * 3_600_000;
@@ -19,13 +20,11 @@ type Now = () => Date;
  * Deliveries of a shop: base64 HMAC-SHA256 of the raw body. The time is a header that is not signed, so it only weeds
  * out what is plainly stale; a repeated delivery is told by its id, or costs one more read.
  */
-export function webhooks(config: ShopifyConfig, now: Now): Webhooks {
+export function webhooks(config: ShopifyConfig, shop: Shop, now: Now): Webhooks {
   return {
     verify: async (request) => verify(config, request, now()),
     handshake: () => null,
-    subscribe: () => Promise.reject(unsupported('shopify', 'set webhooks up')),
-    unsubscribe: () => Promise.reject(unsupported('shopify', 'remove webhooks')),
-    inspect: () => Promise.reject(unsupported('shopify', 'list webhooks')),
+    ...subscriptions(shop),
   };
 }
 

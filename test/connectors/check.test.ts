@@ -37,7 +37,7 @@ const cost = {
   throttleStatus: { maximumAvailable: 2000, currentlyAvailable: 1997, restoreRate: 100 },
 };
 const shopAnswer = (scopes: readonly string[] = ALL_SCOPES, name = 'Example'): Reply => ({
-  headers: { 'x-shopify-api-version': '2026-10' },
+  headers: { 'x-shopify-api-version': '2026-10', date: NOW.toUTCString() },
   body: {
     data: {
       shop: { id: 'gid://shopify/Shop/1', name },
@@ -55,6 +55,8 @@ describe('checking a Shopify connection', () => {
     expect(findings).toEqual([
       { subject: 'reach', ok: true, message: 'The shop Example answers.' },
       { subject: 'credentials', ok: true, message: expect.any(String) },
+      { subject: 'stream:orders', ok: true, message: expect.stringContaining('read_all_orders') },
+      { subject: 'scope', ok: true, message: 'The app may write: inventory.' },
     ]);
     expect(vendor.received).toHaveLength(1);
     expect(vendor.received[0]).toMatchObject({
@@ -85,6 +87,12 @@ describe('checking a Shopify connection', () => {
       'stream:customers',
       'stream:marketing_events',
     ]);
+  });
+
+  test('says when the clocks are far apart', async () => {
+    const date = new Date(NOW.getTime() + 600_000).toUTCString();
+    await using vendor = await fakeVendor(() => ({ ...shopAnswer(), headers: { date } }));
+    expect(await check(shopify, shop(vendor.url))).toEqual(failed('clock'));
   });
 
   test('says when another version answered than was asked for', async () => {

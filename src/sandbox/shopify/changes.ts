@@ -202,6 +202,16 @@ export function putCampaign(shop: Shop, input: Readonly<Record<string, unknown>>
   return id;
 }
 
+/** A campaign as it would be put again. */
+export function inputOfCampaign(data: Campaign): Readonly<Record<string, unknown>> {
+  const time = (ms: number | null) => (ms === null ? undefined : new Date(ms).toISOString());
+  return {
+    ...{ title: data.title, remoteId: data.remoteId, tactic: data.tactic, marketingChannelType: data.channel },
+    ...{ status: data.status, remoteUrl: data.url, start: time(data.startedAt), end: time(data.endedAt) },
+    scheduledEnd: time(data.scheduledToEndAt),
+  };
+}
+
 function utmOf(value: unknown): Campaign['utm'] {
   if (typeof value !== 'object' || value === null) return null;
   const read = (name: string) => String(Reflect.get(value, name) ?? '');

@@ -1,7 +1,7 @@
 /** The root fields of mutations that connectors use; any other is refused as a missing scope would be. */
 import { GraphQLError, type GraphQLResolveInfo, Kind } from 'graphql';
 import { type BulkOperations, bulkView, cancelBulk } from './bulk.ts';
-import { changeLevels, deleteCampaign, makeOrder, type OrderWish, putCampaign } from './changes.ts';
+import { changeLevels, deleteCampaign, inputOfCampaign, makeOrder, type OrderWish, putCampaign } from './changes.ts';
 import { type Args, badRequest, type Execution, type View } from './connection.ts';
 import { gid, numberOf } from './shop.ts';
 import { hookView, itemView, locationView, marketingActivityView, orderView } from './views.ts';
@@ -23,6 +23,7 @@ export function rootMutation(execution: Execution, bulk: BulkOperations, answere
     inventoryAdjustQuantities: given((args, at, info) => once(answered, args, info, () => adjustQuantities(args, at))),
     orderCreate: given(createOrder),
     marketingActivityUpsertExternal: given(upsertActivity),
+    marketingActivityUpdateExternal: given(updateActivity),
     marketingActivityDeleteExternal: given(deleteActivity),
     webhookSubscriptionCreate: given(subscribe),
     webhookSubscriptionDelete: given(unsubscribe),
@@ -244,6 +245,21 @@ function upsertActivity(args: Args, execution: Execution): View {
   if (typeof answer !== 'number') return { marketingActivity: null, userErrors: [answer] };
   const row = execution.shop.get('campaigns', answer);
   return { marketingActivity: row ? marketingActivityView(row) : null, userErrors: [] };
+}
+
+function updateActivity(args: Args, execution: Execution): View {
+  const { shop } = execution;
+  const id = numberOf('MarketingActivity', args['marketingActivityId']);
+  const remoteId = textOf(args['remoteId']);
+  const known = [...shop.all('campaigns')].find((row) => row.id === id || row.data.remoteId === remoteId);
+  if (!known || known.data.remoteId === null)
+    return {
+      marketingActivity: null,
+      userErrors: [
+        { field: null, message: 'Marketing activity does not exist.', code: 'MARKETING_ACTIVITY_DOES_NOT_EXIST' },
+      ],
+    };
+  return upsertActivity({ input: { ...inputOfCampaign(known.data), ...objectOf(args['input']) } }, execution);
 }
 
 function deleteActivity(args: Args, execution: Execution): View {
