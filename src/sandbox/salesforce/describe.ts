@@ -27,7 +27,13 @@ function facts(object: SfObject): object {
     object.name === 'Product2' ? 'Product' : object.name === 'CampaignMember' ? 'Campaign Member' : object.name;
   return {
     ...{ activateable: false, createable: true, custom: false, customSetting: false, deletable: true },
-    ...{ deprecatedAndHidden: false, feedEnabled: true, keyPrefix: object.keyPrefix, label, labelPlural: `${label}s` },
+    ...{
+      deprecatedAndHidden: false,
+      feedEnabled: true,
+      keyPrefix: object.keyPrefix,
+      label,
+      labelPlural: `${label}s`.replace(/ys$/, 'ies'),
+    },
     ...{ layoutable: true, mergeable: object.isMergeable, mruEnabled: true, name: object.name, queryable: true },
     ...{
       replicateable: true,
@@ -69,7 +75,12 @@ function describeField(field: SfField): object {
       calculated: false,
       calculatedFormula: null,
     },
-    ...{ caseSensitive: false, createable: !field.isReadOnly, custom: field.name.endsWith('__c'), defaultValue: null },
+    ...{
+      caseSensitive: false,
+      createable: !field.isReadOnly && !field.isUpdateOnly,
+      custom: field.name.endsWith('__c'),
+      defaultValue: null,
+    },
     ...{ defaultedOnCreate: defaulted, dependentPicklist: false, deprecatedAndHidden: false, digits: 0 },
     ...{
       encrypted: false,
@@ -79,12 +90,12 @@ function describeField(field: SfField): object {
     ...{ groupable: field.type !== 'datetime', idLookup: field.name === 'Id' || field.isExternalId, label: field.name },
     ...{ length: field.length, name: field.name, nameField: field.name === 'Name' },
     ...{
-      nillable: !field.isRequired && field.type !== 'boolean' && field.name !== 'Id',
+      nillable: !field.isRequired && !field.isFilled && field.type !== 'boolean',
       permissionable: !field.isReadOnly,
     },
     ...{ picklistValues: [], precision: isNumber ? 18 : 0, referenceTo: field.to === null ? [] : [field.to] },
     ...{ relationshipName: field.to === null ? null : field.name.replace(/Id$/, ''), restrictedPicklist: false },
     ...{ scale: isNumber ? 2 : 0, soapType: SOAP[field.type] ?? 'xsd:string', sortable: true, type: field.type },
-    ...{ unique: field.isExternalId, updateable: !field.isReadOnly },
+    ...{ unique: field.isExternalId, updateable: !field.isReadOnly && !field.isCreateOnly },
   };
 }

@@ -28,6 +28,12 @@ export type SfField = {
   readonly isRequired: boolean;
   /** Set by the org alone. */
   readonly isReadOnly: boolean;
+  /** May be written, but not when the record is made. */
+  readonly isUpdateOnly: boolean;
+  /** May be written when the record is made, and never again. */
+  readonly isCreateOnly: boolean;
+  /** Never empty, because the org sees to it. */
+  readonly isFilled: boolean;
   readonly isExternalId: boolean;
   /** Object a reference points to, reachable by the name without `Id`. */
   readonly to: string | null;
@@ -41,24 +47,24 @@ export type SfObject = {
   readonly isMergeable: boolean;
 };
 
-/** Word of a field: type, length in brackets, `!` required, `-` read only, `*` external id, `>Object`. */
-const WORD = /^(\w+)(?:\((\d+)\))?([!\-*]*)(?:>(\w+))?$/;
+/** Word of a field: type, length in brackets, `!` required, `-` read only, `^` not on create, `+` on create only, `~` never empty, `*` external id, `>Object`. */
+const WORD = /^(\w+)(?:\((\d+)\))?([!\-^+~*]*)(?:>(\w+))?$/;
 
 const SYSTEM = {
-  Id: 'id(18)-',
+  Id: 'id(18)-~',
   IsDeleted: 'boolean-',
-  CreatedDate: 'datetime-',
-  CreatedById: 'reference(18)->User',
-  LastModifiedDate: 'datetime-',
-  LastModifiedById: 'reference(18)->User',
-  SystemModstamp: 'datetime-',
+  CreatedDate: 'datetime-~',
+  CreatedById: 'reference(18)-~>User',
+  LastModifiedDate: 'datetime-~',
+  LastModifiedById: 'reference(18)-~>User',
+  SystemModstamp: 'datetime-~',
 };
 const SEEN = { LastViewedDate: 'datetime-', LastReferencedDate: 'datetime-' };
 const PERSON = {
   Salutation: 'picklist(40)',
   FirstName: 'string(40)',
   LastName: 'string(80)!',
-  Name: 'string(121)-',
+  Name: 'string(121)-~',
   Title: 'string(128)',
   Email: 'email(80)',
   Phone: 'phone(40)',
@@ -66,9 +72,7 @@ const PERSON = {
   Fax: 'phone(40)',
   LeadSource: 'picklist(255)',
   Description: 'textarea(32000)',
-  OwnerId: 'reference(18)>User',
-  EmailBouncedReason: 'string(255)',
-  EmailBouncedDate: 'datetime',
+  OwnerId: 'reference(18)~>User',
 };
 const address = (prefix: string) => ({
   [`${prefix}Street`]: 'textarea(255)',
@@ -86,15 +90,17 @@ const lead = object('Lead', '00Q', true, {
   ...PERSON,
   ...address(''),
   ...EXTERNAL,
+  EmailBouncedReason: 'string(255)^',
+  EmailBouncedDate: 'datetime^',
   MasterRecordId: 'reference(18)->Lead',
   Company: 'string(255)!',
   Website: 'url(255)',
-  Status: 'picklist(255)',
+  Status: 'picklist(255)~',
   Industry: 'picklist(255)',
   Rating: 'picklist(255)',
   AnnualRevenue: 'currency',
   NumberOfEmployees: 'int',
-  IsConverted: 'boolean-',
+  IsConverted: 'boolean+',
   ConvertedDate: 'date-',
   ConvertedAccountId: 'reference(18)->Account',
   ConvertedContactId: 'reference(18)->Contact',
@@ -108,6 +114,8 @@ const contact = object('Contact', '003', true, {
   ...address('Mailing'),
   ...address('Other'),
   ...EXTERNAL,
+  EmailBouncedReason: 'string(255)',
+  EmailBouncedDate: 'datetime',
   MasterRecordId: 'reference(18)->Contact',
   AccountId: 'reference(18)>Account',
   HomePhone: 'phone(40)',
@@ -133,13 +141,13 @@ const account = object('Account', '001', true, {
   AnnualRevenue: 'currency',
   NumberOfEmployees: 'int',
   Description: 'textarea(32000)',
-  OwnerId: 'reference(18)>User',
+  OwnerId: 'reference(18)~>User',
 });
 const opportunity = object('Opportunity', '006', false, {
   ...SYSTEM,
   ...SEEN,
   AccountId: 'reference(18)>Account',
-  ContactId: 'reference(18)>Contact',
+  ContactId: 'reference(18)+>Contact',
   CampaignId: 'reference(18)>Campaign',
   IsPrivate: 'boolean',
   Name: 'string(120)!',
@@ -154,8 +162,8 @@ const opportunity = object('Opportunity', '006', false, {
   LeadSource: 'picklist(255)',
   IsClosed: 'boolean-',
   IsWon: 'boolean-',
-  ForecastCategoryName: 'picklist(255)-',
-  OwnerId: 'reference(18)>User',
+  ForecastCategoryName: 'picklist(255)',
+  OwnerId: 'reference(18)~>User',
 });
 const campaign = object('Campaign', '701', false, {
   ...SYSTEM,
@@ -182,7 +190,7 @@ const campaign = object('Campaign', '701', false, {
   NumberOfWonOpportunities: 'int-',
   AmountAllOpportunities: 'currency-',
   AmountWonOpportunities: 'currency-',
-  OwnerId: 'reference(18)>User',
+  OwnerId: 'reference(18)~>User',
 });
 const campaignMember = object('CampaignMember', '00v', false, {
   ...SYSTEM,
@@ -253,6 +261,11 @@ function read(name: string, word: string): SfField {
   return {
     ...{ name, type: type as SfType, length: Number(length), to: to ?? null },
     ...{ isRequired: marks.includes('!'), isReadOnly: marks.includes('-') },
-    isExternalId: marks.includes('*'),
+    ...{
+      isUpdateOnly: marks.includes('^'),
+      isCreateOnly: marks.includes('+'),
+      isFilled: marks.includes('~'),
+      isExternalId: marks.includes('*'),
+    },
   };
 }

@@ -223,7 +223,7 @@ function checked(org: Org, object: SfObject, values: JsonObject, id: string | nu
   for (const [name, value] of given) {
     const field = fieldNamed(object, name);
     if (!field) throw new ApiError(400, 'INVALID_FIELD', `No such column '${name}' on sobject of type ${object.name}`);
-    if (field.isReadOnly)
+    if (field.isReadOnly || (id === null ? field.isUpdateOnly : field.isCreateOnly))
       throw new ApiError(
         400,
         'INVALID_FIELD_FOR_INSERT_UPDATE',

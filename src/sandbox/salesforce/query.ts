@@ -13,7 +13,7 @@ export function find(org: Org, query: Query, all: boolean): { object: SfObject; 
     throw new ApiError(
       400,
       'INVALID_TYPE',
-      `\n${query.text}\n^\nERROR at Row:1:Column:1\nsObject type '${query.from}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.`,
+      `${pointer(query.text, query.from)}sObject type '${query.from}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.`,
     );
   for (const path of query.select ?? []) resolve(query, object, path);
   for (const { path } of query.orderBy) resolve(query, object, path);
@@ -79,7 +79,7 @@ function resolve(query: Query, object: SfObject, path: string): SfField {
     throw new ApiError(
       400,
       'INVALID_FIELD',
-      `\n${query.text.slice(0, 200)}\n^\nERROR at Row:1:Column:${query.text.indexOf(path) + 1}\nNo such column '${path}' on entity '${object.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names.`,
+      `${pointer(query.text, path)}No such column '${path}' on entity '${object.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names.`,
     );
   }
   const reference = fieldNamed(object, `${first}Id`);
@@ -88,8 +88,14 @@ function resolve(query: Query, object: SfObject, path: string): SfField {
   throw new ApiError(
     400,
     'INVALID_FIELD',
-    `\n${query.text.slice(0, 200)}\n^\nERROR at Row:1:Column:1\nDidn't understand relationship '${first}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.`,
+    `${pointer(query.text, path)}Didn't understand relationship '${first}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.`,
   );
+}
+
+/** The query with a mark under the word at fault. */
+function pointer(text: string, word: string): string {
+  const at = Math.max(0, text.lastIndexOf(word));
+  return `\n${text}\n${' '.repeat(at)}^\nERROR at Row:1:Column:${at + 1}\n`;
 }
 
 function compile(org: Org, query: Query, object: SfObject, condition: Condition): (row: Row) => boolean {
