@@ -42,6 +42,10 @@ export const config = z.strictObject({
     )
     .optional()
     .describe('further properties to read, by stream'),
+  uniqueProperties: z
+    .partialRecord(z.enum(['contacts', 'companies']), z.string().regex(/^[a-z]\w*$/))
+    .optional()
+    .describe('property with unique values that records are found and upserted by when they are written, by stream'),
   callsPerTenSeconds: z.int().min(1).default(100).describe('100 Free and Starter, 190 Professional and Enterprise'),
   timeoutMs: z.int().min(1000).default(30_000).describe('longest wait for an answer'),
 });

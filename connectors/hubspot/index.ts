@@ -9,6 +9,7 @@ import {
 import type { Account } from './account.ts';
 import { openPortal } from './client.ts';
 import { config, type HubSpotConfig } from './config.ts';
+import { find } from './find.ts';
 import { externalId } from './ids.ts';
 import { isObjectStream } from './objects.ts';
 import { describeObject, knownProperties } from './properties.ts';
@@ -17,13 +18,15 @@ import { readIds } from './read-ids.ts';
 import { streams, streamsOf } from './streams.ts';
 import { issueToken } from './token.ts';
 import { webhooks } from './webhooks.ts';
+import { write } from './write.ts';
+import { writable } from './writes.ts';
 
 /** HubSpot accounts over the CRM API. Service keys receive no webhooks, so polling alone must do. */
 export default defineConnector({
   name: 'hubspot',
   title: 'HubSpot',
   docs: 'https://developers.hubspot.com/docs/api-reference/overview',
-  directions: ['in'],
+  directions: ['in', 'out'],
   config,
   streams,
   budgets: ({ callsPerTenSeconds }) => [
@@ -41,6 +44,7 @@ export default defineConnector({
     },
   ],
   issueToken,
+  writable,
   open: (settings, context) => Promise.resolve(open(settings, context)),
 });
 
@@ -53,6 +57,8 @@ function open(config: HubSpotConfig, context: ConnectionContext): Source {
     read: (request) => read(account, request),
     readIds: (stream, ids) => readIds(account, stream, ids),
     externalId,
+    write: (intents) => write(account, intents),
+    find: (intent) => find(account, intent),
     describe: (stream) => describe(account, stream),
     webhooks: webhooks(config, () => context.clock.now()),
     close: () => Promise.resolve(),

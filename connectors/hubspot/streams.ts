@@ -1,5 +1,6 @@
 import { type DeclaredField, declareFields, type StreamDeclaration } from '../../src/connector/index.ts';
 import type { HubSpotConfig } from './config.ts';
+import { writesWith } from './writes.ts';
 
 const MINUTE_MS = 60_000;
 /** The search index trails the objects by a time nobody documents; both are chosen. */
@@ -197,13 +198,10 @@ const campaigns: StreamDeclaration = {
 
 /** Streams of an account before its own properties are known. */
 export const streams: readonly StreamDeclaration[] = [
-  contacts,
-  companies,
-  deals,
-  products,
-  lineItems,
-  formSubmissions,
-  campaigns,
+  { ...contacts, ...writesWith('contacts', [], undefined) },
+  { ...companies, ...writesWith('companies', [], undefined) },
+  ...[deals, products, lineItems, formSubmissions],
+  { ...campaigns, ...writesWith('campaigns', [], undefined) },
 ];
 
 const PREFIX = 'properties.';
@@ -214,21 +212,28 @@ export const declaredNames = (stream: string, of: readonly StreamDeclaration[] =
     .filter(({ path }) => path.startsWith(PREFIX))
     .map(({ path }) => path.slice(PREFIX.length));
 
-/** The streams of one connection, with the properties its settings name. A calculated one does not move its object, so all of them count as blind. */
+/**
+ * The streams of one connection, with the properties its settings name. A calculated one does not move its object, so all of them
+ * count as blind.
+ */
 export function streamsOf(settings: HubSpotConfig): readonly StreamDeclaration[] {
   return streams.map((stream) => {
-    const named: readonly string[] =
-      Object.entries(settings.properties ?? {}).find(([name]) => name === stream.name)?.[1] ?? [];
-    const added = named
+    const named = listFor(stream.name, settings.properties) ?? [];
+    const unique = listFor(stream.name, settings.uniqueProperties);
+    const added = [...named, ...(unique === undefined ? [] : [unique])]
       .map((name) => `${PREFIX}${name}`)
       .filter((path) => !stream.fields?.some((field) => field.path === path));
-    if (added.length === 0) return stream;
-    const fields: readonly DeclaredField[] = added.map((path) => ({
-      path,
-      type: 'text',
-      nullable: true,
-      about: 'named in the settings',
-    }));
-    return { ...stream, blindFields: [...stream.blindFields, ...added], fields: [...(stream.fields ?? []), ...fields] };
+    const fields = [...new Set(added)].map(
+      (path): DeclaredField => ({ path, type: 'text', nullable: true, about: 'named in the settings' }),
+    );
+    return {
+      ...stream,
+      blindFields: [...stream.blindFields, ...fields.map(({ path }) => path)],
+      fields: [...(stream.fields ?? []), ...fields],
+      ...writesWith(stream.name, named, unique),
+    };
   });
 }
+
+const listFor = <T>(stream: string, table: { readonly [name: string]: T | undefined } | undefined): T | undefined =>
+  Object.entries(table ?? {}).find(([name]) => name === stream)?.[1];

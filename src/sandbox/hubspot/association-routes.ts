@@ -28,7 +28,11 @@ export function associationBatch(
       for (const input of inputs)
         if (portal.get(from, idOf(input, 'from')) === null || portal.get(to, idOf(input, 'to')) === null)
           throw notFound();
-      for (const input of inputs) portal.link([from, idOf(input, 'from')], [to, idOf(input, 'to')]);
+      const main = ASSOCIATION_TYPES[`${from} ${to}`]?.[1] ?? null;
+      for (const input of inputs) {
+        const types = asList(input['types']).map((type) => asObject(type)['associationTypeId'] ?? null);
+        portal.link([from, idOf(input, 'from')], [to, idOf(input, 'to')], main !== null && types.includes(main));
+      }
       const isDefault = action === 'associate/default';
       return {
         status: isDefault ? 200 : 201,

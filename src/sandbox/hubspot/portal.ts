@@ -131,16 +131,19 @@ export function makePortal(clockNow: () => number, speed: number, saved: JsonObj
       put(kind, winner, { properties, archivedAt: null });
       tell({ kind, id: winner, what: 'merge', mergedIds: [loser] });
     },
-    /** Links two objects both ways. Neither counts as changed. */
-    link(from: readonly [Kind, string], to: readonly [Kind, string]): void {
+    /** Links two objects both ways; the first one of its kind is the main one until another is made it. Neither counts as changed. */
+    link(from: readonly [Kind, string], to: readonly [Kind, string], isMain = false): void {
       for (const [one, other] of [
         [from, to],
         [to, from],
       ] as const) {
         const [usual = 0, main = null] = ASSOCIATION_TYPES[`${one[0]} ${other[0]}`] ?? [];
         const all = links.get(one.join('/')) ?? new Map<string, number[]>();
-        const isFirst = ![...all.keys()].some((key) => key.startsWith(`${other[0]}/`));
-        if (!all.has(other.join('/'))) all.set(other.join('/'), main !== null && isFirst ? [main, usual] : [usual]);
+        const ofKind = [...all.keys()].filter((key) => key.startsWith(`${other[0]}/`));
+        const isMade = isMain && one === from;
+        if (isMade) for (const key of ofKind) all.set(key, [usual]);
+        const getsMain = main !== null && (isMade || ofKind.length === 0);
+        if (getsMain || !all.has(other.join('/'))) all.set(other.join('/'), getsMain ? [main, usual] : [usual]);
         links.set(one.join('/'), all);
       }
       tell({ kind: from[0], id: from[1], what: 'associationChange' });
