@@ -280,6 +280,7 @@ export async function readSandbox(config: Pick<Config, 'dir'>): Promise<SandboxF
 const isRead =
   (config: Config) =>
   (stream: RunStream): boolean =>
+    stream.writes !== null ||
     config.connections.some((one) => one.name === stream.connection && one.direction !== 'out');
 
 const SOON_AGAIN_MS = 2_000;

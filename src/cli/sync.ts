@@ -9,12 +9,12 @@ import { exitOfRuns, followRuns, showRuns } from './follow-runs.ts';
 
 export const sync = command({
   path: 'sync',
-  about: 'Read what is new at the sources and load it, now',
+  about: 'Read what is new at the sources and load it, and write what changed, now',
   details:
     'Without a target: every stream of every connection. Ends when the runs have ended; Ctrl-C cancels them, and what they loaded stays.',
   args: { targets: many('connection or connection/stream') },
   options: {
-    full: flag('Read everything again, not only what changed'),
+    full: flag('Read everything again, not only what changed; compare everything that is written'),
     sweep: flag('Read a part of the records again for fields whose change the source does not show'),
     remap: flag('Map stored records again with the mappings as they are now, without asking the source'),
   },
@@ -65,8 +65,10 @@ export async function workThrough(
 
 /** Streams that were named; a connection stands for all of its streams. @throws ERR_NOT_FOUND */
 export function targetsOf(app: App, targets: readonly string[]): RunStream[] {
-  const readable = app.streams.all.filter((stream) =>
-    app.config.connections.some((one) => one.name === stream.connection && one.direction !== 'out'),
+  const readable = app.streams.all.filter(
+    (stream) =>
+      stream.writes !== null ||
+      app.config.connections.some((one) => one.name === stream.connection && one.direction !== 'out'),
   );
   if (targets.length === 0) {
     if (readable.length > 0) return readable;
@@ -87,8 +89,5 @@ function streamsOf(app: App, readable: readonly RunStream[], target: string): re
   const all = readable.filter((one) => one.connection === connection);
   if (all.length > 0) return all;
   const names = app.config.connections.map((one) => one.name).join(', ') || 'none';
-  throw new TributaryError(
-    'ERR_NOT_FOUND',
-    `There is no connection ${connection} that can be read; there is: ${names}.`,
-  );
+  throw new TributaryError('ERR_NOT_FOUND', `There is no connection ${connection} with streams; there is: ${names}.`);
 }

@@ -8,7 +8,7 @@ import { type ConfigDocument, type Environment, readDocument } from './document.
 import { coerced, outlineOf, problemsOf } from './issues.ts';
 import { type SandboxAddresses, sandboxSettings } from './sandbox.ts';
 import { CONNECTION_KEYS, type ConnectionSettings, type FileSettings, fileSchema, STREAM_KEYS } from './schema.ts';
-import type { Config, ConnectionConfig, StreamConfig } from './types.ts';
+import type { Config, ConnectionConfig, StreamConfig, WriteConfig } from './types.ts';
 
 export const CONFIG_FILE = 'tributary.yaml';
 
@@ -244,6 +244,16 @@ function connectionOf(name: string, connection: ConnectionSettings, isSpeaker: b
     stockAuthority: connection.stock_authority ?? isSpeaker,
     clockSkewMs: connection.clock_skew,
     settings: without(connection, CONNECTION_KEYS),
+    writes:
+      connection.direction === 'in'
+        ? []
+        : Object.entries(connection.writes).map(
+            ([to, { conflict, ...settings }]): WriteConfig => ({
+              to,
+              ...settings,
+              conflict: conflict ?? connection.conflict_resolution,
+            }),
+          ),
     streams: Object.entries(connection.streams).map(
       ([stream, settings]): StreamConfig => ({
         name: stream,

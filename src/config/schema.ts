@@ -45,12 +45,32 @@ const stream = z.looseObject({
     .describe('zone that daily and cron expressions are read in'),
 });
 
+const CONFLICTS = ['last_write_wins', 'source_wins', 'platform_wins'] as const;
+
+const writes = z.strictObject({
+  mapping: name.describe('name of an outgoing file in mappings/'),
+  every: z
+    .string()
+    .refine(isSchedule, 'must be real_time, 15m, 30m, hourly, daily, manual, or a cron expression in quotes')
+    .default('real_time')
+    .describe('how often changes are written'),
+  timezone: z
+    .string()
+    .refine(isTimezone, 'must be an IANA time zone such as Europe/Berlin')
+    .default('UTC')
+    .describe('zone that daily and cron expressions are read in'),
+  conflict: z
+    .enum(CONFLICTS)
+    .optional()
+    .describe('who wins when both sides changed a field; conflict_resolution if left out'),
+});
+
 /** Names that a connection has whatever its connector is. */
 const connection = z.looseObject({
   connector: z.string().min(1).describe('name of a folder in connectors/'),
   direction: z.enum(['in', 'out', 'both']).default('in').describe('in: read from the vendor; out: write to it'),
   conflict_resolution: z
-    .enum(['last_write_wins', 'source_wins', 'platform_wins'])
+    .enum(CONFLICTS)
     .default('last_write_wins')
     .describe('who wins when two sources say different things'),
   stock_authority: z.boolean().optional().describe('true: this connection speaks for stock quantities'),
@@ -59,6 +79,7 @@ const connection = z.looseObject({
     .preprocess(asTable, record(z.preprocess((value) => value ?? {}, stream)))
     .default({})
     .describe('kinds of records to read, each with its settings'),
+  writes: record(writes).default({}).describe('kinds of records to write, with direction out or both'),
 });
 
 /** `streams: [products, orders]` is short for a table of empty settings. */

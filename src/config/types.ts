@@ -19,6 +19,19 @@ export type StreamConfig = {
   readonly settings: JsonObject;
 };
 
+/** One stream of a connection that is written to. */
+export type WriteConfig = {
+  /** The stream's name at the vendor. */
+  readonly to: string;
+  /** Name of an outgoing mapping file. */
+  readonly mapping: string;
+  /** As in {@link StreamConfig}. @defaultValue real_time */
+  readonly every: string;
+  readonly timezone: string;
+  /** Who wins where both sides changed a field since they last agreed. @defaultValue the connection's */
+  readonly conflict: Conflict;
+};
+
 export type ConnectionConfig = {
   readonly name: string;
   readonly connector: string;
@@ -31,6 +44,8 @@ export type ConnectionConfig = {
   /** What the connector's own schema takes, secrets included. Never printed. */
   readonly settings: JsonObject;
   readonly streams: readonly StreamConfig[];
+  /** What is written to it; empty while its direction is `in`. */
+  readonly writes: readonly WriteConfig[];
 };
 
 /** Where a key and its value stand; line and column from 1. */

@@ -8,9 +8,10 @@ import { changeTime } from './change-time.ts';
 import { type ContributionWriter, contributionWriter, withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
 import { applyEntities, type EntityChanges, note, type Touch, touch } from './entities.ts';
+import { echoesOf } from './echoes.ts';
 import { entry } from './entry.ts';
 import { type rawPages, resolveOutputs } from './evaluate.ts';
-import { changesOf, type Statement, same, stable } from './fold.ts';
+import { changesOf, type Statement, same, stable, withEchoes } from './fold.ts';
 import { outputName } from './mapping-sets.ts';
 import type { PlannedOutput, priorOf, RecordPlan, Work } from './plan.ts';
 import { writeRecords } from './records.ts';
@@ -42,6 +43,7 @@ export async function applyPlans(
     ...{ deps, request, work, isPlain, touches: new Map() },
     lives: page.again ? await relive(tx, pages, request, work) : null,
     contributions: contributionWriter(request, pageId),
+    echoes: await echoesOf(deps, tx, request, pageId, work.plans),
     created: newRows(stream, set),
   };
   const { contributions, created, touches } = speech;
@@ -83,6 +85,8 @@ type Speech = {
   /** Set where stored versions are mapped anew. */
   readonly lives: Lives | null;
   readonly touches: Map<number, Touch>;
+  /** Canonical fields in which a record gives back what we wrote, by its number. */
+  readonly echoes: ReadonlyMap<number, ReadonlySet<string>>;
   readonly contributions: ContributionWriter;
   readonly created: ReturnType<typeof newRows>;
 };
@@ -124,9 +128,10 @@ function applyOutput(
   const said = prior?.state === 'live' ? valuesBefore(before, output, work.prior.get(plan.no) ?? []) : undefined;
   const earlier = prior?.changed ?? null;
   const life = lifeOf(speech, plan, output);
-  const changed = life ? life.changed : said ? changesOf({ values: said, changed: earlier }, values, when) : null;
+  const moved = said ? changesOf({ values: said, changed: earlier }, values, when) : null;
+  const changed = life ? life.changed : withEchoes(moved, said, values, speech.echoes.get(plan.no));
   const since = life ? life.since : said && prior ? prior.since : when;
-  if (prior !== null || life)
+  if (prior !== null || changed !== null || life)
     contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: key, changed, since });
   touch(touches, entityId, entity, isNew).statements.push({
     ...{ streamId: request.stream.id, no: plan.no, mappingId, output: key, entity, values, changed, since },

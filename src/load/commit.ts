@@ -66,7 +66,7 @@ async function load(
   const sorted = await sortOut(tx, request, counts);
   await raiseVersions(tx, stream, [...page.recognised, ...versionsOf(sorted)]);
   if (request.otherScopes) await moveScopes(tx, stream, page, standingIn(page, sorted));
-  const work = await planRecords(tx, ids, request, sorted, counts);
+  const work = await planRecords(deps, tx, ids, request, sorted, counts);
   const pages = rawPages(tx);
   const written = await applyPlans(deps, tx, ids, pages, request, pageId, work, at);
   for (const plan of work.plans) countRecord(counts, plan, written.changed.has(plan.no));

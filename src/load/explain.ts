@@ -17,7 +17,7 @@ import {
   evaluate,
   rawPages,
 } from './evaluate.ts';
-import { candidates, changedAt, rank, type Statement } from './fold.ts';
+import { candidates, changedAt, ECHOED, rank, type Statement } from './fold.ts';
 import { type Decode, loadSet } from './mapping-sets.ts';
 import { keyFields, keyOf, readRows } from './rows.ts';
 
@@ -295,14 +295,21 @@ function toOrigin(said: Said | undefined, statement: Statement, field: string): 
     steps: trace?.steps ?? [],
     value: shownValue(statement.entity, field, statement.values[field]),
     reason: trace?.reason ?? (statement.values[field] === null ? 'absent' : null),
-    changedAt: new Date(changedAt(field, statement)).toISOString(),
+    changedAt: new Date(changedAtShown(field, statement)).toISOString(),
   };
 }
+
+/** A value that is only given back has no time of its own. */
+const changedAtShown = (field: string, statement: Statement): number => {
+  const at = changedAt(field, statement);
+  return at === ECHOED ? statement.since : at;
+};
 
 /** In the order in which the fold compares. */
 function whyLost(field: string, winner: Statement | undefined, loser: Statement): string {
   if (!winner) return '';
   const [high, low] = [rank(field, winner), rank(field, loser)];
+  if (low < high && loser.changed?.[field] === ECHOED) return 'we had written it there ourselves';
   if (low < 0 && high >= 0) return 'it is empty there and never was filled';
   if (high !== low) return `the conflict policy ${policyBetween(field, winner, loser)} puts the other first`;
   const [won, lost] = [changedAt(field, winner), changedAt(field, loser)];

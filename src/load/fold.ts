@@ -79,9 +79,14 @@ function compare(field: string, a: Statement, b: Statement): number {
   );
 }
 
-/** Standing of a statement under the conflict policy; below zero: it has nothing to say. */
+/** Change time of a value that a record only gives back: we had written it there. */
+export const ECHOED = -1;
+
+/** Standing of a statement under the conflict policy; below zero: it has nothing to say for itself. */
 export function rank(field: string, statement: Statement): number {
-  if (isBlank(field, statement)) return -1;
+  if (isBlank(field, statement)) return -2;
+  // What we wrote to a vendor speaks for nobody, and stands in when those it came from are gone.
+  if (statement.changed?.[field] === ECHOED) return -1;
   const policy = statement.conflict(statement.mappingId, statement.entity, field);
   if (statement.platform) return policy === 'platform_wins' ? 2 : 0;
   return policy === 'source_wins' ? 1 : 0;
@@ -111,6 +116,20 @@ export function changesOf(
     changed[field] = at;
   }
   return changed;
+}
+
+/** Change times with those of values that a record only gives back. `before`: what it said, where it said anything. */
+export function withEchoes(
+  changed: Readonly<Record<string, number>> | null,
+  before: Values | undefined,
+  after: Values,
+  echoes: ReadonlySet<string> | undefined,
+): Record<string, number> | null {
+  const marked = [...(echoes ?? [])].filter(
+    (field) => after[field] !== undefined && after[field] !== null && !same(before?.[field], after[field]),
+  );
+  if (marked.length === 0) return changed;
+  return { ...changed, ...Object.fromEntries(marked.map((field) => [field, ECHOED])) };
 }
 
 /** Equality of values as mappings give them. */

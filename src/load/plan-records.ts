@@ -1,4 +1,5 @@
 import type { IdBlocks, Tx } from '../store/store.ts';
+import type { LoadDeps } from './deps.ts';
 import { type ContributionRow, contributionsOfRecords } from './evaluate.ts';
 import { matches } from './match.ts';
 import {
@@ -16,6 +17,7 @@ import type { Candidate, CommitRequest, Counts } from './types.ts';
 
 /** Finds the entities of every record of the page; a record whose entities cannot be told becomes a dead letter whole. */
 export async function planRecords(
+  { written }: Pick<LoadDeps, 'written'>,
   tx: Tx,
   ids: IdBlocks,
   request: CommitRequest,
@@ -31,6 +33,14 @@ export async function planRecords(
   for (const { candidate, existing } of sorted.apply)
     wantKeys(keys, candidate, (existing && prior.get(existing.no)) ?? []);
   await keys.find();
+  // Before its keys: a record that we made is what we made it of, whatever the vendor keeps of its keys.
+  const made = written.has(stream.id)
+    ? await written.entitiesOf(
+        tx,
+        stream.id,
+        sorted.apply.flatMap(({ candidate }) => candidate.id ?? []),
+      )
+    : null;
 
   const entities: PageEntities = { created: new Set(), shared: new Set() };
   const plans: RecordPlan[] = [];
@@ -50,7 +60,7 @@ export async function planRecords(
     }
     const outputs = outcome.kind === 'mapped' ? outcome.entities : [];
     const stock = outcome.kind === 'mapped' ? outcome.stock : [];
-    const planned = planOutputs(keys, ids, entities, outputs, stock, before);
+    const planned = planOutputs(keys, ids, entities, outputs, stock, before, made?.get(candidate.id ?? '') ?? null);
     if ('problems' in planned) {
       dead.push({ candidate, slot, existing, problems: planned.problems });
       continue;

@@ -113,12 +113,14 @@ export function planOutputs(
   outputs: readonly TaggedEntity[],
   stock: readonly Tagged<StockOutput>[],
   prior: readonly ContributionRow[],
+  made: { readonly entity: EntityName; readonly id: number } | null = null,
 ): { readonly planned: readonly PlannedOutput[] } | { readonly problems: readonly RecordProblem[] } {
   const problems: RecordProblem[] = [];
   const found: { output: TaggedEntity; prior: ContributionRow | null; hits: readonly number[] }[] = [];
   for (const output of outputs) {
     const known = priorOf(prior, output);
-    const hits = known ? [] : hitsOf(matches, output);
+    const isMade = made?.entity === output.entity && !found.some((one) => one.output.entity === made.entity);
+    const hits = known ? [] : isMade ? [made.id] : hitsOf(matches, output);
     if (hits.length > 1)
       problems.push(
         ambiguous(output.key, output.entity, output.match.map((key) => `${key.field} ${key.value}`).join(', '), hits),

@@ -5,9 +5,10 @@
 import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import { changeTime } from './change-time.ts';
+import { keptEchoes } from './echoes.ts';
 import { entry } from './entry.ts';
 import type { ContributionRow, rawPages } from './evaluate.ts';
-import { changesOf, type Statement } from './fold.ts';
+import { changesOf, type Statement, withEchoes } from './fold.ts';
 import type { RecordPlan, Work } from './plan.ts';
 import type { LoadStream, MappingSet, PreparedPage } from './types.ts';
 
@@ -34,6 +35,7 @@ export async function relive(
     from record_history h join page p on p.id = h.page_id
     where h.stream_id = ${stream.id} and h.no = any(${numbers(nos)}) order by h.replaced_by`);
   const raw = await pages(versions.map((one) => one.page_id));
+  const echoes = await keptEchoes(tx, stream.id, nos);
   const byRecord = new Map<number, Version[]>();
   for (const one of versions) entry(byRecord, one.no, (): Version[] => []).push(one);
   const lives = new Map<number, ReadonlyMap<string, Life>>();
@@ -46,10 +48,11 @@ export async function relive(
       if (one.state === RECORD_STATE.deleted || !held || !parts) living.clear();
       else {
         const { outcome, version } = set.map(parts, held.context, 0);
-        live(living, outcome, changeTime(version ?? one.version, new Date(one.observed)), contributions);
+        live(living, outcome, changeTime(version ?? one.version, new Date(one.observed)), contributions, echoes(plan.no, one.page_id));
       }
     }
-    live(living, plan.candidate.outcome, changeTime(plan.candidate.version, page.observedAt), contributions);
+    const mine = echoes(plan.no, plan.existing?.page_id ?? 0);
+    live(living, plan.candidate.outcome, changeTime(plan.candidate.version, page.observedAt), contributions, mine);
     lives.set(plan.no, living);
   }
   return lives;
@@ -61,6 +64,7 @@ function live(
   outcome: RecordPlan['candidate']['outcome'],
   when: number,
   contributions: readonly ContributionRow[],
+  echoes: ReadonlySet<string> | undefined,
 ): void {
   if (outcome.kind === 'rejected') return;
   const said = new Map(living);
@@ -69,8 +73,10 @@ function live(
   for (const { mappingId, key, values } of outcome.entities) {
     const name = lifeKey(mappingId, key);
     const before = said.get(name);
-    if (before) living.set(name, { values, since: before.since, changed: changesOf(before, values, when) });
-    else living.set(name, { values, ...begin(contributions, name, when) });
+    const { since, changed } = before
+      ? { since: before.since, changed: changesOf(before, values, when) }
+      : begin(contributions, name, when);
+    living.set(name, { values, since, changed: withEchoes(changed, before?.values, values, echoes) });
   }
 }
 

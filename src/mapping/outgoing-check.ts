@@ -33,8 +33,8 @@ export type Outgoing = {
   readonly to: string;
   /** Fields by which the vendor finds a record whose id is not known. */
   readonly match: readonly string[];
-  /** Fields it may name. */
-  readonly fields: readonly string[];
+  /** Fields it may name, with the canonical fields that each is made of. */
+  readonly reads: Readonly<Record<string, readonly string[]>>;
   readonly map: (entity: JsonObject) => OutgoingResult;
   /** The same evaluation, instrumented. */
   readonly watch: (entity: JsonObject) => { readonly result: OutgoingResult; readonly tracer: Tracer };
@@ -250,7 +250,7 @@ function build(file: OutgoingFile, name: string): Outgoing {
     entity: file.entity,
     to: file.to.name,
     match: file.match.map((one) => one.name),
-    fields: file.fields.map((field) => field.name),
+    reads: Object.fromEntries(file.fields.map((field) => [field.name, namesIn(field.value)])),
     map: (entity) => decide(file, entity, run(entity, {}, null)),
     watch(entity) {
       traced ??= compileOutgoing(file, true);
@@ -258,6 +258,17 @@ function build(file: OutgoingFile, name: string): Outgoing {
       return { result: decide(file, entity, traced(entity, {}, tracer)), tracer };
     },
   };
+}
+
+/** First names of all paths that a rule reads from the entity itself. Names inside loops do no harm. */
+function namesIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return [...new Set(value.flatMap(namesIn))];
+  if ('kind' in value && value.kind === 'path' && 'segments' in value && Array.isArray(value.segments)) {
+    const [first]: readonly unknown[] = value.segments;
+    return typeof first === 'object' && first !== null && 'name' in first ? [String(first.name)] : [];
+  }
+  return [...new Set(Object.values(value).flatMap(namesIn))];
 }
 
 /** What is to be done: by whether the vendor has the record, and whether the entity is still there. */

@@ -1,4 +1,4 @@
-import type { StreamConfig } from '../config/types.ts';
+import type { StreamConfig, WriteConfig } from '../config/types.ts';
 import type { Clock, Connector, Log, Source, StreamDeclaration, TrafficClass } from '../connector/contract.ts';
 import type { Brake } from '../load/deletes.ts';
 import type { LoadDeps } from '../load/deps.ts';
@@ -12,6 +12,8 @@ export type RunStream = LoadStream & {
   readonly connection: string;
   readonly config: StreamConfig;
   readonly connector: Connector;
+  /** Set where it is written to. */
+  readonly writes: WriteConfig | null;
 };
 
 /** An open source with the declaration of the stream that is read. */
@@ -35,9 +37,16 @@ export type RunDeps = {
   /** Registers the stream's mappings as they are now and gives them compiled. */
   readonly currentSet: (stream: RunStream) => Promise<MappingSet>;
   readonly open: (stream: RunStream, signal: AbortSignal, trafficClass: TrafficClass) => Promise<OpenStream>;
+  /**
+   * Writes what changed to the stream's vendor until `until` (epoch milliseconds). `later`: there is more to do, not before
+   * `notBefore` where it says so.
+   */
+  readonly push: (run: RunRow, stream: RunStream, until: number, signal: AbortSignal) => Promise<Pushed>;
   /** Told after each committed page and each end of a run. */
   readonly onProgress: (run: RunRow, stream: RunStream, event: RunEvent) => void;
 };
+
+export type Pushed = { readonly state: 'done' | 'later' | 'cancelled'; readonly notBefore: Date | null };
 
 export type RunEvent =
   | {

@@ -12,6 +12,9 @@ export type RunRequest = {
   readonly cursor?: Cursor;
 };
 
+/** A push that compares every entity, whatever it has seen. */
+export const FROM_THE_START: Cursor = { from: 'start' };
+
 /** Two requests in one millisecond are two runs. */
 const TRIES = 100;
 
@@ -22,8 +25,10 @@ const TRIES = 100;
 export async function requestRun(
   deps: Pick<RunDeps, 'store' | 'clock'>,
   stream: RunStream,
-  { mode, trigger, cursor }: RunRequest,
+  { mode: asked, trigger, cursor: at }: RunRequest,
 ): Promise<number> {
+  const mode = stream.writes === null ? asked : 'push';
+  const cursor = mode === 'push' && asked === 'full' ? FROM_THE_START : at;
   const [paused] = await deps.store.rows(
     sql`select 1 from connection where id = ${stream.connectionId} and paused_at is not null`,
   );

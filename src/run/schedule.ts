@@ -12,7 +12,7 @@ import type { RunMode } from './states.ts';
 
 const SWEEP_MS = 5_000;
 
-type Scheduled = Pick<RunStream, 'id' | 'tenant' | 'config'>;
+type Scheduled = Pick<RunStream, 'id' | 'tenant' | 'config' | 'writes'>;
 
 /**
  * One look at the schedules: every stream whose time has come gets one run, however many ticks were missed; a tick that
@@ -46,7 +46,7 @@ const KINDS: readonly Kind[] = [
     mode: 'incremental',
     every: (config) => config.every,
     column: 'next_due_at',
-    covers: ['incremental', 'full', 'remap', 'replay'],
+    covers: ['incremental', 'full', 'remap', 'replay', 'push'],
     offsetMs: 0,
   },
   {
@@ -93,7 +93,12 @@ async function tickStream(store: Store, stream: Scheduled, kind: Kind, now: Date
       await say(live.id, `the schedule was due at ${at} while this run was going; no second run was made`);
       return null;
     }
-    const run = { tenant: stream.tenant, streamId: stream.id, mode: kind.mode, trigger: 'schedule' } as const;
+    const run = {
+      tenant: stream.tenant,
+      streamId: stream.id,
+      mode: stream.writes ? 'push' : kind.mode,
+      trigger: 'schedule',
+    } as const;
     const dueAt = new Date(missed.last.getTime() + kind.offsetMs);
     if (!(await insertRun(tx, id, { ...run, dueAt }))) return null;
     const many = `${missed.count}${missed.count >= MOST_COUNTED ? ' or more' : ''}`;
@@ -109,7 +114,14 @@ export async function sweep(deps: Pick<RunDeps, 'store' | 'clock'>, queue: Pick<
   for (const run of due)
     await queue.wake(
       { run: publicId('run', run.id), tenant: String(run.tenant) },
-      { class: run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill' },
+      {
+        class:
+          run.trigger === 'webhook'
+            ? 'webhook'
+            : run.mode === 'incremental' || run.mode === 'push'
+              ? 'poll'
+              : 'backfill',
+      },
     );
   return due.length;
 }

@@ -70,6 +70,7 @@ type Progress = { seq: number; isCancelled: boolean };
 
 async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: AbortSignal): Promise<SliceResult> {
   if (run.cancel_requested) return end(deps, run, stream, 'cancelled');
+  if (stream.writes) return push(deps, run, stream, signal);
   const set = await settleSet(deps, run, stream);
   const progress: Progress = { seq: run.seq, isCancelled: false };
   if (run.closing)
@@ -84,6 +85,16 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
   if (outcome === 'done') return finish(deps, run, stream);
   await pauseRun(deps.store, run, outcome.notBefore);
   return { againInMs: outcome.notBefore ? Math.max(0, outcome.notBefore.getTime() - deps.clock.now().getTime()) : 0 };
+}
+
+/** The way back: what changed here is written there. */
+async function push(deps: RunDeps, run: RunRow, stream: RunStream, signal: AbortSignal): Promise<SliceResult> {
+  const until = deps.clock.now().getTime() + deps.sliceMs;
+  const { state, notBefore } = await deps.push(run, stream, until, signal);
+  if (state === 'cancelled') return end(deps, run, stream, 'cancelled');
+  if (state === 'done') return finish(deps, run, stream);
+  await pauseRun(deps.store, run, notBefore);
+  return { againInMs: notBefore ? Math.max(0, notBefore.getTime() - deps.clock.now().getTime()) : 0 };
 }
 
 /** A run keeps the mappings it began with, so that all of it means the same. */
@@ -153,6 +164,7 @@ async function* pagesOf(
       yield { prepared: { page, refresh: () => page }, afterCommit: undefined, waitUntil: null };
     return;
   }
+  if (run.mode === 'push') throw new TributaryError('ERR_INTERNAL', `stream ${stream.name} is not written to`);
   const trafficClass: TrafficClass =
     run.trigger === 'webhook' ? 'webhook' : run.mode === 'incremental' ? 'poll' : 'backfill';
   const { source, declaration, scratchDir } = await deps.open(stream, signal, trafficClass);

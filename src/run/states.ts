@@ -10,8 +10,8 @@ export const TRANSITIONS = {
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type RunState = keyof typeof TRANSITIONS;
-/** `ids`: the records that webhooks named are read again. */
-export type RunMode = 'incremental' | 'full' | 'remap' | 'replay' | 'sweep' | 'ids';
+/** `ids`: the records that webhooks named are read again. `push`: what changed here is written there. */
+export type RunMode = 'incremental' | 'full' | 'remap' | 'replay' | 'sweep' | 'ids' | 'push';
 export type RunTrigger = 'schedule' | 'command' | 'watch' | 'webhook' | 'api';
 
 /** States from which `to` may be reached. */

@@ -1,6 +1,6 @@
 /** Connections and streams of the configuration as rows, and what runs need to know of each. */
 import { join } from 'node:path';
-import type { Config, ConnectionConfig, StreamConfig } from '../config/types.ts';
+import type { Config, ConnectionConfig, StreamConfig, WriteConfig } from '../config/types.ts';
 import type { Clock, Connector, Log } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { buildSet, type Decode, decodeJson, loadSet, registerSet } from '../load/mapping-sets.ts';
@@ -22,6 +22,9 @@ export type Streams = {
 /** Name of the built-in connection that our own API speaks through. */
 export const PLATFORM = 'platform';
 
+/** Ends the name of a stream that is written to, beside the one of the same records that is read. */
+export const OUT = ':out';
+
 /** Writes the configuration's connections and streams; what it no longer names is kept and not scheduled. */
 export async function settleStreams(
   store: Store,
@@ -37,7 +40,13 @@ export async function settleStreams(
     );
     const [row] = await tx.rows<{ id: number }>(sql`select id from tenant where name = ${config.tenant} for update`);
     if (!row) throw new TributaryError('ERR_INTERNAL', `tenant ${config.tenant} could not be made`);
-    const found: { connectionId: number; streamId: number; connection: ConnectionConfig; stream: StreamConfig }[] = [];
+    const found: {
+      connectionId: number;
+      streamId: number;
+      connection: ConnectionConfig;
+      stream: StreamConfig;
+      writes: WriteConfig | null;
+    }[] = [];
     for (const connection of config.connections) {
       const [made] = await tx.rows<{ id: number }>(sql`
         insert into connection (tenant, name, connector, direction, settings, stock_authority)
@@ -54,7 +63,19 @@ export async function settleStreams(
             next_reconcile_at = case when stream.reconcile = excluded.reconcile and stream.timezone = excluded.timezone then stream.next_reconcile_at end,
             next_sweep_at = case when stream.sweep = excluded.sweep and stream.timezone = excluded.timezone then stream.next_sweep_at end,
             every = excluded.every, timezone = excluded.timezone, reconcile = excluded.reconcile, sweep = excluded.sweep, removed_at = null returning id`);
-        found.push({ connectionId: made?.id ?? 0, streamId: known?.id ?? 0, connection, stream });
+        found.push({ connectionId: made?.id ?? 0, streamId: known?.id ?? 0, connection, stream, writes: null });
+      }
+      for (const writes of connection.writes) {
+        const stream = { ...writes, name: `${writes.to}${OUT}`, mappings: [writes.mapping], settings: {} };
+        // One that was away has missed changes: it begins with everything again.
+        const [known] = await tx.rows<{ id: number }>(sql`
+          insert into stream (tenant, connection_id, name, direction, every, timezone)
+          values (${row.id}, ${made?.id ?? 0}, ${stream.name}, 'out', ${stream.every}, ${stream.timezone})
+          on conflict (connection_id, name) do update set
+            next_due_at = case when stream.every = excluded.every and stream.timezone = excluded.timezone then stream.next_due_at end,
+            cursor = case when stream.removed_at is null then stream.cursor end,
+            every = excluded.every, timezone = excluded.timezone, removed_at = null returning id`);
+        found.push({ connectionId: made?.id ?? 0, streamId: known?.id ?? 0, connection, stream, writes });
       }
     }
     const kept = numbers(found.map((one) => one.streamId));
@@ -65,9 +86,10 @@ export async function settleStreams(
       and not (name = any(${sql.param(config.connections.map((one) => one.name))}::text[]))`);
     return { tenant: row.id, rows: found };
   });
-  const all = rows.map(({ connectionId, streamId, connection, stream }) =>
-    runStream(tenant, connectionId, streamId, connection, stream, connectors),
-  );
+  const all = rows.map(({ connectionId, streamId, connection, stream, writes }) => ({
+    ...runStream(tenant, connectionId, streamId, connection, stream, connectors),
+    writes,
+  }));
   const ids = new Map(all.map((one) => [one.id, one]));
   return {
     tenant,
@@ -101,7 +123,7 @@ function runStream(
   connection: ConnectionConfig,
   stream: StreamConfig,
   connectors: ReadonlyMap<string, Connector>,
-): RunStream {
+): Omit<RunStream, 'writes'> {
   const connector = connectors.get(connection.connector);
   if (!connector)
     throw new TributaryError(

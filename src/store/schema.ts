@@ -32,6 +32,7 @@ const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 /** Text that is only compared for equality and bytewise order: an index on it costs half of one under a language's rules. */
 const code = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
 const ranges = customType<{ data: string }>({ dataType: () => 'int8multirange' });
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 const id = (name: string) => bigint(name, { mode: 'number' });
 const time = (name: string) => timestamp(name, { withTimezone: true });
 
@@ -153,7 +154,10 @@ export const stream = pgTable(
     id: serial().primaryKey(),
     tenant: integer().notNull(),
     connection_id: integer('connection_id').notNull(),
+    /** That of a stream which is written to ends with `:out`. */
     name: text().notNull(),
+    /** in · out */
+    direction: text().notNull().default('in'),
     /** The checkpoint: where to read on; moves only together with the data. */
     cursor: jsonb(),
     /** Number of the next record that is seen for the first time. */
@@ -557,13 +561,96 @@ export const outbox = pgTable(
     tenant: integer().notNull(),
     page_id: id('page_id'),
     entity: text().notNull(),
-    /** created · updated · archived · restored */
+    /** created · updated · archived · restored · linked (a vendor has it now); of `stock`: updated, and the ids are those of variants */
     change: text().notNull(),
     ids: bigint({ mode: 'number' }).array().notNull(),
     at: time('at').notNull(),
     published_at: time('published_at'),
+    /** The transaction that wrote it: ids are taken before they are written, so only this tells what a reader has not seen. */
+    xact: xid8('xact').notNull().default(sql`pg_current_xact_id()`),
   },
-  (t) => [index('outbox_open').on(t.id).where(sql`published_at is null`)],
+  (t) => [
+    index('outbox_open').on(t.id).where(sql`published_at is null`),
+    index('outbox_xact').on(t.tenant, t.xact, t.id),
+  ],
+);
+
+/** Which record of a vendor an entity (or a stock level, by location) is, and what both sides said when they last agreed. */
+export const writeState = pgTable(
+  'write_state',
+  {
+    tenant: integer().notNull(),
+    stream_id: integer('stream_id').notNull(),
+    entity: text().notNull(),
+    entity_id: id('entity_id').notNull(),
+    /** Location code of a stock level; else empty. */
+    part: code().notNull().default(''),
+    external_id: code('external_id').notNull(),
+    /** live · gone (the vendor has it no more) */
+    state: text().notNull(),
+    /** What the mapping said, by the vendor's fields. */
+    ours: jsonb().notNull(),
+    /** What the vendor held. */
+    theirs: jsonb().notNull(),
+    /** What the vendor made of values that we wrote and that nobody changed there since: these are echoes when they come back. */
+    written: jsonb().notNull(),
+    synced_at: time('synced_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.stream_id, t.entity_id, t.part] }),
+    index('write_state_external').on(t.stream_id, t.external_id),
+  ],
+);
+
+/** Every write that was meant: committed before the call, and what became of it after. */
+export const writeLedger = pgTable(
+  'write_ledger',
+  {
+    id: id('id').primaryKey(),
+    tenant: integer().notNull(),
+    stream_id: integer('stream_id').notNull(),
+    run_id: id('run_id').notNull(),
+    entity: text().notNull(),
+    entity_id: id('entity_id').notNull(),
+    part: code().notNull().default(''),
+    /** create · update · upsert · delete */
+    action: text().notNull(),
+    external_id: text('external_id'),
+    /** Sent as the idempotency key; the same on every try. */
+    key: text().notNull(),
+    values: jsonb().notNull(),
+    expected: jsonb(),
+    /** All that the mapping said, and all that the vendor held when it was planned. */
+    ours: jsonb().notNull(),
+    theirs: jsonb().notNull(),
+    /** Fields that both sides had changed, with the policy and who won. */
+    conflicts: jsonb().notNull().default([]),
+    /** listed (waits for approval) · planned · sent · ok · rejected · retry (to be planned anew) · superseded */
+    state: text().notNull(),
+    outcome: jsonb(),
+    attempts: integer().notNull().default(0),
+    next_attempt_at: time('next_attempt_at'),
+    created_at: time('created_at').notNull(),
+    sent_at: time('sent_at'),
+    done_at: time('done_at'),
+  },
+  (t) => [
+    index('write_ledger_open').on(t.stream_id, t.id).where(sql`state in ('listed', 'planned', 'sent', 'retry')`),
+    index('write_ledger_entity').on(t.entity_id),
+  ],
+);
+
+/** A version of a record that brought back what we had written: these canonical fields are not its own word. */
+export const echo = pgTable(
+  'echo',
+  {
+    tenant: integer().notNull(),
+    stream_id: integer('stream_id').notNull(),
+    no: id('no').notNull(),
+    page_id: id('page_id').notNull(),
+    fields: text().array().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.stream_id, t.no, t.page_id] })],
 );
 
 export const webhookSubscription = pgTable('webhook_subscription', {

@@ -58,7 +58,8 @@ alerts: [{ email: ops@example.com }]
           stockAuthority: true,
           clockSkewMs: 0,
           settings: { path: './feeds' },
-          streams: [
+          writes: [],
+        streams: [
             {
               name: 'inventory',
               mappings: ['inventory-csv'],
@@ -76,7 +77,8 @@ alerts: [{ email: ops@example.com }]
           stockAuthority: false,
           clockSkewMs: 2000,
           settings: {},
-          streams: [{ name: 'products', mappings: ['shopify-products'], every: '15m', timezone: 'UTC', settings: {} }],
+          writes: [],
+        streams: [{ name: 'products', mappings: ['shopify-products'], every: '15m', timezone: 'UTC', settings: {} }],
         },
       ],
       deleteBrake: { share: 0.3, count: 50 },

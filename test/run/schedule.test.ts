@@ -30,7 +30,7 @@ async function streamOf(store: Store, every: string, timezone = 'UTC'): Promise<
     sql`insert into stream (tenant, connection_id, name, every, timezone) values (${tenant?.id}, ${connection?.id}, 'products', ${every}, ${timezone}) returning id`,
   );
   const config = { name: 'products', mappings: [], every, timezone, settings: {} };
-  return { id: stream?.id ?? 0, tenant: tenant?.id ?? 0, config };
+  return { id: stream?.id ?? 0, tenant: tenant?.id ?? 0, config, writes: null };
 }
 
 type Run = { id: number; state: string; due: string; trigger: string; mode: string };

@@ -196,6 +196,7 @@ const connectionConfig = (spec: ConnectionSpec): ConnectionConfig => ({
   name: spec.name,
   connector: 'scripted',
   direction: 'in',
+  writes: [],
   conflictResolution: spec.conflict ?? 'last_write_wins',
   stockAuthority: spec.stockAuthority ?? true,
   clockSkewMs: spec.clockSkewMs ?? 0,

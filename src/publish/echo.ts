@@ -1,0 +1,98 @@
+/** Tells the loader which records are our own writes: what they are about, and what of them nobody but us has said. */
+import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
+import type { Connector, JsonObject } from '../connector/contract.ts';
+import type { ArrivedRecord, WrittenRecords } from '../load/deps.ts';
+import { decodeJson } from '../load/mapping-sets.ts';
+import type { Outgoing } from '../mapping/outgoing-check.ts';
+import { json, sql, texts } from '../store/store.ts';
+import { isAlike } from './merge.ts';
+
+/** A stream that is read and written. */
+export type TwoWay = {
+  /** Stream that is read. */
+  readonly name: string;
+  readonly connector: Connector;
+  /** Stream that is written. */
+  readonly out: number;
+  /** Its mapping; asked for when a record of ours comes back. */
+  readonly outgoing: () => Outgoing;
+};
+
+type Known = { external_id: string; theirs: JsonObject; written: JsonObject };
+
+/** @param twoWay by the id of the stream that is read */
+export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenRecords {
+  return {
+    has: (streamId) => twoWay.has(streamId),
+    async entitiesOf(tx, streamId, ids) {
+      const of = twoWay.get(streamId);
+      if (!of || ids.length === 0) return new Map();
+      const rows = await tx.rows<{ external_id: string; entity: string; entity_id: number }>(sql`
+        select external_id, entity, min(entity_id) as entity_id from write_state
+        where stream_id = ${of.out} and part = '' and external_id = any(${texts(ids)}) and entity <> 'stock'
+        group by external_id, entity having count(*) = 1`);
+      return new Map(
+        rows.flatMap(({ external_id, entity, entity_id: id }) => {
+          const name = ENTITY_NAMES.find((one) => one === entity);
+          return name ? [[external_id, { entity: name, id }] as const] : [];
+        }),
+      );
+    },
+    async echoesIn(tx, streamId, records) {
+      const of = twoWay.get(streamId);
+      if (!of || records.length === 0) return new Map();
+      const rows = await tx.rows<Known>(sql`
+        select external_id, theirs, written from write_state
+        where stream_id = ${of.out} and part = '' and written <> '{}'::jsonb and external_id = any(${texts(records.map((record) => record.id))})`);
+      const known = new Map(rows.map((row) => [row.external_id, row]));
+      const echoes = new Map<string, ReadonlySet<string>>();
+      const taken: { id: string; fields: readonly string[] }[] = [];
+      for (const record of records) {
+        const state = known.get(record.id);
+        const now = state && valuesOf(of, record);
+        if (!state || !now) continue;
+        const { fields, lost } = compare(of.outgoing(), state, now);
+        echoes.set(record.id, fields);
+        if (lost.length > 0) taken.push({ id: record.id, fields: lost });
+      }
+      if (taken.length > 0)
+        await tx.rows(sql`
+          update write_state w set written = w.written - n.fields from jsonb_to_recordset(${json(taken)}) as n(id text, fields text[])
+          where w.stream_id = ${of.out} and w.part = '' and w.external_id = n.id`);
+      return echoes;
+    },
+  };
+}
+
+function valuesOf({ name, connector }: TwoWay, { id, parts, context }: ArrivedRecord): JsonObject | undefined {
+  const record = (connector.decode ?? decodeJson)(parts, context);
+  return connector.writable?.(name, record).find((target) => target.id === id)?.values;
+}
+
+/**
+ * `fields`: canonical fields that come from us alone. `lost`: fields of the vendor in which somebody has written over us.
+ * Where somebody also changed something else, an object or a list may hold both, and is then taken for theirs.
+ */
+export function compare(
+  outgoing: Pick<Outgoing, 'entity' | 'reads'>,
+  { theirs, written }: Pick<Known, 'theirs' | 'written'>,
+  now: JsonObject,
+): { readonly fields: ReadonlySet<string>; readonly lost: readonly string[] } {
+  const isOurs = (field: string): boolean => field in written && isAlike(now[field], written[field]);
+  const lost = Object.keys(written).filter((field) => now[field] !== undefined && !isOurs(field));
+  const isTouched = Object.keys(now).some((field) => !isOurs(field) && !isAlike(now[field], theirs[field]));
+  const readBy = new Map<string, string[]>();
+  for (const [field, names] of Object.entries(outgoing.reads))
+    for (const name of names) readBy.set(name, [...(readBy.get(name) ?? []), field]);
+  const fields = [...readBy].flatMap(([name, rules]) => {
+    const ours = rules.filter((field) => field in written);
+    const isWhole = outgoing.entity !== 'stock' && isComposed(outgoing.entity, name);
+    return ours.length > 0 && ours.every(isOurs) && !(isTouched && isWhole) ? [name] : [];
+  });
+  return { fields: new Set(fields), lost };
+}
+
+function isComposed(entity: EntityName, name: string): boolean {
+  const type = ENTITIES[entity].fields[name]?.type;
+  return type === 'json' || type === 'list';
+}

@@ -1,0 +1,253 @@
+/**
+ * Carries intents out. The row says `sent` before the vendor is called and what became of it after; an intent whose answer
+ * was lost is looked up before anything is tried again.
+ */
+import type { Source, WriteIntent, WriteOutcome } from '../connector/contract.ts';
+import { asTributaryError } from '../errors.ts';
+import { delayFor, type RetryPolicy } from '../extract/retry.ts';
+import { sql, type Tx } from '../store/store.ts';
+import { type Books, fenced, newBooks } from './books.ts';
+import { closeLetters, writeLetters } from './dead-letters.ts';
+import type { PushRun } from './deps.ts';
+import {
+  type LedgerRow,
+  markSent,
+  openIntents,
+  type Settled,
+  type StateWrite,
+  settleIntents,
+  statesOf,
+  subjectKey,
+  type WriteStateRow,
+  writeStates,
+} from './ledger.ts';
+import { isAlike } from './merge.ts';
+import type { Planning } from './plan.ts';
+
+/** What the vendor may refuse for a while, before the entity becomes a dead letter. */
+const PATIENCE: RetryPolicy = { maxAttempts: 8, baseMs: 2_000, maxMs: 300_000, multiplier: 2, jitter: 0.2 };
+
+/** Sends what is planned, portion by portion, until nothing is due or `isOver` says so. */
+export async function sendPlanned(planning: Planning, run: PushRun, isOver: () => boolean): Promise<void> {
+  const { deps, stream, target } = planning;
+  while (!isOver()) {
+    const due = await openIntents(deps.store, stream.id, 'planned', deps.clock.now(), Math.max(1, target.batch));
+    const [first] = due;
+    if (!first) return;
+    const batch = due.filter((row) => row.action === first.action);
+    await fenced(deps.store, run, newBooks(), (tx) =>
+      markSent(
+        tx,
+        batch.map((row) => row.id),
+        deps.clock.now(),
+      ),
+    );
+    const sent = batch.map((row) => ({ ...row, attempts: row.attempts + 1, sent_at: deps.clock.now() }));
+    await deliver(planning, run, sent);
+    if ((await openIntents(deps.store, stream.id, 'sent', FAR, 1)).length > 0) return;
+  }
+}
+
+const FAR = new Date(8.64e15);
+
+/** One call for a batch. A batch that fails as a whole is cut in two, until it is known who spoils it. */
+async function deliver(planning: Planning, run: PushRun, rows: readonly LedgerRow[]): Promise<void> {
+  const { source, stream } = planning;
+  const intents = rows.map((row) => intentOf(stream.writes?.to ?? '', row));
+  let outcomes: readonly WriteOutcome[];
+  try {
+    const answered = await source.write?.(intents);
+    if (!answered || answered.length !== intents.length) throw new Error('the connector did not answer for every intent');
+    outcomes = answered;
+  } catch (thrown) {
+    await afterFailure(planning, run, rows, thrown);
+    return;
+  }
+  await settle(planning, run, rows, outcomes);
+  const lost = rows.filter((_, at) => outcomes[at]?.state === 'unknown');
+  if (lost.length > 0) await lookUp(planning, run, lost);
+}
+
+async function afterFailure(
+  planning: Planning,
+  run: PushRun,
+  rows: readonly LedgerRow[],
+  thrown: unknown,
+): Promise<void> {
+  const error = asTributaryError(thrown);
+  const left = await lookUp(planning, run, rows, error.message);
+  if (error.retry === 'transient' || left.length === 0) {
+    if (error.retry === 'transient') throw error;
+    return;
+  }
+  const middle = Math.ceil(left.length / 2);
+  if (left.length === 1) {
+    const { code, message } = error;
+    await settle(planning, run, left, [{ state: 'rejected', code, message, fields: [], retry: 'terminal' }]);
+    return;
+  }
+  await deliver(planning, run, left.slice(0, middle));
+  await deliver(planning, run, left.slice(middle));
+}
+
+export const intentOf = (stream: string, row: LedgerRow): WriteIntent => ({
+  stream,
+  action: row.action,
+  idempotencyKey: row.key,
+  id: row.external_id,
+  values: row.values,
+  expected: row.expected,
+});
+
+/**
+ * Looks intents of unknown outcome up. That one was not carried out is only believed after the vendor's visibility lag.
+ * @returns those that were not carried out; they stay `sent` where that is not certain yet
+ */
+export async function lookUp(
+  planning: Planning,
+  run: PushRun,
+  rows: readonly LedgerRow[],
+  why = 'the answer was lost',
+): Promise<readonly LedgerRow[]> {
+  const { source, stream, deps, lagMs } = planning;
+  const found: LedgerRow[] = [];
+  const outcomes: WriteOutcome[] = [];
+  const absent: LedgerRow[] = [];
+  const waiting: LedgerRow[] = [];
+  for (const row of rows) {
+    const outcome = (await source.find?.(intentOf(stream.writes?.to ?? '', row))) ?? null;
+    const isCertain = deps.clock.now().getTime() >= (row.sent_at?.getTime() ?? 0) + lagMs;
+    if (outcome !== null && outcome.state !== 'unknown') {
+      found.push(row);
+      outcomes.push(outcome);
+    } else if (outcome === null && isCertain) absent.push(row);
+    else waiting.push(row);
+  }
+  await settle(planning, run, found, outcomes);
+  if (absent.length > 0)
+    await fenced(deps.store, run, newBooks(), (tx) => backTo(tx, 'planned', absent, deps.clock.now(), why));
+  if (waiting.length > 0) {
+    const until = new Date(deps.clock.now().getTime() + Math.max(1_000, lagMs));
+    await fenced(deps.store, run, newBooks(), (tx) => backTo(tx, 'sent', waiting, until, why));
+  }
+  return absent;
+}
+
+async function backTo(
+  tx: Tx,
+  state: 'planned' | 'sent',
+  rows: readonly LedgerRow[],
+  at: Date,
+  message: string,
+): Promise<void> {
+  await tx.rows(sql`
+    update write_ledger set state = ${state}, next_attempt_at = ${at.toISOString()}::timestamptz, outcome = ${JSON.stringify({ state: 'unknown', message })}::jsonb
+    where id = any(${sql.param(rows.map((row) => row.id))}::bigint[]) and state = 'sent'`);
+}
+
+/** Writes down what became of intents, in one transaction with what is now known of the vendor's records. */
+async function settle(
+  planning: Planning,
+  run: PushRun,
+  rows: readonly LedgerRow[],
+  outcomes: readonly WriteOutcome[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const { deps, stream, outgoing } = planning;
+  const now = deps.clock.now();
+  const books = newBooks();
+  const ids = await deps.store.newIds(rows.length + 1);
+  await fenced(deps.store, run, books, async (tx) => {
+    const known = await statesOf(
+      tx,
+      stream.id,
+      rows.map((row) => row.entity_id),
+    );
+    const settled: Settled[] = [];
+    const states: StateWrite[] = [];
+    const linked: number[] = [];
+    const letters: Parameters<typeof writeLetters>[5][number][] = [];
+    const fine: { entityId: number; part: string }[] = [];
+    rows.forEach((row, at) => {
+      const outcome = outcomes[at];
+      if (!outcome || outcome.state === 'unknown') return;
+      const subject = { entityId: row.entity_id, part: row.part };
+      if (outcome.state === 'ok') {
+        const before = known.get(subjectKey(row)) ?? null;
+        settled.push({ id: row.id, state: 'ok', external_id: outcome.id, outcome, next_attempt_at: null });
+        states.push(stateAfter(row, outcome, before));
+        if (before?.external_id !== outcome.id && row.part === '') linked.push(row.entity_id);
+        fine.push(subject);
+        countDone(books, row);
+        return;
+      }
+      const isOver = outcome.retry === 'terminal' || row.attempts >= PATIENCE.maxAttempts;
+      if (outcome.existingId !== undefined && row.external_id === null && row.attempts < PATIENCE.maxAttempts) {
+        // It is there already: from now on it is ours to update, by what both sides say.
+        settled.push({ ...again(row, outcome), next_attempt_at: null });
+        states.push({ ...emptyState(row), external_id: outcome.existingId });
+        return;
+      }
+      if (!isOver) {
+        const wait = delayFor(PATIENCE, Math.max(1, row.attempts));
+        settled.push({ ...again(row, outcome), next_attempt_at: new Date(now.getTime() + wait).toISOString() });
+        return;
+      }
+      settled.push({ id: row.id, state: 'rejected', external_id: null, outcome, next_attempt_at: null });
+      const { code, message, fields } = outcome;
+      letters.push({ view: subject, problems: [{ field: fields[0] ? `write.${fields[0]}` : 'write', pointer: fields.join(', '), code, message }] });
+      books.deadLettered += 1;
+    });
+    await settleIntents(tx, settled, now);
+    await writeStates(tx, stream, outgoing.entity, states, now);
+    await writeLetters(tx, ids, stream, run.id, outgoing.entity, letters, now);
+    await closeLetters(tx, stream, outgoing.entity, fine);
+    // What refers to these entities can name them at the vendor from now on.
+    if (linked.length > 0)
+      await tx.rows(sql`insert into outbox (id, tenant, entity, change, ids, at)
+        values (${ids.next()}, ${stream.tenant}, ${outgoing.entity}, 'linked', ${sql.param(linked)}::bigint[], ${now.toISOString()}::timestamptz)`);
+  });
+}
+
+const again = (row: LedgerRow, outcome: WriteOutcome): Omit<Settled, 'next_attempt_at'> => ({
+  id: row.id,
+  state: 'retry',
+  external_id: null,
+  outcome,
+});
+
+function countDone(books: Books, row: LedgerRow): void {
+  if (row.action === 'create' || row.action === 'upsert') books.created += 1;
+  else books.updated += 1;
+  if (row.action === 'delete') books.deleted += 1;
+}
+
+const emptyState = (row: LedgerRow): Omit<StateWrite, 'external_id'> => ({
+  entity_id: row.entity_id,
+  part: row.part,
+  state: 'live',
+  ours: {},
+  theirs: {},
+  written: {},
+});
+
+function stateAfter(
+  row: LedgerRow,
+  outcome: Extract<WriteOutcome, { state: 'ok' }>,
+  before: WriteStateRow | null,
+): StateWrite {
+  const base = before?.external_id === outcome.id ? before : null;
+  const kept = Object.fromEntries(
+    Object.keys(row.values).map((name) => [name, outcome.stored?.[name] ?? row.values[name] ?? null]),
+  );
+  const theirs = { ...base?.theirs, ...row.theirs, ...outcome.stored, ...kept };
+  const written = { ...base?.written, ...kept };
+  return {
+    ...emptyState(row),
+    external_id: outcome.id,
+    state: row.action === 'delete' ? 'gone' : 'live',
+    ours: { ...base?.ours, ...row.ours },
+    theirs,
+    written: Object.fromEntries(Object.entries(written).filter(([name, value]) => isAlike(value, theirs[name]))),
+  };
+}
