@@ -36,7 +36,7 @@ const rooms = {
   ],
   run: ['canonical', 'extract', 'mapping', 'load', 'store', 'queue'],
   inbound: ['canonical', 'run', 'store', 'queue'],
-  publish: ['canonical', 'mapping', 'extract', 'connector', 'store', 'queue'],
+  publish: ['canonical', 'mapping', 'load', 'extract', 'connector', 'store', 'queue'],
   [subjects]: ['canonical', 'load', 'store'],
   load: ['canonical', 'mapping', 'store'],
   extract: ['canonical', 'connector', 'queue'],

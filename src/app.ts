@@ -16,6 +16,7 @@ import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
 import { type Decode, mappingSets } from './load/mapping-sets.ts';
 import type { RootLog } from './observe/log.ts';
+import { publishing } from './publishing.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
 import { type PlatformStream, settlePlatform } from './run/append.ts';
 import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
@@ -248,16 +249,20 @@ async function compose(
     return connector.open(settings.get(name), contextOf(connection, signal));
   };
 
+  const { written, push } = publishing({ store, clock, log }, streams, mappingFolders);
+  const load: RunDeps['load'] = {
+    store,
+    clock,
+    mappingSet: mappingSets(store, readerOf),
+    written,
+    isPlatform: (id) => platform.has(id),
+  };
   const runs: RunDeps = {
     store,
     clock,
     log,
-    load: {
-      store,
-      clock,
-      mappingSet: mappingSets(store, readerOf),
-      isPlatform: (id) => platform.has(id),
-    },
+    load,
+    push: push(load, openSource),
     leaseMs: config.leaseMs,
     sliceMs: config.sliceMs,
     pageSize: config.pageSize,

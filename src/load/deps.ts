@@ -1,11 +1,14 @@
-import type { Clock } from '../connector/contract.ts';
 import type { EntityName } from '../canonical/entities.ts';
-import type { JsonObject } from '../connector/contract.ts';
+import type { Clock, JsonObject } from '../connector/contract.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { MappingSet } from './types.ts';
 
 /** A record as it arrived. */
-export type ArrivedRecord = { readonly id: string; readonly parts: readonly Uint8Array[]; readonly context: JsonObject };
+export type ArrivedRecord = {
+  readonly id: string;
+  readonly parts: readonly Uint8Array[];
+  readonly context: JsonObject;
+};
 
 /** Records of read streams that we have written, or whose entities we know because we have. */
 export type WrittenRecords = {

@@ -15,7 +15,9 @@ export async function echoesOf(
   plans: readonly RecordPlan[],
 ): Promise<Echoes> {
   if (!deps.written.has(stream.id)) return new Map();
-  const found = page.again ? await storedEchoes(tx, stream.id, plans) : await newEchoes(deps, tx, stream.id, page, plans);
+  const found = page.again
+    ? await storedEchoes(tx, stream.id, plans)
+    : await newEchoes(deps, tx, stream.id, page, plans);
   const rows = [...found].flatMap(([no, fields]) => (fields.size > 0 ? [{ no, fields: [...fields] }] : []));
   if (rows.length > 0)
     await tx.rows(sql`

@@ -1,3 +1,4 @@
+import type { EntityName } from '../canonical/entities.ts';
 import type { IdBlocks, Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { type ContributionRow, contributionsOfRecords } from './evaluate.ts';
@@ -33,14 +34,7 @@ export async function planRecords(
   for (const { candidate, existing } of sorted.apply)
     wantKeys(keys, candidate, (existing && prior.get(existing.no)) ?? []);
   await keys.find();
-  // Before its keys: a record that we made is what we made it of, whatever the vendor keeps of its keys.
-  const made = written.has(stream.id)
-    ? await written.entitiesOf(
-        tx,
-        stream.id,
-        sorted.apply.flatMap(({ candidate }) => candidate.id ?? []),
-      )
-    : null;
+  const made = await madeByUs(written, tx, stream.id, sorted);
 
   const entities: PageEntities = { created: new Set(), shared: new Set() };
   const plans: RecordPlan[] = [];
@@ -60,7 +54,7 @@ export async function planRecords(
     }
     const outputs = outcome.kind === 'mapped' ? outcome.entities : [];
     const stock = outcome.kind === 'mapped' ? outcome.stock : [];
-    const planned = planOutputs(keys, ids, entities, outputs, stock, before, made?.get(candidate.id ?? '') ?? null);
+    const planned = planOutputs(keys, ids, entities, outputs, stock, before, made(candidate));
     if ('problems' in planned) {
       dead.push({ candidate, slot, existing, problems: planned.problems });
       continue;
@@ -81,6 +75,19 @@ export async function planRecords(
   }
   counts.deadLettered += dead.length;
   return { plans, dead, prior, entities, nextNo };
+}
+
+/** Before its keys: a record that we made is what we made it of, whatever the vendor keeps of its keys. */
+async function madeByUs(
+  written: LoadDeps['written'],
+  tx: Tx,
+  streamId: number,
+  { apply }: Sorted,
+): Promise<(candidate: Candidate) => { readonly entity: EntityName; readonly id: number } | null> {
+  if (!written.has(streamId)) return () => null;
+  const ids = apply.flatMap(({ candidate }) => candidate.id ?? []);
+  const known = await written.entitiesOf(tx, streamId, ids);
+  return ({ id }) => known.get(id ?? '') ?? null;
 }
 
 const problemsOf = (candidate: Candidate): DeadRecord['problems'] =>

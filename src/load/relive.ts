@@ -48,7 +48,13 @@ export async function relive(
       if (one.state === RECORD_STATE.deleted || !held || !parts) living.clear();
       else {
         const { outcome, version } = set.map(parts, held.context, 0);
-        live(living, outcome, changeTime(version ?? one.version, new Date(one.observed)), contributions, echoes(plan.no, one.page_id));
+        live(
+          living,
+          outcome,
+          changeTime(version ?? one.version, new Date(one.observed)),
+          contributions,
+          echoes(plan.no, one.page_id),
+        );
       }
     }
     const mine = echoes(plan.no, plan.existing?.page_id ?? 0);

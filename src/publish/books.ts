@@ -1,6 +1,6 @@
 /** What a push did, in the counters of its run: every entity looked at has one outcome. */
 import { passFence } from '../load/fence.ts';
-import { json, sql, type Store, type Tx } from '../store/store.ts';
+import { json, type Store, sql, type Tx } from '../store/store.ts';
 import type { PushRun } from './deps.ts';
 
 export type Books = {

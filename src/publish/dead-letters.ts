@@ -1,6 +1,7 @@
 /** Entities that could not be written, as dead letters of the outgoing stream: named by their public ids. */
-import { publicId } from '../canonical/ids.ts';
+
 import type { EntityName } from '../canonical/entities.ts';
+import { publicId } from '../canonical/ids.ts';
 import type { RecordProblem } from '../mapping/types.ts';
 import { type IdBlocks, json, sql, type Tx, texts } from '../store/store.ts';
 import type { PushStream } from './deps.ts';

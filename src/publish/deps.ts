@@ -1,5 +1,5 @@
-import type { Clock, Connector, Log, Source } from '../connector/contract.ts';
 import type { WriteConfig } from '../config/types.ts';
+import type { Clock, Connector, Log, Source } from '../connector/contract.ts';
 import type { LoadDeps } from '../load/deps.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
 import type { Store } from '../store/store.ts';

@@ -92,17 +92,17 @@ export async function supersede(tx: Tx, streamId: number, ids: readonly number[]
   return new Map(rows.map((row) => [subjectKey(row), row]));
 }
 
-/** Intents in a state, the oldest first; those that wait for a later time are left out. */
+/** Intents in a state, the oldest first; those that wait for a later time than `now` are left out. */
 export const openIntents = (
   db: Pick<Store, 'rows'>,
   streamId: number,
   state: 'planned' | 'sent' | 'retry',
-  now: Date,
+  now: Date | null,
   limit: number,
 ): Promise<LedgerRow[]> =>
   db.rows(sql`
     select ${COLUMNS} from write_ledger where stream_id = ${streamId} and state = ${state}
-      and (next_attempt_at is null or next_attempt_at <= ${now.toISOString()}::timestamptz) order by id limit ${limit}`);
+      and (${now?.toISOString() ?? null}::timestamptz is null or next_attempt_at is null or next_attempt_at <= ${now?.toISOString() ?? null}::timestamptz) order by id limit ${limit}`);
 
 /** When the next intent that waits may be tried; `null`: none waits. */
 export async function nextAttempt(db: Pick<Store, 'rows'>, streamId: number): Promise<Date | null> {

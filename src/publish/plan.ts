@@ -8,8 +8,18 @@ import type { Books } from './books.ts';
 import { skipped } from './books.ts';
 import { closeLetters, writeLetters } from './dead-letters.ts';
 import type { PublishDeps, PushStream } from './deps.ts';
-import { insertIntents, type NewIntent, type StateWrite, statesOf, subjectKey, supersede, type WriteStateRow, writeStates } from './ledger.ts';
-import { type Base, isAlike, type Merged, merge } from './merge.ts';
+import {
+  insertIntents,
+  type NewIntent,
+  type StateWrite,
+  type Superseded,
+  statesOf,
+  subjectKey,
+  supersede,
+  type WriteStateRow,
+  writeStates,
+} from './ledger.ts';
+import { isAlike, type Merged, merge } from './merge.ts';
 import { type Held, readAgain } from './read-again.ts';
 import { type View, viewsOf } from './view.ts';
 import { type Words, wordsOf } from './winners.ts';
@@ -58,38 +68,19 @@ export type Plan = {
 
 /** Everything that needs reading: here, and at the vendor. Nothing is written. */
 export async function makePlan(planning: Planning, ids: readonly number[]): Promise<Plan> {
-  const { deps, stream, outgoing, target, source } = planning;
+  const { deps, stream, outgoing, source } = planning;
   const { views, states, shared } = await deps.store.transaction(async (tx) => {
     const found = await viewsOf(tx, stream, outgoing.entity, ids);
     const known = await statesOf(tx, stream.id, ids);
     return { views: found, states: known, shared: await sharedIds(tx, stream, found) };
   });
   const verdicts: Verdict[] = [];
-  const updates: { view: View; id: string; values: JsonObject; base: WriteStateRow | null }[] = [];
+  const updates: Update[] = [];
   for (const view of views) {
     const state = states.get(subjectKey({ entity_id: view.entityId, part: view.part })) ?? null;
-    const result = outgoing.map(view.entity);
-    if (view.isTheirs) verdicts.push({ kind: 'skip', view, reason: 'the vendor counts this stock itself' });
-    else if (result.kind === 'skipped') verdicts.push({ kind: 'skip', view, reason: result.reason });
-    else if (state?.state === 'gone') verdicts.push({ kind: 'skip', view, reason: 'deleted at the vendor' });
-    else if (result.kind === 'rejected') verdicts.push({ kind: 'dead', view, problems: result.problems });
-    else if (result.action === 'delete')
-      verdicts.push({ ...nothingSaid, kind: 'write', view, action: 'delete', id: result.id });
-    else {
-      const fitted = fitValues(result.values, target, result.action === 'create');
-      if ('problems' in fitted) verdicts.push({ kind: 'dead', view, problems: fitted.problems });
-      else if (result.id === null) {
-        const action = outgoing.match.length > 0 && target.actions.includes('upsert') ? 'upsert' : 'create';
-        verdicts.push({ ...nothingSaid, kind: 'write', view, action, id: null, values: fitted.values, ours: fitted.values });
-      } else if (shared.has(result.id) && shared.get(result.id) !== view.entityId)
-        verdicts.push({ kind: 'dead', view, problems: [alreadyTaken(result.id)] });
-      else {
-        const base = state?.external_id === result.id ? state : null;
-        if (base && Object.entries(fitted.values).every(([name, value]) => isAlike(value, base.ours[name])))
-          verdicts.push({ kind: 'same', view });
-        else updates.push({ view, id: result.id, values: fitted.values, base });
-      }
-    }
+    const verdict = firstVerdict(planning, view, state, shared);
+    if (verdict.kind === 'update') updates.push(verdict);
+    else verdicts.push(verdict);
   }
   const held = await readAgain(
     source,
@@ -97,10 +88,48 @@ export async function makePlan(planning: Planning, ids: readonly number[]): Prom
     updates.map(({ id, view }) => ({ id, recordId: view.recordId ?? id })),
   );
   const words = await wordsFor(planning, updates, held);
-  for (const { view, id, values, base } of updates)
-    verdicts.push(verdictOf(planning, view, id, values, base, held.get(id) ?? null, words));
+  for (const update of updates) verdicts.push(verdictOf(planning, update, held.get(update.id) ?? null, words));
   return { ids, verdicts, states };
 }
+
+/** An update that the vendor's present values are needed for. */
+type Update = {
+  readonly kind: 'update';
+  readonly view: View;
+  readonly id: string;
+  readonly values: JsonObject;
+  readonly base: WriteStateRow | null;
+};
+
+/** What can be said without asking the vendor. */
+function firstVerdict(
+  { outgoing, target }: Planning,
+  view: View,
+  state: WriteStateRow | null,
+  shared: ReadonlyMap<string, number>,
+): Verdict | Update {
+  if (view.isTheirs) return { kind: 'skip', view, reason: 'the vendor counts this stock itself' };
+  const result = outgoing.map(view.entity);
+  if (result.kind === 'skipped') return { kind: 'skip', view, reason: result.reason };
+  if (state?.state === 'gone') return { kind: 'skip', view, reason: GONE };
+  if (result.kind === 'rejected') return { kind: 'dead', view, problems: result.problems };
+  const { id } = result;
+  if (result.action === 'delete') return { ...nothingSaid, kind: 'write', view, action: 'delete', id };
+  const fitted = fitValues(result.values, target, result.action === 'create');
+  if ('problems' in fitted) return { kind: 'dead', view, problems: fitted.problems };
+  const { values } = fitted;
+  if (id === null) {
+    const action = outgoing.match.length > 0 && target.actions.includes('upsert') ? 'upsert' : 'create';
+    return { ...nothingSaid, kind: 'write', view, action, id, values, ours: values };
+  }
+  if (shared.has(id) && shared.get(id) !== view.entityId) return { kind: 'dead', view, problems: [alreadyTaken(id)] };
+  const base = state?.external_id === id ? state : null;
+  if (base && Object.entries(values).every(([name, value]) => isAlike(value, base.ours[name])))
+    return { kind: 'same', view };
+  return { kind: 'update', view, id, values, base };
+}
+
+const GONE = 'deleted at the vendor';
 
 const nothingSaid = { values: {}, ours: {}, theirs: {}, merged: null } as const;
 
@@ -124,13 +153,18 @@ async function sharedIds(tx: Tx, stream: PushStream, views: readonly View[]): Pr
 /** Whose words these values are; asked only where the vendor's side has moved as well. */
 async function wordsFor(
   { deps, outgoing }: Planning,
-  updates: readonly { view: View; id: string; values: JsonObject; base: Base | null }[],
+  updates: readonly Update[],
   held: ReadonlyMap<string, Held>,
 ): Promise<Words> {
   if (outgoing.entity === 'stock') return () => null;
   const moved = updates.filter(({ id, values, base }) => {
     const theirs = held.get(id)?.values;
-    return theirs && Object.entries(values).some(([name, value]) => !isAlike(theirs[name], value) && !isAlike(theirs[name], base?.theirs[name]));
+    return (
+      theirs &&
+      Object.entries(values).some(
+        ([name, value]) => !isAlike(theirs[name], value) && !isAlike(theirs[name], base?.theirs[name]),
+      )
+    );
   });
   if (moved.length === 0) return () => null;
   return deps.store.transaction((tx) => wordsOf(deps.load, tx, [...new Set(moved.map(({ view }) => view.entityId))]));
@@ -138,14 +172,11 @@ async function wordsFor(
 
 function verdictOf(
   { stream, outgoing }: Planning,
-  view: View,
-  id: string,
-  ours: JsonObject,
-  base: WriteStateRow | null,
+  { view, id, values: ours, base }: Update,
   held: Held | null,
   words: Words,
 ): Verdict {
-  if (held?.values === null) return { kind: 'skip', view, reason: 'deleted at the vendor' };
+  if (held?.values === null) return { kind: 'skip', view, reason: GONE };
   const theirs = held?.values ?? {};
   const wordsOfField = (field: string) =>
     (outgoing.reads[field] ?? []).flatMap((name) => words(view.entityId, name) ?? []);
@@ -186,36 +217,11 @@ export async function keepPlan(
     const key = subjectKey(subject);
     if (verdict.kind === 'dead') letters.push(verdict);
     else fine.push(view);
-    if (verdict.kind === 'skip') skipped(books, verdict.reason);
-    if (verdict.kind === 'dead') books.deadLettered += 1;
-    if (verdict.kind === 'same' || verdict.kind === 'agree') books.unchanged += 1;
-    if (verdict.kind === 'agree') states.push(agreedState(plan.states.get(key) ?? null, subject, verdict));
-    if (verdict.kind === 'skip' && verdict.reason === 'deleted at the vendor') {
-      const state = plan.states.get(key);
-      if (state && state.state === 'live') states.push({ ...state, state: 'gone' });
-    }
-    const isRecorded = verdict.kind === 'agree' && verdict.merged.conflicts.length > 0;
-    if (verdict.kind !== 'write' && !isRecorded) continue;
-    const id = ids.next();
-    const earlier = before.get(key);
-    // A create that was tried before and not carried out goes on under its key: the vendor would know it again.
-    const isSameCreate = verdict.kind === 'write' && verdict.id === null && earlier?.action === verdict.action;
-    if (verdict.kind === 'write' && !isApproved) skipped(books, WAITS);
-    intents.push({
-      ...subject,
-      id,
-      entity,
-      action: verdict.kind === 'write' ? verdict.action : 'update',
-      external_id: verdict.id,
-      key: isSameCreate && earlier ? earlier.key : keyOf(id),
-      values: verdict.kind === 'write' ? verdict.values : {},
-      expected: verdict.kind === 'write' && verdict.action === 'update' ? picked(verdict.theirs, verdict.values) : null,
-      ours: verdict.ours,
-      theirs: verdict.theirs,
-      conflicts: verdict.merged?.conflicts ?? [],
-      attempts: earlier?.attempts ?? 0,
-      state: verdict.kind === 'agree' ? 'ok' : isApproved ? 'planned' : 'listed',
-    });
+    countVerdict(books, verdict, isApproved);
+    const state = stateWith(verdict, plan.states.get(key) ?? null, subject);
+    if (state) states.push(state);
+    const intent = intentWith(verdict, ids, before.get(key), isApproved);
+    if (intent) intents.push({ ...subject, ...intent, entity });
   }
   await insertIntents(tx, { tenant: stream.tenant, streamId: stream.id, runId }, intents, at);
   await writeStates(tx, stream, entity, states, at);
@@ -224,9 +230,65 @@ export async function keepPlan(
 }
 
 /** Why an intent that is only listed was not carried out. */
-export const WAITS = 'waits for approval';
+const WAITS = 'waits for approval';
 
-const keyOf = (id: number): string => `tributary-${id.toString(36)}`;
+/** Those that are to be written are counted when it is known what became of them. */
+function countVerdict(books: Books, verdict: Verdict, isApproved: boolean): void {
+  if (verdict.kind === 'skip') skipped(books, verdict.reason);
+  else if (verdict.kind === 'dead') books.deadLettered += 1;
+  else if (verdict.kind !== 'write') books.unchanged += 1;
+  else if (!isApproved) skipped(books, WAITS);
+}
+
+function stateWith(
+  verdict: Verdict,
+  before: WriteStateRow | null,
+  subject: { readonly entity_id: number; readonly part: string },
+): StateWrite | null {
+  if (verdict.kind === 'agree') return agreedState(before, subject, verdict);
+  const isLost = verdict.kind === 'skip' && verdict.reason === GONE && before?.state === 'live';
+  return isLost ? { ...before, state: 'gone' } : null;
+}
+
+/** The ledger's row: of a write, and of a conflict that the vendor won. */
+function intentWith(
+  verdict: Verdict,
+  ids: IdBlocks,
+  earlier: Superseded | undefined,
+  isApproved: boolean,
+): Omit<NewIntent, 'entity' | 'entity_id' | 'part'> | null {
+  if (verdict.kind === 'agree' && verdict.merged.conflicts.length > 0)
+    return {
+      ...recorded(verdict),
+      id: ids.next(),
+      action: 'update',
+      key: '',
+      values: {},
+      expected: null,
+      attempts: 0,
+      state: 'ok',
+    };
+  if (verdict.kind !== 'write') return null;
+  const { action, values, theirs } = verdict;
+  const id = ids.next();
+  // A create that was tried before and not carried out goes on under its key: the vendor would know it again.
+  const isSameCreate = verdict.id === null && earlier?.action === action;
+  return {
+    ...recorded(verdict),
+    ...{ id, action, values },
+    key: isSameCreate ? earlier.key : `tributary-${id.toString(36)}`,
+    expected: action === 'update' ? picked(theirs, values) : null,
+    attempts: earlier?.attempts ?? 0,
+    state: isApproved ? 'planned' : 'listed',
+  };
+}
+
+const recorded = ({ id, ours, theirs, merged }: Extract<Verdict, { kind: 'write' | 'agree' }>) => ({
+  external_id: id,
+  ours,
+  theirs,
+  conflicts: merged?.conflicts ?? [],
+});
 
 const picked = (from: JsonObject, like: JsonObject): JsonObject =>
   Object.fromEntries(Object.keys(like).flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
@@ -254,4 +316,3 @@ export async function dueAgain(deps: PublishDeps, stream: PushStream, limit: num
       and (next_attempt_at is null or next_attempt_at <= ${deps.clock.now().toISOString()}::timestamptz) limit ${limit}`);
   return rows.map((row) => row.entity_id);
 }
-

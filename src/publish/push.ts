@@ -29,14 +29,20 @@ export async function push(
 ): Promise<Pushed> {
   const outgoing = deps.outgoing(stream);
   if (run.seq === 0 && run.cursor !== null)
-    await fenced(deps.store, run, newBooks(), (tx) => tx.rows(sql`update stream set cursor = null where id = ${stream.id}`));
+    await fenced(deps.store, run, newBooks(), (tx) =>
+      tx.rows(sql`update stream set cursor = null where id = ${stream.id}`),
+    );
   const source = await deps.open(stream, signal);
   try {
     const declaration = source.streams().find((one) => one.name === outgoing.to);
     if (!declaration?.writes || !source.write || !source.find)
-      throw new TributaryError('ERR_CONFIG_INVALID', `Nothing can be written into ${outgoing.to} of ${stream.connection}.`, {
-        remedy: 'Write `to:` with a stream that the connector declares for writing.',
-      });
+      throw new TributaryError(
+        'ERR_CONFIG_INVALID',
+        `Nothing can be written into ${outgoing.to} of ${stream.connection}.`,
+        {
+          remedy: 'Write `to:` with a stream that the connector declares for writing.',
+        },
+      );
     const [row] = await deps.store.rows<{ approved: boolean }>(
       sql`select writes_approved_at is not null as approved from connection where id = ${stream.connectionId}`,
     );
@@ -63,7 +69,7 @@ async function work(planning: Planning, run: PushRun, isOver: () => boolean, sig
       await sendPlanned(planning, run, isOver);
       signal.throwIfAborted();
       // While an outcome is unknown nothing new is planned: it might be the same record.
-      const [open] = await openIntents(deps.store, stream.id, 'sent', new Date(8.64e15), 1);
+      const [open] = await openIntents(deps.store, stream.id, 'sent', null, 1);
       if (open) return { state: 'later', notBefore: await nextAttempt(deps.store, stream.id) };
     }
     if (isOver()) return { state: 'later', notBefore: null };
@@ -82,7 +88,9 @@ async function planNext(planning: Planning, run: PushRun): Promise<'more' | 'end
   const { deps, stream, outgoing } = planning;
   const again = await dueAgain(deps, stream, PORTION);
   if (again.length > 0) return (await planPortion(planning, run, again, null)) ? 'cancelled' : 'more';
-  const [row] = await deps.store.rows<{ cursor: Cursor | null }>(sql`select cursor from stream where id = ${stream.id}`);
+  const [row] = await deps.store.rows<{ cursor: Cursor | null }>(
+    sql`select cursor from stream where id = ${stream.id}`,
+  );
   const touched = await nextTouched(deps.store, stream.tenant, outgoing.entity, row?.cursor ?? null, PORTION);
   for (let at = 0; at < touched.ids.length; at += PORTION) {
     const isLast = at + PORTION >= touched.ids.length;

@@ -2,7 +2,7 @@
  * Carries intents out. The row says `sent` before the vendor is called and what became of it after; an intent whose answer
  * was lost is looked up before anything is tried again.
  */
-import type { Source, WriteIntent, WriteOutcome } from '../connector/contract.ts';
+import type { WriteIntent, WriteOutcome } from '../connector/contract.ts';
 import { asTributaryError } from '../errors.ts';
 import { delayFor, type RetryPolicy } from '../extract/retry.ts';
 import { sql, type Tx } from '../store/store.ts';
@@ -44,11 +44,9 @@ export async function sendPlanned(planning: Planning, run: PushRun, isOver: () =
     );
     const sent = batch.map((row) => ({ ...row, attempts: row.attempts + 1, sent_at: deps.clock.now() }));
     await deliver(planning, run, sent);
-    if ((await openIntents(deps.store, stream.id, 'sent', FAR, 1)).length > 0) return;
+    if ((await openIntents(deps.store, stream.id, 'sent', null, 1)).length > 0) return;
   }
 }
-
-const FAR = new Date(8.64e15);
 
 /** One call for a batch. A batch that fails as a whole is cut in two, until it is known who spoils it. */
 async function deliver(planning: Planning, run: PushRun, rows: readonly LedgerRow[]): Promise<void> {
@@ -57,7 +55,8 @@ async function deliver(planning: Planning, run: PushRun, rows: readonly LedgerRo
   let outcomes: readonly WriteOutcome[];
   try {
     const answered = await source.write?.(intents);
-    if (!answered || answered.length !== intents.length) throw new Error('the connector did not answer for every intent');
+    if (!answered || answered.length !== intents.length)
+      throw new Error('the connector did not answer for every intent');
     outcomes = answered;
   } catch (thrown) {
     await afterFailure(planning, run, rows, thrown);
@@ -195,7 +194,10 @@ async function settle(
       }
       settled.push({ id: row.id, state: 'rejected', external_id: null, outcome, next_attempt_at: null });
       const { code, message, fields } = outcome;
-      letters.push({ view: subject, problems: [{ field: fields[0] ? `write.${fields[0]}` : 'write', pointer: fields.join(', '), code, message }] });
+      letters.push({
+        view: subject,
+        problems: [{ field: fields[0] ? `write.${fields[0]}` : 'write', pointer: fields.join(', '), code, message }],
+      });
       books.deadLettered += 1;
     });
     await settleIntents(tx, settled, now);

@@ -30,7 +30,9 @@ export async function viewsOf(
   const objects = await objectsOf(tx, stream, entity, ids, 2);
   return ids.flatMap((id) => {
     const object = objects.get(id);
-    return object === undefined ? [] : [{ entityId: id, part: '', entity: object, recordId: ownLink(stream, object), isTheirs: false }];
+    return object === undefined
+      ? []
+      : [{ entityId: id, part: '', entity: object, recordId: ownLink(stream, object), isTheirs: false }];
   });
 }
 
@@ -55,7 +57,11 @@ async function objectsOf(
   const targets = new Map<string, Map<number, JsonObject>>();
   for (const field of depth > 1 ? referenceFields(entity) : []) {
     const target = ENTITIES[entity].fields[field]?.entity;
-    const wanted = [...new Set([...rows.values()].flatMap(({ values }) => (typeof values[field] === 'number' ? [values[field]] : [])))];
+    const wanted = [
+      ...new Set(
+        [...rows.values()].flatMap(({ values }) => (typeof values[field] === 'number' ? [values[field]] : [])),
+      ),
+    ];
     if (target !== undefined) targets.set(field, await objectsOf(tx, stream, target, wanted, depth - 1));
   }
   return new Map(
@@ -114,7 +120,13 @@ export async function linksOf(
   return links;
 }
 
-type LevelRow = { variant_id: number; location: string; quantity: number; available: number; connection_id: number | null };
+type LevelRow = {
+  variant_id: number;
+  location: string;
+  quantity: number;
+  available: number;
+  connection_id: number | null;
+};
 
 async function levelsOf(tx: Tx, stream: PushStream, variantIds: readonly number[]): Promise<View[]> {
   const levels = await tx.rows<LevelRow>(sql`

@@ -29,4 +29,3 @@ export async function wordsOf(deps: LoadDeps, tx: Tx, ids: readonly number[]): P
     return winner ? { streamId: winner.streamId, at: changedAt(field, winner) } : null;
   };
 }
-

@@ -59,7 +59,7 @@ alerts: [{ email: ops@example.com }]
           clockSkewMs: 0,
           settings: { path: './feeds' },
           writes: [],
-        streams: [
+          streams: [
             {
               name: 'inventory',
               mappings: ['inventory-csv'],
@@ -78,7 +78,7 @@ alerts: [{ email: ops@example.com }]
           clockSkewMs: 2000,
           settings: {},
           writes: [],
-        streams: [{ name: 'products', mappings: ['shopify-products'], every: '15m', timezone: 'UTC', settings: {} }],
+          streams: [{ name: 'products', mappings: ['shopify-products'], every: '15m', timezone: 'UTC', settings: {} }],
         },
       ],
       deleteBrake: { share: 0.3, count: 50 },

@@ -6,6 +6,7 @@ import type { Config, ConnectionConfig } from '../../src/config/types.ts';
 import type { Connector, Log, StreamDeclaration } from '../../src/connector/contract.ts';
 import { mappingSets } from '../../src/load/mapping-sets.ts';
 import type { Conflict } from '../../src/mapping/types.ts';
+import { publishing } from '../../src/publishing.ts';
 import type { RunDeps, RunStream } from '../../src/run/deps.ts';
 import { createRun, type RunRow } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
@@ -19,6 +20,7 @@ export type ConnectionSpec = {
   readonly name: string;
   readonly streams: readonly { readonly name: string; readonly mappings: readonly string[] }[];
   readonly conflict?: Conflict;
+  readonly writes?: readonly { readonly to: string; readonly mapping: string; readonly conflict?: Conflict }[];
   readonly stockAuthority?: boolean;
   readonly clockSkewMs?: number;
 };
@@ -89,7 +91,10 @@ export async function openLoading(store: Store, options: LoadingOptions): Promis
     if (!found) throw new Error(`no stream ${id}`);
     return found;
   };
+  const { written, push } = publishing({ store, clock, log: silent }, streams, [dir]);
+  const open = (connection: string, signal: AbortSignal) => connector.open(null, { connection, signal } as never);
   const load: RunDeps['load'] = {
+    written,
     store,
     clock,
     mappingSet: mappingSets(store, (id) => {
@@ -103,6 +108,7 @@ export async function openLoading(store: Store, options: LoadingOptions): Promis
     clock,
     log: silent,
     load,
+    push: push(load, open),
     leaseMs: config.leaseMs,
     sliceMs: config.sliceMs,
     pageSize: config.pageSize,
@@ -110,7 +116,7 @@ export async function openLoading(store: Store, options: LoadingOptions): Promis
     stream: async (id) => streamOf(id),
     currentSet: (stream) => currentSet(store, clock, silent, config, stream, [dir]),
     open: async (stream, signal) => {
-      const source = await connector.open(null, { connection: stream.connection, signal } as never);
+      const source = await open(stream.connection, signal);
       const declaration = options.streams.find((one) => one.name === stream.name);
       if (!declaration) throw new Error(`no stream ${stream.name} is declared`);
       return { source, declaration, scratchDir: dir };
@@ -134,8 +140,9 @@ export async function openLoading(store: Store, options: LoadingOptions): Promis
     streams,
     stream,
     row,
-    async queue(name, mode = 'incremental') {
-      const { tenant, id } = stream(name);
+    async queue(name, asked = 'incremental') {
+      const { tenant, id, writes } = stream(name);
+      const mode = writes ? 'push' : asked;
       await clock.advance(1);
       const run = await createRun(store, { tenant, streamId: id, mode, trigger: 'command', dueAt: clock.now() });
       if (run === null) throw new Error(`a run of ${name} is due at this time already`);
@@ -195,8 +202,11 @@ function configOf(options: LoadingOptions, dir: string): Config {
 const connectionConfig = (spec: ConnectionSpec): ConnectionConfig => ({
   name: spec.name,
   connector: 'scripted',
-  direction: 'in',
-  writes: [],
+  direction: spec.writes ? 'both' : 'in',
+  writes: (spec.writes ?? []).map((writes) => ({
+    ...{ every: 'manual', timezone: 'UTC', conflict: 'last_write_wins' },
+    ...writes,
+  })),
   conflictResolution: spec.conflict ?? 'last_write_wins',
   stockAuthority: spec.stockAuthority ?? true,
   clockSkewMs: spec.clockSkewMs ?? 0,

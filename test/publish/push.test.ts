@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrate } from '../../src/store/migrate.ts';
+import { openPglite } from '../../src/store/pglite.ts';
+import { type Store, sql } from '../../src/store/store.ts';
+import { IN, openCrms } from './crms.ts';
+
+const ANN = { Email: 'ann@example.com', LastName: 'Lee', Company: 'Pots', Notes: 'hot' };
+
+describe('a push', () => {
+  let store: Store;
+  beforeAll(async () => {
+    store = await openPglite(null);
+    await migrate(store);
+  });
+  afterAll(() => store.close());
+
+  const balanced = async (tenant: number) =>
+    expect(
+      await store.rows(
+        sql`select id from run where tenant = ${tenant} and read <> created + updated + unchanged + skipped + dead_lettered`,
+      ),
+    ).toEqual([]);
+
+  it('creates what the vendor lacks, once, and what comes back is no change', async () => {
+    await using world = await openCrms(store, 'creates');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    expect([...world.alpha.records.values()].map(({ fields }) => fields)).toEqual([ANN]);
+    expect(world.alpha.carriedOut.map(({ action }) => action)).toEqual(['create']);
+    const [last] = await store.rows<{ n: number }>(
+      sql`select count(*) as n from outbox where tenant = ${world.streams.tenant} and change = 'updated'`,
+    );
+    expect(last?.n).toBe(0);
+    await balanced(world.streams.tenant);
+  });
+
+  it('does not take the form a vendor keeps a value in for a change of it', async () => {
+    await using world = await openCrms(store, 'lossy');
+    world.beta.edit(null, { ...ANN, Company: 'Pots' });
+    await world.settle();
+    // Canonical values longer than the vendor keeps come by a third way: beta keeps twelve as well, so through the store's own words.
+    const long = 'A company with a long name';
+    world.beta.records.set('L1', {
+      ...(world.beta.records.get('L1') ?? { id: 'L1', key: null, deleted: false, version: 0 }),
+      fields: { ...ANN, Company: long },
+      version: world.clock.now().getTime(),
+    });
+    await world.settle();
+    expect(world.alpha.records.get('L1')?.fields['Company']).toBe(long.slice(0, 12));
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long });
+    expect(world.alpha.carriedOut).toHaveLength(2);
+    // The vendor's own later edit wins as it always did.
+    world.alpha.edit('L1', { Company: 'Jugs' });
+    await world.settle();
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: 'Jugs' });
+    expect(world.alpha.carriedOut).toHaveLength(2);
+    // And so does one that puts the old form back.
+    await world.clock.advance(1000);
+    world.alpha.edit('L1', { Company: long });
+    await world.settle();
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long.slice(0, 12) });
+    expect(world.alpha.carriedOut).toHaveLength(2);
+  });
+
+  it('keeps what it knew of echoes when records are mapped anew', async () => {
+    await using world = await openCrms(store, 'remap');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.beta.records.set('L1', {
+      id: 'L1',
+      key: null,
+      deleted: false,
+      fields: { ...ANN, Company: 'A company with a long name' },
+      version: world.clock.now().getTime(),
+    });
+    await world.settle();
+    await world.setMapping('crm-leads', IN.replace('notes: Notes', 'notes: Notes | trim'));
+    await world.run('alpha/leads', 'remap');
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: 'A company with a long name' });
+  });
+
+  it('merges what both sides changed, field by field, and settles conflicts by the later change', async () => {
+    await using world = await openCrms(store, 'merges');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.alpha.edit('L1', { LastName: 'Low' });
+    world.beta.edit('L1', { Company: 'Jugs' });
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields).toMatchObject({ LastName: 'Low', Company: 'Jugs' });
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ last_name: 'Low', company: { name: 'Jugs' } });
+    world.beta.edit('L1', { LastName: 'From beta' });
+    await world.clock.advance(10);
+    world.alpha.edit('L1', { LastName: 'From alpha' });
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields['LastName']).toBe('From alpha');
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ last_name: 'From alpha' });
+    const conflicts = await store.rows<{ conflicts: unknown }>(
+      sql`select conflicts from write_ledger where tenant = ${world.streams.tenant} and conflicts <> '[]'::jsonb`,
+    );
+    expect(conflicts).toEqual([{ conflicts: [{ field: 'LastName', policy: 'last_write_wins', winner: 'theirs' }] }]);
+    await balanced(world.streams.tenant);
+  });
+
+  it.each([
+    ['platform_wins', 'From beta'],
+    ['source_wins', 'From alpha'],
+  ] as const)('settles conflicts by the policy %s', async (conflict, expected) => {
+    await using world = await openCrms(store, conflict, { conflict });
+    world.beta.edit(null, ANN);
+    await world.settle();
+    const both = async () => {
+      world.alpha.edit('L1', { LastName: conflict === 'platform_wins' ? 'From alpha' : 'From alpha' });
+      await world.clock.advance(10);
+      world.beta.edit('L1', { LastName: 'From beta' });
+    };
+    await both();
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields['LastName']).toBe(expected);
+  });
+
+  it.each(['lost', 'dropped'] as const)('looks an answer that was %s up before it tries again', async (fault) => {
+    await using world = await openCrms(store, fault);
+    world.beta.edit(null, ANN);
+    world.alpha.faults.push(fault);
+    await world.settle();
+    expect([...world.alpha.records.values()].map(({ fields }) => fields)).toEqual([ANN]);
+    expect(new Set(world.alpha.carriedOut.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(1);
+    await balanced(world.streams.tenant);
+  });
+
+  it('tries again what the vendor refuses for a while, and gives up on what it never takes', async () => {
+    await using world = await openCrms(store, 'refusals');
+    world.beta.edit(null, ANN);
+    world.alpha.faults.push('busy', 'busy', 'refused');
+    const run = async () => world.run('alpha/leads:out');
+    await world.run('beta/leads');
+    expect(await run()).toMatchObject({ state: 'succeeded', read: 1, dead_lettered: 1 });
+    const letters = () =>
+      store.rows(sql`select external_id, code, state from dead_letter where tenant = ${world.streams.tenant}`);
+    expect(await letters()).toEqual([{ external_id: expect.stringMatching(/^lead_/), code: 'REFUSED', state: 'open' }]);
+    world.beta.edit('L1', { Notes: 'cold' });
+    await world.settle();
+    expect(await letters()).toMatchObject([{ state: 'replayed' }]);
+    expect(world.alpha.records.get('L1')?.fields).toMatchObject({ Notes: 'cold' });
+    await balanced(world.streams.tenant);
+  });
+
+  it('only lists what it would write until somebody approves', async () => {
+    await using world = await openCrms(store, 'listed', { approved: false });
+    world.beta.edit(null, ANN);
+    await world.run('beta/leads');
+    const run = await world.run('alpha/leads:out');
+    expect(run).toMatchObject({ state: 'held', read: 1, skipped: 1, skipped_by: { 'waits for approval': 1 } });
+    expect(world.alpha.records.size).toBe(0);
+  });
+
+  it('ties a record to the entity it was made of, even where the vendor changes its keys', async () => {
+    await using world = await openCrms(store, 'ties');
+    world.beta.edit(null, ANN);
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    world.alpha.edit('L1', { Email: 'other@example.com' });
+    await world.settle();
+    const [count] = await store.rows<{ n: number }>(
+      sql`select count(*) as n from lead where tenant = ${world.streams.tenant}`,
+    );
+    expect(count?.n).toBe(1);
+  });
+
+  it('removes at the vendor what no source has any more', async () => {
+    await using world = await openCrms(store, 'removes');
+    world.beta.edit(null, ANN);
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    world.beta.remove('L1');
+    await world.run('beta/leads');
+    expect(await world.run('alpha/leads:out')).toMatchObject({ state: 'succeeded', updated: 1, deleted: 1 });
+    expect(world.alpha.records.get('L1')?.deleted).toBe(true);
+    await balanced(world.streams.tenant);
+  });
+
+  it('goes on after a kill at any step without a second create or a lost change', async () => {
+    for (const step of [1, 2, 3, 4, 5, 6, 7]) {
+      await using world = await openCrms(store, `killed-${step}`);
+      world.beta.edit(null, ANN);
+      await world.run('beta/leads');
+      let transactions = 0;
+      const real = store.transaction;
+      const run = await world.queue('alpha/leads:out');
+      store.transaction = async (work, options) => {
+        transactions += 1;
+        if (transactions >= step) throw new Error('killed');
+        return real(work, options);
+      };
+      await world.work(run).catch(() => undefined);
+      store.transaction = real;
+      await world.clock.advance(120_000);
+      await world.work(run);
+      await world.settle();
+      expect(world.alpha.records.size, `step ${step}`).toBe(1);
+      expect(world.alpha.records.get('L1')?.fields, `step ${step}`).toEqual(ANN);
+    }
+  });
+});

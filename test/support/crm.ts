@@ -1,0 +1,166 @@
+/** A CRM in memory that is read and written through the contract: it keeps values in a form of its own, and fails as told. */
+import { z } from 'zod';
+import type {
+  Connector,
+  JsonObject,
+  Page,
+  ReadRequest,
+  StreamDeclaration,
+  WriteIntent,
+  WriteOutcome,
+} from '../../src/connector/contract.ts';
+import { declared } from './scripted.ts';
+
+export type CrmRecord = { id: string; fields: JsonObject; version: number; key: string | null; deleted: boolean };
+
+/** What goes wrong with the next write. `lost`: it is carried out and the answer lost; `dropped`: neither. */
+export type CrmFault = 'lost' | 'dropped' | 'busy' | 'refused' | 'batch-refused' | 'throws';
+
+export type Crm = {
+  readonly records: Map<string, CrmRecord>;
+  readonly faults: CrmFault[];
+  /** Every intent that was carried out, in order. */
+  readonly carriedOut: WriteIntent[];
+  /** Somebody at the vendor changes a record, or makes one. */
+  edit(id: string | null, fields: JsonObject): string;
+  remove(id: string): void;
+  /** Told before each write is carried out; may throw. */
+  onWrite: (intents: readonly WriteIntent[]) => void | Promise<void>;
+};
+
+/** Names are kept without space around them, and at most twelve characters long. */
+export const CRM_LENGTH = 12;
+const kept = (fields: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === 'string' && name !== 'Email' ? value.trim().slice(0, CRM_LENGTH) : value,
+    ]),
+  );
+
+export function makeCrm(now: () => number): Crm {
+  const crm: Crm = {
+    records: new Map(),
+    faults: [],
+    carriedOut: [],
+    onWrite: () => undefined,
+    edit(id, fields) {
+      const known = id === null ? undefined : crm.records.get(id);
+      const made = known ?? { id: `L${crm.records.size + 1}`, fields: {}, version: 0, key: null, deleted: false };
+      crm.records.set(made.id, {
+        ...made,
+        fields: { ...made.fields, ...kept(fields) },
+        version: Math.max(made.version + 1, now()),
+      });
+      return made.id;
+    },
+    remove(id) {
+      const known = crm.records.get(id);
+      if (known) crm.records.set(id, { ...known, deleted: true, version: Math.max(known.version + 1, now()) });
+    },
+  };
+  return crm;
+}
+
+const NAMES = ['Email', 'LastName', 'Company', 'Notes', 'Industry'];
+
+export const CRM_LEADS: StreamDeclaration = declared('leads', {
+  writes: {
+    actions: ['create', 'update', 'delete'],
+    fields: NAMES.map((path) => ({ path, type: 'text', nullable: path !== 'LastName' })),
+    requiredOnCreate: ['LastName'],
+    matchBy: ['Email'],
+    batch: 10,
+    id: 'record',
+  },
+});
+
+/** @param crms by connection name */
+export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => number): Connector {
+  return {
+    name: 'scripted',
+    title: 'CRM',
+    docs: 'https://example.com/',
+    directions: ['in', 'out'],
+    config: z.unknown(),
+    streams: [CRM_LEADS],
+    writable: (_stream, record) => {
+      const { id, ...fields } = record as JsonObject;
+      return [{ id: String(id), values: Object.fromEntries(NAMES.map((name) => [name, fields[name] ?? null])) }];
+    },
+    async open(_config, { connection }) {
+      const crm = crms[connection];
+      if (!crm) throw new Error(`no CRM ${connection}`);
+      const page = (records: readonly CrmRecord[], next: number | null): Page => ({
+        records: records
+          .filter((one) => !one.deleted)
+          .map(({ id, fields, version }, at) => ({
+            ...{ id, version, position: at + 1 },
+            raw: Buffer.from(JSON.stringify({ id, ...fields })),
+          })),
+        tombstones: records.filter((one) => one.deleted).map(({ id, version }) => ({ id, version })),
+        problems: [],
+        next: next === null ? null : { version: next },
+        window: { id: `delta ${next}`, kind: 'delta', scope: 'all' },
+        complete: false,
+        observedAt: new Date(now()),
+        expected: null,
+        notBefore: null,
+        context: {},
+      });
+      return {
+        streams: () => [CRM_LEADS],
+        check: async () => [],
+        async *read({ cursor }: ReadRequest) {
+          const after = Number(cursor?.['version'] ?? 0);
+          const news = [...crm.records.values()]
+            .filter((one) => one.version > after)
+            .sort((a, b) => a.version - b.version);
+          yield page(news, Math.max(after, ...news.map((one) => one.version)));
+        },
+        readIds: async (_stream, ids) =>
+          page(
+            ids.map((id) => crm.records.get(id) ?? { id, fields: {}, version: now(), key: null, deleted: true }),
+            null,
+          ),
+        externalId: (_stream, raw) => String(raw),
+        write: (intents) => write(crm, intents),
+        async find(intent) {
+          const [found] = [...crm.records.values()].filter((one) =>
+            intent.id === null
+              ? one.key === intent.idempotencyKey
+              : one.key === intent.idempotencyKey && one.id === intent.id,
+          );
+          return found ? { state: 'ok', id: found.id, version: found.version, stored: found.fields } : null;
+        },
+        close: async () => undefined,
+      };
+    },
+  };
+}
+
+async function write(crm: Crm, intents: readonly WriteIntent[]): Promise<WriteOutcome[]> {
+  await crm.onWrite(intents);
+  const fault = crm.faults.shift();
+  if (fault === 'throws') throw new Error('the vendor answered 500');
+  const refusal = {
+    state: 'rejected',
+    code: 'REFUSED',
+    message: 'the vendor does not want it',
+    fields: ['Notes'],
+  } as const;
+  if (fault === 'batch-refused' && intents.length > 1) throw Object.assign(new Error('one of them is bad'), {});
+  return intents.map((intent, at): WriteOutcome => {
+    if (fault === 'dropped') return { state: 'unknown', message: 'no answer' };
+    if (fault === 'busy') return { ...refusal, code: 'BUSY', retry: 'transient' };
+    if (fault === 'refused' && at === 0) return { ...refusal, retry: 'terminal' };
+    crm.carriedOut.push(intent);
+    const id = crm.edit(intent.id, intent.values);
+    const record = crm.records.get(id);
+    if (!record) throw new Error('lost');
+    crm.records.set(id, { ...record, key: intent.idempotencyKey });
+    if (intent.action === 'delete') crm.remove(id);
+    if (fault === 'lost') return { state: 'unknown', message: 'no answer' };
+    return { state: 'ok', id, version: record.version, stored: record.fields };
+  });
+}
