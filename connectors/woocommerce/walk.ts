@@ -45,13 +45,21 @@ type Walk = {
   isBehindKnown: boolean;
   /** Where a page did not reach back although the one before it held nothing new: met twice, it is what the shop hides. */
   blockedAt: number;
+  /** Within what the shop hides: nothing was read since it was told. */
+  isInGap: boolean;
 };
 
 /** @throws TributaryError as `list`; `ERR_CONNECTOR_PROTOCOL` when the list is not in order of its ids */
 export async function* walk(shop: Shop, request: ListRequest, start: Place, pageSize: number): AsyncGenerator<Step> {
   const perPage = Math.min(MOST_PER_PAGE, pageSize + 1);
   const order = { per_page: String(perPage), orderby: 'id', order: 'asc' };
-  const state: Walk = { place: start, offset: Math.max(0, start.at - 1), isBehindKnown: false, blockedAt: -1 };
+  const state: Walk = {
+    place: start,
+    offset: Math.max(0, start.at - 1),
+    isBehindKnown: false,
+    blockedAt: -1,
+    isInGap: false,
+  };
   for (let idle = 0; idle < MOST_IDLE; idle += 1) {
     const { offset } = state;
     const query = { ...request.query, ...order, ...(offset > 0 ? { offset: String(offset) } : {}) };
@@ -59,7 +67,7 @@ export async function* walk(shop: Shop, request: ListRequest, start: Place, page
     if (offset > 0 && offset >= answer.total && answer.rows.length > 0) throw ignoresOffset(request.path);
     const overlap = overlapOf(answer.rows, state.place.last);
     const isSound = offset === 0 || overlap >= 0;
-    if (!isSound && stepsBack(state, perPage)) continue;
+    if (!isSound && !state.isInGap && stepsBack(state, perPage)) continue;
     const step = stepAt(state, answer, { overlap, isSound, perPage, pageSize });
     if (step.rows.length + step.problems.length === 0 && !step.isEnd) continue;
     idle = 0;
@@ -91,8 +99,9 @@ function stepAt(state: Walk, answer: ListAnswer, { overlap, isSound, perPage, pa
   const from = overlap + 1;
   const taken = take(answer.rows, answer.elements, { from, most: pageSize, place });
   const isShort = answer.rows.length < perPage && offset + perPage >= answer.total;
-  const hidden = isSound || offset >= answer.total ? [] : [hiddenRecords(place.seen + 1, place.last)];
+  const hidden = isSound || state.isInGap || offset >= answer.total ? [] : [hiddenRecords(place.seen + 1, place.last)];
   state.isBehindKnown = taken.count === 0;
+  state.isInGap = taken.count === 0 && (state.isInGap || !isSound);
   state.place = {
     last: taken.rows.at(-1)?.id ?? place.last,
     at: taken.count === 0 ? offset + perPage : offset + from + taken.count,
