@@ -2,6 +2,13 @@ import { secret, z } from '../../src/connector/index.ts';
 
 const path = z.string().regex(/^\/\S*[^\s/]$/, 'a path such as /crm/v3/objects');
 
+/** What all streams and writes need, campaigns left out: not every account has them. */
+const DEFAULT_SCOPES = [
+  ...['oauth', 'crm.objects.contacts.read', 'crm.objects.contacts.write'],
+  ...['crm.objects.companies.read', 'crm.objects.companies.write', 'crm.objects.deals.read'],
+  ...['crm.objects.line_items.read', 'e-commerce', 'forms'],
+];
+
 /** Settings of a HubSpot connection. */
 export const config = z.strictObject({
   auth: z.discriminatedUnion('kind', [
@@ -13,9 +20,17 @@ export const config = z.strictObject({
       kind: z.literal('oauth'),
       clientId: z.string().min(1).describe('client id of the app'),
       clientSecret: secret('client secret of the app'),
+      scopes: z.array(z.string().min(1)).default(DEFAULT_SCOPES).describe('scopes that a login asks for'),
       refreshToken: secret('refresh token of the installation; not needed after a login').optional(),
     }),
   ]),
+  app: z
+    .strictObject({
+      id: z.int().positive().describe('id of the app'),
+      developerApiKey: secret('API key of the developer account the app is in'),
+    })
+    .optional()
+    .describe('app whose webhooks are to be set up; without it polling alone finds all changes'),
   portalId: z
     .int()
     .positive()
@@ -34,6 +49,11 @@ export const config = z.strictObject({
   campaignsPath: path.default('/marketing/v3/campaigns').describe('path of marketing campaigns'),
   formsPath: path.default('/marketing/v3/forms').describe('path of forms'),
   submissionsPath: path.default('/form-integrations/v1/submissions/forms').describe('path of form submissions'),
+  detailsPath: path.default('/account-info/v3/details').describe('path of what an account says about itself'),
+  authorizeUrl: z
+    .url({ protocol: /^https?$/ })
+    .default('https://app.hubspot.com/oauth/authorize')
+    .describe('page where a person grants access'),
   tokenPath: path.default('/oauth/v1/token').describe('path tokens are asked at'),
   properties: z
     .partialRecord(

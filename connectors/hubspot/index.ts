@@ -1,5 +1,5 @@
+import { createHash } from 'node:crypto';
 import {
-  type CheckFinding,
   type ConnectionContext,
   type DeclaredField,
   defineConnector,
@@ -7,6 +7,7 @@ import {
   type Source,
 } from '../../src/connector/index.ts';
 import type { Account } from './account.ts';
+import { checkAccount } from './check.ts';
 import { openPortal } from './client.ts';
 import { config, type HubSpotConfig } from './config.ts';
 import { find } from './find.ts';
@@ -16,7 +17,7 @@ import { describeObject, knownProperties } from './properties.ts';
 import { read } from './read.ts';
 import { readIds } from './read-ids.ts';
 import { streams, streamsOf } from './streams.ts';
-import { issueToken } from './token.ts';
+import { authorizeUrl, exchange, issueToken } from './token.ts';
 import { webhooks } from './webhooks.ts';
 import { write } from './write.ts';
 import { writable } from './writes.ts';
@@ -44,6 +45,8 @@ export default defineConnector({
     },
   ],
   issueToken,
+  oauth: { authorizeUrl, exchange },
+  account: accountId,
   writable,
   open: (settings, context) => Promise.resolve(open(settings, context)),
 });
@@ -53,14 +56,14 @@ function open(config: HubSpotConfig, context: ConnectionContext): Source {
   const account: Account = { config, context, portal, properties: knownProperties(config, portal) };
   return {
     streams: () => streamsOf(config),
-    check: () => probe(() => check(account)),
+    check: () => probe(() => checkAccount(account)),
     read: (request) => read(account, request),
     readIds: (stream, ids) => readIds(account, stream, ids),
     externalId,
     write: (intents) => write(account, intents),
     find: (intent) => find(account, intent),
     describe: (stream) => describe(account, stream),
-    webhooks: webhooks(config, () => context.clock.now()),
+    webhooks: webhooks(account),
     close: () => Promise.resolve(),
   };
 }
@@ -70,24 +73,9 @@ async function describe({ config, properties }: Account, stream: string): Promis
   return isObjectStream(stream) ? describeObject(properties, declared, stream) : declared;
 }
 
-async function check({ config, portal }: Account): Promise<readonly CheckFinding[]> {
-  const page = await portal.get({
-    path: `${config.objectsPath}/contacts`,
-    query: { limit: '1' },
-    trafficClass: 'poll',
-  });
-  if (typeof page !== 'object' || page === null || !Array.isArray(Reflect.get(page, 'results'))) {
-    return [
-      {
-        subject: 'reach',
-        ok: false,
-        message: 'Something answers, but not like HubSpot.',
-        remedy: 'Check baseUrl and objectsPath.',
-      },
-    ];
-  }
-  return [
-    { subject: 'reach', ok: true, message: 'HubSpot answers.' },
-    { subject: 'credentials', ok: true, message: 'The token may read contacts.' },
-  ];
+/** The account behind a configuration: by its number, else by the key or app that stands for it. */
+function accountId({ portalId, auth }: HubSpotConfig): string {
+  if (portalId !== undefined) return String(portalId);
+  const named = auth.kind === 'access_token' ? auth.accessToken : `${auth.clientId} ${auth.refreshToken ?? ''}`;
+  return createHash('sha256').update(named).digest('hex');
 }

@@ -1,4 +1,10 @@
-import type { ConnectionContext, IssuedToken, TokenGrant } from '../../src/connector/index.ts';
+import type {
+  AuthorizeRequest,
+  CodeGrant,
+  ConnectionContext,
+  IssuedToken,
+  TokenGrant,
+} from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { HubSpotConfig } from './config.ts';
 
@@ -15,16 +21,43 @@ export async function issueToken(config: HubSpotConfig, grant: TokenGrant): Prom
   const { auth } = config;
   if (auth.kind === 'access_token') return null;
   const refreshToken = grant.refreshToken ?? auth.refreshToken;
-  if (refreshToken === undefined)
-    throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Nobody has logged in to HubSpot for this connection yet.', {
-      remedy: 'Log in with `tributary connections authorize`, or set auth.refreshToken.',
-    });
-  const response = await post(config, grant, {
-    grant_type: 'refresh_token',
-    client_id: auth.clientId,
-    client_secret: auth.clientSecret,
-    refresh_token: refreshToken,
+  // Nobody has logged in yet.
+  if (refreshToken === undefined) return null;
+  return ask(config, grant, {
+    ...{ grant_type: 'refresh_token', refresh_token: refreshToken },
+    ...{ client_id: auth.clientId, client_secret: auth.clientSecret },
   });
+}
+
+/** HubSpot knows no PKCE: the state is what ties the callback to who began. */
+export function authorizeUrl(config: HubSpotConfig, { redirectUri, state }: AuthorizeRequest): string {
+  const { clientId, scopes } = appOf(config);
+  const query = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri, scope: scopes.join(' '), state });
+  return `${config.authorizeUrl}?${query}`;
+}
+
+/** Trades the code of the callback for a token. @throws TributaryError as `issueToken` */
+export function exchange(config: HubSpotConfig, grant: CodeGrant): Promise<IssuedToken> {
+  const auth = appOf(config);
+  return ask(
+    config,
+    { ...grant, refreshToken: null },
+    {
+      ...{ grant_type: 'authorization_code', code: grant.code, redirect_uri: grant.redirectUri },
+      ...{ client_id: auth.clientId, client_secret: auth.clientSecret },
+    },
+  );
+}
+
+function appOf({ auth }: HubSpotConfig): Extract<HubSpotConfig['auth'], { kind: 'oauth' }> {
+  if (auth.kind === 'oauth') return auth;
+  throw new TributaryError('ERR_CONNECTOR_UNSUPPORTED', 'A connection with an access token needs no login.', {
+    remedy: 'Set auth: { kind: oauth, clientId, clientSecret } to log in on the web.',
+  });
+}
+
+async function ask(config: HubSpotConfig, grant: TokenGrant, form: Record<string, string>): Promise<IssuedToken> {
+  const response = await post(config, grant, form);
   const body: unknown = await response.json().catch(() => null);
   const answer = typeof body === 'object' && body !== null ? { ...body } : {};
   if (!response.ok || !('access_token' in answer) || typeof answer.access_token !== 'string')
@@ -58,7 +91,11 @@ function refused(status: number): TributaryError {
     return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot issued no token (HTTP ${status}).`, {
       evidence: { status },
     });
-  return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `HubSpot refused the refresh token (HTTP ${status}).`, {
-    evidence: { status },
-  });
+  return new TributaryError(
+    'ERR_CONNECTOR_CREDENTIALS',
+    `HubSpot refused the refresh token or the code (HTTP ${status}).`,
+    {
+      evidence: { status },
+    },
+  );
 }

@@ -3,13 +3,14 @@ import {
   isFresh,
   isSigned,
   type Json,
-  unsupported,
   type WebhookRequest,
   type Webhooks,
   type WebhookVerdict,
 } from '../../src/connector/index.ts';
+import type { Account } from './account.ts';
 import { type HubSpotConfig, webhookSecrets } from './config.ts';
 import { findId } from './ids.ts';
+import { subscriptions } from './subscriptions.ts';
 
 const REPLAY_WINDOW_MS = 5 * 60_000;
 
@@ -18,14 +19,12 @@ const REPLAY_WINDOW_MS = 5 * 60_000;
  * accounts it is installed in, so events of other accounts are left out.
  * https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests
  */
-export function webhooks(config: HubSpotConfig, now: () => Date): Webhooks {
+export function webhooks(account: Account): Webhooks {
+  const { config, context } = account;
   return {
-    verify: async (request) => verify(config, request, now()),
+    verify: async (request) => verify(config, request, context.clock.now()),
     handshake: () => null,
-    // Subscriptions belong to the app, not to the account a connection can reach.
-    subscribe: () => Promise.reject(unsupported('hubspot', 'set webhooks up: subscriptions are made in the app')),
-    unsubscribe: () => Promise.reject(unsupported('hubspot', 'remove webhooks: subscriptions are kept in the app')),
-    inspect: () => Promise.reject(unsupported('hubspot', 'list webhooks: subscriptions are kept in the app')),
+    ...subscriptions(account),
   };
 }
 
@@ -78,12 +77,14 @@ const STREAM_OF: Readonly<Record<string, string>> = {
   company: 'companies',
   deal: 'deals',
   product: 'products',
+  line_item: 'line_items',
 };
 const TYPE_IDS: Readonly<Record<string, string>> = {
   '0-1': 'contact',
   '0-2': 'company',
   '0-3': 'deal',
   '0-7': 'product',
+  '0-8': 'line_item',
 };
 
 function changedBy(event: Event) {

@@ -313,6 +313,7 @@ const portal = (baseUrl: string, auth: JsonObject = { kind: 'access_token', acce
 });
 const contactsPage: Reply = {
   headers: {
+    date: NOW.toUTCString(),
     'x-hubspot-ratelimit-interval-milliseconds': '10000',
     'x-hubspot-ratelimit-max': '100',
     'x-hubspot-ratelimit-remaining': '99',
@@ -323,7 +324,7 @@ const contactsPage: Reply = {
 };
 
 describe('checking a HubSpot connection', () => {
-  test('makes one permitted call with the token, and tells the budget what came back', async () => {
+  test('makes only permitted calls with the token, and tells the budget what came back', async () => {
     await using vendor = await fakeVendor(() => contactsPage);
     const watched = watchedContext();
     const findings = await check(hubspot, { ...portal(vendor.url), objectsPath: '/crm/objects/2026-09' }, watched);
@@ -331,17 +332,27 @@ describe('checking a HubSpot connection', () => {
       ['reach', true],
       ['credentials', true],
     ]);
-    expect(vendor.received).toEqual([
-      expect.objectContaining({
-        url: '/crm/objects/2026-09/contacts?limit=1',
-        headers: expect.objectContaining({ authorization: 'Bearer pat-sample' }),
-      }),
-    ]);
-    expect(watched.permits).toEqual([{ cost: 1, trafficClass: 'poll', budget: undefined }]);
-    expect(watched.limits).toEqual([
+    expect(vendor.received[0]).toMatchObject({
+      url: '/crm/objects/2026-09/contacts?limit=1',
+      headers: { authorization: 'Bearer pat-sample' },
+    });
+    expect(watched.permits).toEqual(vendor.received.map(() => ({ cost: 1, trafficClass: 'poll', budget: undefined })));
+    expect(watched.limits.slice(0, 2)).toEqual([
       { window: '10000ms', limit: 100, remaining: 99 },
       { window: 'daily', limit: 250_000, remaining: 249_000 },
     ]);
+  });
+
+  test('names the streams whose scope is missing', async () => {
+    await using vendor = await fakeVendor((request) =>
+      request.url.includes('/contacts') ? contactsPage : { status: 403, body: { category: 'MISSING_SCOPES' } },
+    );
+    const findings = await check(hubspot, portal(vendor.url));
+    expect(findings.filter(({ ok }) => !ok).map(({ subject }) => subject)).toEqual([
+      ...['stream:companies', 'stream:deals', 'stream:products', 'stream:line_items'],
+      ...['stream:form_submissions', 'stream:campaigns'],
+    ]);
+    expect(findings).toEqual(failed('stream:campaigns'));
   });
 
   test('asks for another token once when the vendor refuses the first', async () => {
@@ -353,12 +364,11 @@ describe('checking a HubSpot connection', () => {
     const watched = watchedContext({ tokens: ['stale', 'fresh'] });
     const oauth = { kind: 'oauth', clientId: 'id', clientSecret: 'hubspot-client-secret', refreshToken: 'r' };
     expect((await check(hubspot, portal(vendor.url, oauth), watched)).every((finding) => finding.ok)).toBe(true);
-    expect(watched.tokens).toEqual([undefined, 'stale']);
+    expect(watched.tokens.filter((rejected) => rejected !== undefined)).toEqual(['stale']);
   });
 
   test.each([
     ['a refused token', { status: 401, body: { status: 'error', category: 'INVALID_AUTHENTICATION' } }, 'credentials'],
-    ['a missing scope', { status: 403, body: { status: 'error', category: 'MISSING_SCOPES' } }, 'credentials'],
     ['a spent window', { status: 429, body: { status: 'error', policyName: 'TEN_SECONDLY_ROLLING' } }, 'limits'],
     ['an account that is being moved', { status: 477, body: {} }, 'reach'],
     ['HTTP 502', { status: 502, body: '<html>' }, 'reach'],

@@ -45,7 +45,7 @@ function read(portal: Portal, kind: Kind, body: JsonObject, isArchived: boolean)
     return entry && (entry.archivedAt !== null) === isArchived ? [[id, entry] as const] : [];
   });
   const missing = ids.filter((id) => !found.some(([asked]) => asked === id));
-  const results = found.map(([, entry]) => shown(kind, entry, properties));
+  const results = found.map(([, entry]) => shown(portal, kind, entry, properties));
   if (missing.length === 0) return { status: 200, body: completed(portal, results) };
   const message = `Could not get some ${FACTS[kind].singular.toUpperCase()} objects, they may be deleted or not exist.`;
   const errors = [{ status: 'error', category: 'OBJECT_NOT_FOUND', message, context: { ids: missing } }];
@@ -131,7 +131,7 @@ function made(portal: Portal, kind: Kind, id: string, input: JsonObject): JsonOb
   const trace: Json | undefined = input['objectWriteTraceId'];
   if (!entry) throw notFound();
   return {
-    ...shown(kind, entry, Object.keys(asObject(input['properties']))),
+    ...shown(portal, kind, entry, Object.keys(asObject(input['properties']))),
     ...(trace ? { objectWriteTraceId: trace } : {}),
   };
 }

@@ -188,10 +188,12 @@ function isAbout(subscription: JsonObject, { kind, what, property }: Told): bool
 }
 
 function eventOf(subscription: JsonObject, told: Told, eventId: number, at: number): JsonObject {
-  const { kind, id, what, property, mergedIds } = told;
+  const { kind, id, what, property, mergedIds, linkedId } = told;
   return {
     ...{ eventId, subscriptionId: Number(subscription['id']), portalId: PORTAL_ID, appId: CREDENTIALS.appId },
-    ...{ occurredAt: at, subscriptionType: `${FACTS[kind].singular}.${what}`, objectId: Number(id) },
+    ...{ occurredAt: at, subscriptionType: `${FACTS[kind].singular}.${what}` },
+    // A link has two ends, and no object.
+    ...(linkedId === undefined ? { objectId: Number(id) } : { fromObjectId: Number(id), toObjectId: Number(linkedId) }),
     changeSource: 'CRM_UI',
     ...(property ? { propertyName: property[0], propertyValue: property[1] } : {}),
     ...(mergedIds

@@ -84,6 +84,7 @@ export async function openHubSpot(options: HubSpotOptions): Promise<HubSpotSyste
     settings: {
       connector: 'hubspot',
       auth: { kind: 'access_token', accessToken: CREDENTIALS.serviceKey },
+      app: { id: CREDENTIALS.appId, developerApiKey: CREDENTIALS.developerApiKey },
       ...{ portalId: PORTAL_ID, webhookSecret: CREDENTIALS.clientSecret, baseUrl: server.url },
     },
     streams: MARKED_STREAMS,

@@ -47,13 +47,13 @@ export function single(portal: Portal, kind: Kind, id: string, request: SystemRe
   if (!found || found.archivedAt !== null) throw notFound();
   const properties = checked(portal, kind, bodyOf(request)['properties'], found.id);
   portal.update(kind, found.id, properties);
-  return { status: 200, body: shown(kind, portal.get(kind, found.id) ?? found, Object.keys(properties)) };
+  return { status: 200, body: shown(portal, kind, portal.get(kind, found.id) ?? found, Object.keys(properties)) };
 }
 
 export function create(portal: Portal, kind: Kind, request: SystemRequest): SystemAnswer {
   const id = createOne(portal, kind, bodyOf(request));
   const made = portal.get(kind, id);
-  return { status: 201, body: made ? shown(kind, made, Object.keys(made.properties)) : {} };
+  return { status: 201, body: made ? shown(portal, kind, made, Object.keys(made.properties)) : {} };
 }
 
 /** Makes an object with the links it is to have. */
@@ -81,7 +81,7 @@ export function merge(portal: Portal, kind: Kind, request: SystemRequest): Syste
   if (!portal.get(kind, winner) || !portal.get(kind, loser)) throw notFound();
   portal.merge(kind, winner, loser);
   const entry = portal.get(kind, winner);
-  return { status: 200, body: entry ? shown(kind, entry, []) : {} };
+  return { status: 200, body: entry ? shown(portal, kind, entry, []) : {} };
 }
 
 /** Forgets a contact for good. */
@@ -115,7 +115,7 @@ function full(portal: Portal, kind: Kind, entry: Entry, query: URLSearchParams):
   const unknown = associations.find((name) => kindNamed(name) === null);
   if (unknown !== undefined) throw invalid(`Unable to infer object type from: ${unknown}`);
   return {
-    ...shown(kind, entry, listed(query, 'properties')),
+    ...shown(portal, kind, entry, listed(query, 'properties')),
     ...associationsOf(portal, kind, entry.id, associations),
   };
 }

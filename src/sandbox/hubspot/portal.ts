@@ -23,6 +23,8 @@ export type Told = {
   readonly what: ChangeKind;
   readonly property?: readonly [name: string, value: string];
   readonly mergedIds?: readonly string[];
+  /** The other end of a link. */
+  readonly linkedId?: string;
 };
 
 export type Portal = ReturnType<typeof makePortal>;
@@ -33,6 +35,7 @@ export function makePortal(clockNow: () => number, speed: number, saved: JsonObj
   /** Losers of merges, and who they are now. */
   const merged = new Map<string, string>();
   const listeners: ((told: Told) => void)[] = [];
+  const hidden = new Set<string>();
   let lastId = 30_000_000;
 
   const table = (kind: Kind): Table => {
@@ -59,6 +62,9 @@ export function makePortal(clockNow: () => number, speed: number, saved: JsonObj
   const portal = {
     now: clockNow,
     onChange: (listener: (told: Told) => void): void => void listeners.push(listener),
+    /** Takes the scope for a property away: it is defined, and no object shows it. */
+    hide: (kind: Kind, name: string): void => void hidden.add(`${kind} ${name}`),
+    isHidden: (kind: Kind, name: string): boolean => hidden.has(`${kind} ${name}`),
     nextId(): string {
       // Ids have gaps, and are as long as those of real accounts.
       lastId += 1 + (lastId % 3);
@@ -146,11 +152,20 @@ export function makePortal(clockNow: () => number, speed: number, saved: JsonObj
         if (getsMain || !all.has(other.join('/'))) all.set(other.join('/'), getsMain ? [main, usual] : [usual]);
         links.set(one.join('/'), all);
       }
-      tell({ kind: from[0], id: from[1], what: 'associationChange' });
+      for (const [one, other] of [
+        [from, to],
+        [to, from],
+      ] as const)
+        tell({ kind: one[0], id: one[1], what: 'associationChange', linkedId: other[1] });
     },
     unlink(from: readonly [Kind, string], to: readonly [Kind, string]): void {
       links.get(from.join('/'))?.delete(to.join('/'));
       links.get(to.join('/'))?.delete(from.join('/'));
+      for (const [one, other] of [
+        [from, to],
+        [to, from],
+      ] as const)
+        tell({ kind: one[0], id: one[1], what: 'associationChange', linkedId: other[1] });
     },
     /** What an object is linked to: id and types of association. */
     linked(from: readonly [Kind, string], to: Kind): readonly (readonly [id: string, types: readonly number[]])[] {

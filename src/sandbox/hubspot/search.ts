@@ -32,10 +32,11 @@ export function search(portal: Portal, kind: Kind, request: SystemRequest): Syst
   )
     throw invalid('Too many filters');
   for (const filter of filters.flat()) checkFilter(kind, filter);
+  const tests = filters.map((all) => all.map((filter) => testOf(kind, filter)));
   const found = portal
     .indexed(kind)
-    .filter((entry) => groups.length === 0 || filters.some((all) => all.every((one) => holds(kind, entry, one))));
-  const sorted = found.sort(orderOf(kind, asList(body['sorts'])));
+    .filter((entry) => tests.length === 0 || tests.some((all) => all.every((holds) => holds(entry))));
+  const sorted = inOrder(kind, asList(body['sorts']), found);
   const page = sorted.slice(offset, offset + limit);
   const properties = asList(body['properties']).map(asText);
   const next = String(offset + page.length);
@@ -43,7 +44,7 @@ export function search(portal: Portal, kind: Kind, request: SystemRequest): Syst
     status: 200,
     body: {
       total: found.length,
-      results: page.map((entry) => shown(kind, entry, properties)),
+      results: page.map((entry) => shown(portal, kind, entry, properties)),
       ...(sorted.length > offset + page.length ? { paging: { next: { after: next, link: '' } } } : {}),
     },
   };
@@ -62,53 +63,62 @@ function checkFilter(kind: Kind, filter: JsonObject): void {
 
 type Key = number | string;
 
-/** Compared as what the property is; texts without case. */
-function keyOf(kind: Kind, name: string, text: string): Key {
+/** Compared as what the property is; texts without case. `null`: empty. */
+function keyOf(kind: Kind, entry: Entry, name: string): Key | null {
+  if (name === FACTS[kind].modified) return entry.updatedAt;
+  if (name === 'createdate') return entry.createdAt;
+  const text = propertyText(kind, entry, name);
+  return text === null ? null : keyIn(kind, name, text);
+}
+
+function keyIn(kind: Kind, name: string, text: string): Key {
   const type = propertyOf(kind, name)?.type;
   if (type === 'datetime' || type === 'date') return timeOf(text);
   return type === 'number' ? Number(text) : text.toLowerCase();
 }
 
-function holds(kind: Kind, entry: Entry, filter: JsonObject): boolean {
+function testOf(kind: Kind, filter: JsonObject): (entry: Entry) => boolean {
   const name = asText(filter['propertyName']);
-  const text = propertyText(kind, entry, name);
   const operator = asText(filter['operator']);
-  if (operator === 'HAS_PROPERTY') return text !== null;
-  if (operator === 'NOT_HAS_PROPERTY') return text === null;
-  // What is empty matches nothing, not even "not equal".
-  if (text === null) return false;
-  const has = keyOf(kind, name, text);
-  const wanted = keyOf(kind, name, scalar(filter['value']));
-  const many = asList(filter['values']).map((one) => keyOf(kind, name, scalar(one)));
-  switch (operator) {
-    case 'EQ':
-      return has === wanted;
-    case 'NEQ':
-      return has !== wanted;
-    case 'LT':
-      return has < wanted;
-    case 'LTE':
-      return has <= wanted;
-    case 'GT':
-      return has > wanted;
-    case 'GTE':
-      return has >= wanted;
-    case 'BETWEEN':
-      return has >= wanted && has <= keyOf(kind, name, scalar(filter['highValue']));
-    case 'IN':
-      return many.includes(has);
-    case 'NOT_IN':
-      return !many.includes(has);
-    default:
-      return String(has).includes(String(wanted).replaceAll('*', '')) === (operator === 'CONTAINS_TOKEN');
-  }
+  const wanted = keyIn(kind, name, scalar(filter['value']));
+  const highest = keyIn(kind, name, scalar(filter['highValue']));
+  const many = asList(filter['values']).map((one) => keyIn(kind, name, scalar(one)));
+  return (entry) => {
+    const has = keyOf(kind, entry, name);
+    if (operator === 'HAS_PROPERTY') return has !== null;
+    if (operator === 'NOT_HAS_PROPERTY') return has === null;
+    // What is empty matches nothing, not even "not equal".
+    if (has === null) return false;
+    switch (operator) {
+      case 'EQ':
+        return has === wanted;
+      case 'NEQ':
+        return has !== wanted;
+      case 'LT':
+        return has < wanted;
+      case 'LTE':
+        return has <= wanted;
+      case 'GT':
+        return has > wanted;
+      case 'GTE':
+        return has >= wanted;
+      case 'BETWEEN':
+        return has >= wanted && has <= highest;
+      case 'IN':
+        return many.includes(has);
+      case 'NOT_IN':
+        return !many.includes(has);
+      default:
+        return String(has).includes(String(wanted).replaceAll('*', '')) === (operator === 'CONTAINS_TOKEN');
+    }
+  };
 }
 
 const scalar = (value: Json | undefined): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 
 /** One sort at most. What is equal comes in no order that means anything. */
-function orderOf(kind: Kind, sorts: readonly Json[]): (one: Entry, other: Entry) => number {
+function inOrder(kind: Kind, sorts: readonly Json[], entries: readonly Entry[]): readonly Entry[] {
   if (sorts.length > 1) throw invalid('Only one sort is allowed');
   const [sort] = sorts;
   const [name, direction] =
@@ -117,12 +127,12 @@ function orderOf(kind: Kind, sorts: readonly Json[]): (one: Entry, other: Entry)
       : [asText(asObject(sort)['propertyName']) || 'createdate', asText(asObject(sort)['direction']) || 'ASCENDING'];
   if (!propertyOf(kind, name)) throw invalid(`Invalid sort property ${name} of ${FACTS[kind].singular}`);
   const sign = direction === 'DESCENDING' ? -1 : 1;
-  const key = (entry: Entry): Key => keyOf(kind, name, propertyText(kind, entry, name) ?? '');
-  return (one, other) => {
-    const [a, b] = [key(one), key(other)];
-    if (a !== b) return a < b ? -sign : sign;
-    return shuffled(one.id) - shuffled(other.id) || Number(one.id) - Number(other.id);
-  };
+  const keyed = entries.map((entry) => ({ entry, key: keyOf(kind, entry, name) ?? '', tie: shuffled(entry.id) }));
+  keyed.sort((one, other) => {
+    if (one.key !== other.key) return one.key < other.key ? -sign : sign;
+    return one.tie - other.tie || Number(one.entry.id) - Number(other.entry.id);
+  });
+  return keyed.map(({ entry }) => entry);
 }
 
 const shuffled = (id: string): number => (Number(id) * 7919) % 10_007;

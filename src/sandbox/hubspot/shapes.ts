@@ -7,11 +7,11 @@ import { type Entry, type Portal, propertyText } from './portal.ts';
 export const MOST_SHOWN_LINKS = 100;
 
 /** Properties asked for and those always given; unknown ones are left out without a word, empty ones are null. */
-export function shown(kind: Kind, entry: Entry, asked: readonly string[]): JsonObject {
+export function shown(portal: Portal, kind: Kind, entry: Entry, asked: readonly string[]): JsonObject {
   const facts = FACTS[kind];
   const always = ['createdate', 'hs_object_id', facts.modified];
   const names = asked.length > 0 ? [...new Set([...asked, ...always])] : facts.usual;
-  const known = names.filter((name) => propertyOf(kind, name) !== undefined).sort();
+  const known = names.filter((name) => propertyOf(kind, name) !== undefined && !portal.isHidden(kind, name)).sort();
   return {
     id: entry.id,
     properties: Object.fromEntries(known.map((name) => [name, propertyText(kind, entry, name)])),
