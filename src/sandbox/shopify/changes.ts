@@ -124,6 +124,14 @@ export function makeOrder(
   return id;
 }
 
+/** Is there a place for each line that has what it wants? */
+export function isInStock(shop: Shop, { lines }: OrderWish): boolean {
+  return lines.every(({ variantId, quantity }) => {
+    const item = [...shop.all('inventory')].find(({ data }) => data.variantId === variantId);
+    return variantId === null || item?.data.levels.some(({ available }) => available >= quantity) === true;
+  });
+}
+
 function nextOrderNumber(shop: Shop): number {
   const numbers = [...shop.all('orders')].map(({ data }) => Number(/\d+/.exec(data.name)?.[0] ?? 0));
   return Math.max(1000, ...numbers) + 1;

@@ -1,7 +1,15 @@
 /** The root fields of mutations that connectors use; any other is refused as a missing scope would be. */
 import { GraphQLError, type GraphQLResolveInfo, Kind } from 'graphql';
 import { type BulkOperations, bulkView, cancelBulk } from './bulk.ts';
-import { changeLevels, deleteCampaign, inputOfCampaign, makeOrder, type OrderWish, putCampaign } from './changes.ts';
+import {
+  changeLevels,
+  deleteCampaign,
+  inputOfCampaign,
+  isInStock,
+  makeOrder,
+  type OrderWish,
+  putCampaign,
+} from './changes.ts';
 import { type Args, badRequest, type Execution, type View } from './connection.ts';
 import { gid, numberOf } from './shop.ts';
 import { hookView, itemView, locationView, marketingActivityView, orderView } from './views.ts';
@@ -229,6 +237,13 @@ function createOrder(args: Args, execution: Execution): View {
     })),
   };
   const behaviour = objectOf(args['options'])['inventoryBehaviour'];
+  if (behaviour === 'DECREMENT_OBEYING_POLICY' && !isInStock(execution.shop, wish))
+    return {
+      order: null,
+      userErrors: [
+        { field: ['order', 'lineItems'], message: 'Unable to reserve inventory', code: 'INVENTORY_CLAIM_FAILED' },
+      ],
+    };
   const made = makeOrder(execution.shop, wish, { movesStock: behaviour !== undefined && behaviour !== 'BYPASS' });
   const row = execution.shop.get('orders', made);
   return { order: row ? orderView(execution, row) : null, userErrors: [] };
