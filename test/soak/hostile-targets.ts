@@ -3,18 +3,25 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import template from '../../connectors/_template/index.ts';
 import { findConnectors } from '../../connectors/index.ts';
-import type { Connector } from '../../src/connector/contract.ts';
+import type { Connector, JsonObject } from '../../src/connector/contract.ts';
 import { openAcme } from '../../src/sandbox/_template/index.ts';
+import { openHubSpot } from '../../src/sandbox/hubspot/index.ts';
 import { openSalesforce } from '../../src/sandbox/salesforce/index.ts';
 import { openShopify } from '../../src/sandbox/shopify/index.ts';
 import type { SystemOptions, VendorSystem } from '../../src/sandbox/system.ts';
 import { openWooCommerce } from '../../src/sandbox/woocommerce/index.ts';
+import { FEED_STREAM, openFeedFolder } from './hostile-feed.ts';
 
 export type Target = {
   readonly connector: Connector;
-  open(options: SystemOptions): Promise<VendorSystem>;
+  open(
+    options: SystemOptions,
+    seed: number,
+  ): Promise<VendorSystem & { readonly tricks?: Readonly<Record<string, number>> }>;
   /** Mappings of its own, by name. */
   readonly mappings: Readonly<Record<string, string>>;
+  /** What tributary.yaml says of each stream, where that is more than a name. */
+  readonly settings: JsonObject;
   /** How late a change may come, by what its streams declare. */
   readonly bearsMs: number;
   /** Optional fields that an answer may lack. */
@@ -39,13 +46,13 @@ const MOST_BORNE_MS = 10 * 60_000;
 function target(
   name: string,
   open: Target['open'],
-  more: Partial<Pick<Target, 'connector' | 'mappings' | 'optional'>> = {},
+  more: Partial<Pick<Target, 'connector' | 'mappings' | 'optional' | 'settings'>> = {},
 ): Target {
   const connector = more.connector ?? connectors.get(name);
   if (!connector) throw new Error(`there is no connector ${name}`);
   const keysets = (connector.streams ?? []).filter(({ cursor }) => cursor === 'keyset');
   const bearsMs = Math.min(MOST_BORNE_MS, ...keysets.map((one) => one.visibilityLagMs + one.overlapMs));
-  return { connector, open, mappings: {}, optional: [], bearsMs, ...more };
+  return { connector, open, mappings: {}, optional: [], settings: {}, bearsMs, ...more };
 }
 
 /** By name. */
@@ -57,15 +64,17 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     optional: ['short_description', 'permalink', 'low_stock_amount'],
   }),
   salesforce: target('salesforce', openSalesforce),
+  hubspot: target('hubspot', openHubSpot),
+  feed: target('feed', openFeedFolder, { settings: FEED_STREAM }),
 };
 
 /** All connectors, the made-up one included. */
 export const ALL_CONNECTORS: ReadonlyMap<string, Connector> = new Map([...connectors, [template.name, template]]);
 
 /** Streams that the system changes and a mapping reads. */
-export function streamsOf({ connector, mappings }: Target, system: VendorSystem): string[] {
+export function streamsOf({ connector, mappings, settings }: Target, system: VendorSystem): string[] {
   return system.streams.filter((stream) => {
     const name = `${connector.name}-${stream}`;
-    return name in mappings || existsSync(join(SHIPPED, `${name}.yaml`));
+    return 'mapping' in settings || name in mappings || existsSync(join(SHIPPED, `${name}.yaml`));
   });
 }

@@ -1,6 +1,6 @@
 /** Seed after seed of the hostile soak, two at a time, added up. */
 
-import { TRICKS, type Trick } from '../../src/sandbox/hostile.ts';
+import { TRICKS } from '../../src/sandbox/hostile.ts';
 import { startPostgres } from '../support/services.ts';
 import type { HostileSafety } from './hostile-safeties.ts';
 import { type SeedResult, trySeed } from './hostile-seed.ts';
@@ -73,7 +73,12 @@ export async function hostileSoak(
     ...total,
     isClean: Object.values(total).every((count) => count === 0),
     played: {
-      ...Object.fromEntries(TRICKS.map((trick: Trick) => [trick, sum(({ played }) => played[trick])])),
+      ...Object.fromEntries(
+        [...new Set([...TRICKS, ...results.flatMap(({ played }) => Object.keys(played))])].map((trick) => [
+          trick,
+          sum(({ played }) => played[trick] ?? 0),
+        ]),
+      ),
       ...Object.fromEntries(deaths.map((death) => [`worker ${death}`, sum((result) => result.deaths[death])])),
     },
     byTarget: tally(results.map(({ target }) => target)),
