@@ -77,7 +77,8 @@ async function load(
   await closeDeadLetters(tx, stream, page.observedAt, putRight(work, sorted), triedAgain(page));
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems: page.problems, at });
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
-  await writePage(tx, request, pageId, payload, seenOf(page, work, sorted), rangesOf([...sorted.stale]));
+  const ranges = { seen: seenOf(page, work, sorted), stale: rangesOf([...sorted.stale]) };
+  await writePage(tx, request, pageId, payload, { ...ranges, tainted: tainted !== null });
   await closeBooks(tx, request, work.nextNo, counts, tainted);
   return {
     counts,
@@ -152,14 +153,13 @@ async function writePage(
   request: CommitRequest,
   pageId: number,
   payload: Payload,
-  seen: string,
-  stale: string,
+  { seen, stale, tainted }: { readonly seen: string; readonly stale: string; readonly tainted: boolean },
 ): Promise<void> {
   const { page, stream, fence } = request;
   await tx.rows(sql`
-    insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen, stale)
+    insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen, stale, tainted)
     values (${pageId}, ${stream.tenant}, ${stream.id}, ${fence.runId}, ${fence.seq + 1}, ${page.window.id}, ${page.window.scope}, ${page.observedAt.toISOString()}::timestamptz,
-      ${page.candidates.length + page.recognised.length}, ${json(page.context)}, ${payload.compressed}, ${payload.bytes}, ${seen}::int8multirange, ${stale}::int8multirange)`);
+      ${page.candidates.length + page.recognised.length}, ${json(page.context)}, ${payload.compressed}, ${payload.bytes}, ${seen}::int8multirange, ${stale}::int8multirange, ${tainted})`);
 }
 
 /** Counters and checkpoint, in the transaction of the data they speak of. */

@@ -51,7 +51,7 @@ export async function deleteAbsent(
     await tx.rows(sql`update run set closing = null where id = ${fence.runId}`);
     // Part of the window may have been read by an earlier run that broke off.
     const [tainted] = await tx.rows(
-      sql`select 1 from page p join run on run.id = p.run_id where p.stream_id = ${stream.id} and p.window_id = ${window.id} and run.tainted is not null limit 1`,
+      sql`select 1 from page p where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.tainted limit 1`,
     );
     const short = await missing(tx, stream, fence.runId, window);
     if (short !== null)

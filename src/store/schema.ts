@@ -302,6 +302,8 @@ export const page = pgTable(
     seen: ranges().notNull(),
     /** Numbers of records that were there in an older version: not seen as they are kept, but not absent either. */
     stale: ranges().notNull().default('{}'),
+    /** A part of it could not be read: nothing is deleted by absence in its window. */
+    tainted: boolean().notNull().default(false),
   },
   (t) => [
     index('page_window').on(t.stream_id, t.window_id),

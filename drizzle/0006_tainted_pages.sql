@@ -1,0 +1,1 @@
+ALTER TABLE "page" ADD COLUMN "tainted" boolean DEFAULT false NOT NULL;
