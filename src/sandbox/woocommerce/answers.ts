@@ -45,8 +45,13 @@ export function sendable(answer: ShopAnswer, home: string, nowMs: number): Syste
       'x-content-type-options': 'nosniff',
       'access-control-expose-headers': 'X-WP-Total, X-WP-TotalPages, Link',
       'access-control-allow-headers': 'Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type',
-      expires: 'Wed, 11 Jan 1984 05:00:00 GMT',
-      'cache-control': 'no-cache, must-revalidate, max-age=0, no-store, private',
+      // Sent to whoever is logged in.
+      ...(answer.headers?.vary === undefined
+        ? {
+            expires: 'Wed, 11 Jan 1984 05:00:00 GMT',
+            'cache-control': 'no-cache, must-revalidate, max-age=0, no-store, private',
+          }
+        : {}),
       ...answer.headers,
     },
     body: phpJson(answer.body),

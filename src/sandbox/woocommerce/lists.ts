@@ -1,7 +1,7 @@
 /** Lists: parameters checked, records filtered, ordered and cut into pages the way WordPress does it, its surprises included. */
 import type { SystemRequest } from '../server.ts';
 import { badParameter, type ShopAnswer, wordList } from './answers.ts';
-import { globalVariation, pick, SHAPES, type Shape, variationAsProduct } from './shapes.ts';
+import { globalRefund, globalVariation, pick, SHAPES, type Shape, variationAsProduct } from './shapes.ts';
 import type { Entry, Kind, Shop } from './shop.ts';
 import { filterTime, gmtTime, wallTime } from './times.ts';
 import { numberOf, textOf } from './values.ts';
@@ -52,7 +52,7 @@ export const LISTS: Readonly<Record<string, ListSpec>> = {
       (query.has('customer') && textOf(values.customer_id) !== query.get('customer')) ||
       (query.has('created_via') && values.created_via !== query.get('created_via')),
   },
-  refunds: { ...posts, kind: 'refunds', shape: SHAPES.refunds, linked: { dp: '2' } },
+  refunds: { ...posts, kind: 'refunds', shape: globalRefund, linked: { dp: '2' } },
   coupons: {
     ...posts,
     kind: 'coupons',
@@ -94,7 +94,8 @@ export const LISTS: Readonly<Record<string, ListSpec>> = {
 export function answerList(shop: Shop, spec: ListSpec, request: SystemRequest, parent: string | null): ShopAnswer {
   const { query } = request;
   const refusal = refuse(shop, spec, query);
-  if (refusal) return refusal;
+  const allow = ['variations', 'refunds'].includes(spec.kind) && parent === null ? 'GET' : 'GET, POST';
+  if (refusal) return { ...refusal, headers: { allow } };
   const found = ordered(spec, query, matching(shop, spec, query, parent));
   const perPage = Number(query.get('per_page') ?? '10');
   const page = Number(query.get('page') ?? '1');
@@ -118,7 +119,7 @@ export function answerList(shop: Shop, spec: ListSpec, request: SystemRequest, p
       'x-wp-total': String(total),
       'x-wp-totalpages': String(pages),
       ...pageLinks(shop, spec, request, { page, pages, isPastEnd }),
-      allow: ['variations', 'refunds'].includes(spec.kind) && parent === null ? 'GET' : 'GET, POST',
+      allow,
     },
   };
 }

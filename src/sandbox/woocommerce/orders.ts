@@ -37,7 +37,9 @@ export function orderOf(shop: Shop, body: JsonObject, id: string | null): Writte
       values[name] = objectsOf(body[name]).map((one) => ({ id: shop.nextId('item'), ...one }));
   values.shipping_total = moneyOf(sumOf(values.shipping_lines));
   values.total = moneyOf(sumOf(values.line_items) + sumOf(values.shipping_lines) + sumOf(values.fee_lines));
-  return { values: standing(shop, { ...values, status: statusOf(body, before) }) };
+  const status = statusOf(body, before);
+  if (id !== null && status === before.status) return { values };
+  return { values: standing(shop, { ...values, status }) };
 }
 
 function wantedOf(one: JsonObject) {

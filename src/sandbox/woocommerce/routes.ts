@@ -54,6 +54,15 @@ function fixedAnswer(shop: Shop, path: string, request: SystemRequest): ShopAnsw
       code: shop.currency,
       name: isEuro ? 'Euro' : 'United States (US) dollar',
       symbol: isEuro ? '&euro;' : '&#36;',
+      _links: {
+        self: [
+          {
+            href: `${shop.home}${BASE}/data/currencies/${shop.currency}`,
+            targetHints: { allow: ['GET'] },
+          },
+        ],
+        collection: [{ href: `${shop.home}${BASE}/data/currencies` }],
+      },
     });
   }
   if (path === 'settings/products/woocommerce_weight_unit')

@@ -154,7 +154,7 @@ export const variationAsProduct: Shape = (shop, entry) => {
   };
 };
 
-export const order: Shape = (shop, entry) => {
+const order: Shape = (shop, entry) => {
   const { id, values } = entry;
   const customer = numberOf(values.customer_id);
   const refunds = shop.all('refunds').filter((one) => textOf(one.values.parent_id) === id);
@@ -183,7 +183,8 @@ export const order: Shape = (shop, entry) => {
   };
 };
 
-export const refund: Shape = (shop, entry) => {
+/** In the list of all refunds, with its order. */
+export const globalRefund: Shape = (shop, entry) => {
   const parent = textOf(entry.values.parent_id);
   const { date_modified: _, date_modified_gmt: __, ...times } = created(shop, entry);
   return {
@@ -197,7 +198,13 @@ export const refund: Shape = (shop, entry) => {
   };
 };
 
-export const customer: Shape = (shop, entry) => {
+/** Below its order, which it does not name again. */
+const refund: Shape = (shop, entry) => {
+  const { parent_id: _, ...shown } = globalRefund(shop, entry);
+  return shown;
+};
+
+const customer: Shape = (shop, entry) => {
   const email = textOf(entry.values.email).toLowerCase();
   const { isNeverModified, ...values } = entry.values;
   return {
@@ -210,14 +217,14 @@ export const customer: Shape = (shop, entry) => {
   };
 };
 
-export const category: Shape = (shop, { id, values }) => ({
+const category: Shape = (shop, { id, values }) => ({
   id: Number(id),
   ...values,
   count: shop.all('products').filter((one) => listOf(one.values.category_ids).some((own) => textOf(own) === id)).length,
   ...links(shop, 'products/categories', id),
 });
 
-export const coupon: Shape = (shop, entry) => ({
+const coupon: Shape = (shop, entry) => ({
   id: Number(entry.id),
   ...entry.values,
   ...created(shop, entry),
@@ -225,7 +232,7 @@ export const coupon: Shape = (shop, entry) => ({
   ...links(shop, 'coupons', entry.id),
 });
 
-export const webhook: Shape = (shop, entry) => {
+const webhook: Shape = (shop, entry) => {
   const { secret: _, failure_count: __, is_ping_due: ___, is_modified, ...values } = entry.values;
   return {
     id: Number(entry.id),
