@@ -1,5 +1,7 @@
 /** The composition root: the only file that knows connectors/ and how the rooms fit together. */
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findConnectors } from '../connectors/index.ts';
@@ -12,17 +14,21 @@ import { type Tokens, tokensOf } from './connect/tokens.ts';
 import { abortable } from './connector/abortable.ts';
 import type { Clock, ConnectionContext, Connector, IssuedToken, Source } from './connector/contract.ts';
 import { TributaryError } from './errors.ts';
+import { type BudgetFacts, factsOf, stateFrom } from './extract/budget.ts';
+import { type BudgetStore, memoryBudgets } from './extract/budget-store.ts';
 import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
 import { type Decode, mappingSets } from './load/mapping-sets.ts';
 import type { RootLog } from './observe/log.ts';
 import { publishing } from './publishing.ts';
+import { redisBudgets } from './queue/budgets.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
 import { type PlatformStream, settlePlatform } from './run/append.ts';
 import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
 import type { RunRow } from './run/runs.ts';
 import { streamReaders } from './run/stream-readers.ts';
 import { currentSet, findMapping, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
+import { storeBudgets } from './store/budgets.ts';
 import { migrate } from './store/migrate.ts';
 import { openPglite } from './store/pglite.ts';
 import { openPostgres } from './store/postgres.ts';
@@ -49,6 +55,8 @@ export type App = {
   readonly leads: PlatformStream;
   /** The configured connections and their rows. */
   readonly connections: readonly { readonly name: string; readonly id: number }[];
+  /** What is left of the vendor accounts of these connections, by account and name of the budget. */
+  budgets(): Promise<readonly BudgetLine[]>;
   /** People who log in at vendors. */
   readonly logins: Logins;
   /** Opens a connection's source, to check or sample it. The caller closes it. */
@@ -60,6 +68,9 @@ export type App = {
   decodeOf(streamId: number): Decode;
   close(): Promise<void>;
 };
+
+/** One budget of a vendor account. */
+export type BudgetLine = BudgetFacts & { readonly account: string; readonly budget: string };
 
 export type AppOptions = {
   readonly log: RootLog;
@@ -165,7 +176,15 @@ async function compose(
 
   const life = new AbortController();
   const governors = new Map<string, Governor>();
-  /** One budget per connection, shared by all its streams in this process. */
+  const redis = config.redisUrl ? redisBudgets(config.redisUrl) : null;
+  // The embedded store has one process: what it knows is all there is, and costs no transaction.
+  const budgets: BudgetStore = redis ?? (store.engine === 'pglite' ? memoryBudgets() : storeBudgets(store));
+  const processName = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const accountOf = ({ name, connector }: ConnectionConfig): string => {
+    const account = connectors.get(connector)?.account?.(settings.get(name));
+    return account === undefined ? `${connector}:${config.tenant}/${name}` : `${connector}:${account}`;
+  };
+  /** Connections of one vendor account share a budget, in all processes. */
   const governorOf = (connection: ConnectionConfig): Governor => {
     const known = governors.get(connection.name);
     if (known) return known;
@@ -173,6 +192,7 @@ async function compose(
       connectors.get(connection.connector)?.budgets?.(settings.get(connection.name)) ?? [],
       clock,
       life.signal,
+      { store: budgets, account: accountOf(connection), owner: `${processName}/${config.tenant}/${connection.name}` },
     );
     governors.set(connection.name, made);
     return made;
@@ -227,10 +247,7 @@ async function compose(
     clock,
     log: log.child({ connection: connection.name }),
     signal,
-    permit: (cost, trafficClass, budget) => {
-      signal.throwIfAborted();
-      return governorOf(connection).permit(cost, trafficClass, budget);
-    },
+    permit: (cost, trafficClass, budget) => governorOf(connection).permit(cost, trafficClass, budget, signal),
     observeLimits: (observation) => governorOf(connection).observeLimits(observation),
     token: (rejected) => abortable(signal, tokensFor(connection).token(rejected)),
     scratchDir: join(scratch, connection.name),
@@ -288,6 +305,7 @@ async function compose(
   };
   const close = async () => {
     life.abort();
+    redis?.close();
     await rm(scratch, { recursive: true, force: true });
     await store.close();
   };
@@ -302,6 +320,7 @@ async function compose(
     mappingFolders,
     leads,
     connections: config.connections.map(({ name }) => ({ name, id: connectionIds.get(name) ?? 0 })),
+    budgets: () => listBudgets(budgets, clock, config.connections.map(accountOf)),
     logins,
     openSource,
     contextOf,
@@ -309,6 +328,16 @@ async function compose(
     decodeOf: (streamId) => readerOf(streamId).decode,
     close,
   };
+}
+
+async function listBudgets(store: BudgetStore, clock: Clock, accounts: readonly string[]): Promise<BudgetLine[]> {
+  const states = await store.all();
+  return [...states].flatMap(([key, state]) => {
+    const at = key.lastIndexOf('/');
+    const account = key.slice(0, at);
+    const facts = factsOf(stateFrom(state), clock.now().getTime());
+    return accounts.includes(account) ? [{ account, budget: key.slice(at + 1), ...facts }] : [];
+  });
 }
 
 /** A folder for spill files of this process; other processes on the same folder keep theirs, those of dead ones go. */

@@ -1,6 +1,7 @@
 /** Every command that can run inside the program, in the order of the help. `start` is not among them: it is the program. */
 
 import { connectionsAuthorize } from './authorize.ts';
+import { connectionsBudgets } from './budgets.ts';
 import { checkpointsReset, checkpointsShow } from './checkpoints.ts';
 import type { Command } from './command.ts';
 import {
@@ -30,7 +31,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   sync,
   ...[connectionsList, connectionsCheck, connectionsSample, connectionsPause, connectionsResume],
-  ...[connectionsAuthorize, connectionsSubscribe, connectionsUnsubscribe],
+  ...[connectionsBudgets, connectionsAuthorize, connectionsSubscribe, connectionsUnsubscribe],
   ...[connectorsList, connectorsNew],
   ...[mappingCheck, mappingTest, mappingPreview, mappingNew],
   ...[runsList, runsShow, runsLogs, runsCancel, runsApprove],

@@ -6,7 +6,8 @@ import { VERSION } from './version.ts';
 
 /** Words about the groups of commands. */
 const GROUPS: Readonly<Record<string, string>> = {
-  connections: 'The configured accounts: list, check, sample, pause, resume, authorize, subscribe, unsubscribe',
+  connections:
+    'The configured accounts: list, check, sample, pause, resume, budgets, authorize, subscribe, unsubscribe',
   connectors: 'The connectors as code: list, new',
   mapping: 'Mapping files: check, test, preview, new',
   runs: 'Passes over streams: list, show, logs, cancel, approve',

@@ -1,107 +1,173 @@
-/** The budget of one connection's calls, within this process: who may call the vendor now, and who waits. */
+/**
+ * The budget of one connection's calls: who may call the vendor now, and who waits. Connections of one vendor account share it,
+ * in whatever process they are.
+ */
 import type { BudgetDeclaration, Clock, LimitObservation, TrafficClass } from '../connector/contract.ts';
-import { makeWindow, observeWindow, type RateWindow, spend, waitFor } from './rate-window.ts';
+import { AHEAD_MS, admit, declare, LOOK_MS, observe, stateFrom, urgency } from './budget.ts';
+import { type BudgetStore, memoryBudgets } from './budget-store.ts';
 
 const ORDER: readonly TrafficClass[] = ['webhook', 'write', 'poll', 'backfill'];
 const GENERAL = 'general';
-/** A window that a vendor names without saying how long it is. */
-const UNNAMED_WINDOW_MS = 60_000;
+/** Calls asked for in one look. */
+const MOST_ASKS = 100;
 
 export type Governor = {
-  permit(cost: number, trafficClass: TrafficClass, budget?: string): Promise<void>;
+  /** @param signal ends the wait, and nothing is spent */
+  permit(cost: number, trafficClass: TrafficClass, budget?: string, signal?: AbortSignal): Promise<void>;
   observeLimits(observation: LimitObservation): void;
 };
 
-type Waiter = { readonly cost: number; readonly rank: number; grant(): void; refuse(reason: unknown): void };
+/** Whose budget it is and where it is kept. */
+export type Shared = {
+  readonly store: BudgetStore;
+  /** The vendor account, such as `hubspot:12345`. */
+  readonly account: string;
+  /** Who asks, unlike anybody else: process, tenant and connection. */
+  readonly owner: string;
+};
+
+type Waiter = {
+  readonly cost: number;
+  readonly rank: number;
+  readonly since: number;
+  grant(): void;
+  refuse(reason: unknown): void;
+};
 type Budget = {
-  readonly windows: Map<string, RateWindow>;
-  notBefore: number;
+  readonly name: string;
   readonly waiting: Waiter[];
+  readonly seen: LimitObservation[];
+  /** Units that were taken ahead. */
+  ahead: { units: number; until: number };
   alarm: AbortController | null;
+  isServing: boolean;
+  /** Somebody came, or something was seen, since the last look. */
+  isNew: boolean;
 };
 
 /** Ends with the signal: everyone who waits is refused with its reason. */
-export function makeGovernor(declared: readonly BudgetDeclaration[], clock: Clock, signal: AbortSignal): Governor {
+export function makeGovernor(
+  declared: readonly BudgetDeclaration[],
+  clock: Clock,
+  signal: AbortSignal,
+  shared: Shared = { store: memoryBudgets(), account: '', owner: '' },
+): Governor {
   const budgets = new Map<string, Budget>();
-  const budgetOf = (name: string) => {
-    const budget = budgets.get(name) ?? { windows: new Map(), notBefore: 0, waiting: [], alarm: null };
-    budgets.set(name, budget);
-    return budget;
+  const budgetOf = (name: string): Budget => {
+    const made: Budget = budgets.get(name) ?? {
+      ...{ name, waiting: [], seen: [], ahead: { units: 0, until: 0 }, alarm: null, isServing: false, isNew: false },
+    };
+    budgets.set(name, made);
+    return made;
   };
-  for (const { name, limit, windowMs } of declared)
-    budgetOf(name).windows.set(`declared ${windowMs}`, makeWindow(limit, windowMs));
+  const nowMs = () => clock.now().getTime();
 
-  const serve = (budget: Budget) => {
-    budget.alarm?.abort();
-    budget.alarm = null;
-    for (;;) {
-      const [first] = budget.waiting;
-      if (first === undefined) return;
-      const now = clock.now().getTime();
-      const waits = [...budget.windows.values()].map((window) => waitFor(window, first.cost, now));
-      const waitMs = Math.max(0, budget.notBefore - now, ...waits);
-      if (waitMs > 0) return serveLater(budget, waitMs);
+  const serveAhead = (budget: Budget): void => {
+    for (let [first] = budget.waiting; first && first.cost <= budget.ahead.units; [first] = budget.waiting) {
+      if (nowMs() > budget.ahead.until) return;
+      budget.ahead.units -= first.cost;
       budget.waiting.shift();
-      for (const window of budget.windows.values()) spend(window, first.cost, now);
       first.grant();
     }
   };
-  const serveLater = (budget: Budget, waitMs: number) => {
-    const alarm = new AbortController();
-    budget.alarm = alarm;
-    clock.sleep(waitMs, alarm.signal).then(
-      () => serve(budget),
-      () => {}, // Somebody more urgent came, or the vendor said something new: served anew.
-    );
+  /** One look at the shared state: tells what was seen, and asks for those who wait. Gives how long to wait before the next. */
+  const look = async (budget: Budget): Promise<number> => {
+    const seen = budget.seen.splice(0);
+    budget.isNew = false;
+    const asks = byUrgency(budget.waiting, nowMs()).slice(0, MOST_ASKS);
+    const { granted, waitMs, ahead } = await shared.store.update(`${shared.account}/${budget.name}`, (known) => {
+      const state = stateFrom(known);
+      const now = nowMs();
+      declare(
+        state,
+        declared.filter((one) => one.name === budget.name),
+      );
+      for (const one of seen) observe(state, one, now);
+      return { state, result: admit(state, shared.owner, asks, now) };
+    });
+    if (ahead > 0) budget.ahead = { units: ahead, until: nowMs() + AHEAD_MS };
+    for (const waiter of asks.slice(0, granted)) {
+      const at = budget.waiting.indexOf(waiter);
+      // Refused meanwhile: what was taken for it is lost.
+      if (at < 0) continue;
+      budget.waiting.splice(at, 1);
+      waiter.grant();
+    }
+    return waitMs;
+  };
+  const serve = async (budget: Budget): Promise<void> => {
+    budget.isServing = true;
+    try {
+      serveAhead(budget);
+      while (budget.waiting.length > 0 || budget.seen.length > 0) {
+        const waitMs = await look(budget);
+        serveAhead(budget);
+        if (waitMs === 0 || budget.waiting.length === 0 || budget.isNew) continue;
+        budget.alarm = new AbortController();
+        await clock.sleep(Math.min(waitMs, LOOK_MS), budget.alarm.signal).catch(() => undefined); // Somebody came, or the vendor said something.
+        budget.alarm = null;
+      }
+    } catch (thrown) {
+      // The place of the state is away: each call fails, and its run is tried again.
+      for (const waiter of budget.waiting.splice(0)) waiter.refuse(thrown);
+    } finally {
+      budget.isServing = false;
+    }
+  };
+  const wake = (budget: Budget): void => {
+    budget.isNew = true;
+    budget.alarm?.abort();
+    if (!budget.isServing) void serve(budget);
   };
   signal.addEventListener(
     'abort',
     () => {
       for (const budget of budgets.values()) {
-        budget.alarm?.abort();
         for (const waiter of budget.waiting.splice(0)) waiter.refuse(signal.reason);
+        budget.alarm?.abort();
       }
     },
     { once: true },
   );
 
   return {
-    permit(cost, trafficClass, name = GENERAL) {
+    permit(cost, trafficClass, name = GENERAL, ownSignal) {
+      const budget = budgetOf(name);
       return new Promise<void>((grant, refuse) => {
-        if (signal.aborted) return refuse(signal.reason);
-        const budget = budgetOf(name);
+        for (const end of [signal, ownSignal]) if (end?.aborted) return refuse(end.reason);
         const rank = ORDER.indexOf(trafficClass);
-        const behind = budget.waiting.findIndex((waiter) => waiter.rank > rank);
-        budget.waiting.splice(behind < 0 ? budget.waiting.length : behind, 0, { cost, rank, grant, refuse });
-        serve(budget);
+        const leave = () => {
+          const at = budget.waiting.indexOf(waiter);
+          if (at >= 0) budget.waiting.splice(at, 1);
+          refuse(ownSignal?.reason);
+        };
+        const settled = () => ownSignal?.removeEventListener('abort', leave);
+        const waiter: Waiter = {
+          ...{ cost, rank, since: nowMs() },
+          grant: () => {
+            settled();
+            grant();
+          },
+          refuse: (reason) => {
+            settled();
+            refuse(reason);
+          },
+        };
+        ownSignal?.addEventListener('abort', leave, { once: true });
+        const behind = budget.waiting.findIndex((other) => other.rank > rank);
+        budget.waiting.splice(behind < 0 ? budget.waiting.length : behind, 0, waiter);
+        // One who is behind others has nothing new to ask for.
+        if (budget.waiting[0] === waiter || !budget.isServing) wake(budget);
       });
     },
     observeLimits(seen) {
       const budget = budgetOf(seen.budget ?? GENERAL);
-      const now = clock.now().getTime();
-      if (seen.notBefore !== undefined) budget.notBefore = Math.max(budget.notBefore, seen.notBefore.getTime());
-      if (seen.limit !== undefined || seen.remaining !== undefined) {
-        const fresh = () => makeWindow(seen.limit ?? Number.POSITIVE_INFINITY, windowMsOf(seen.window));
-        const window = budget.windows.get(seen.window) ?? fresh();
-        budget.windows.set(seen.window, window);
-        observeWindow(window, seen, now);
-      }
-      serve(budget);
+      if (seen.notBefore) budget.ahead.units = 0;
+      budget.seen.push(seen);
+      wake(budget);
     },
   };
 }
 
-/** `10s`, `1m`, `2h`, `daily` … in milliseconds. */
-function windowMsOf(name: string): number {
-  const words: Readonly<Record<string, number>> = {
-    secondly: 1000,
-    minutely: 60_000,
-    hourly: 3_600_000,
-    daily: 86_400_000,
-  };
-  const named = Object.hasOwn(words, name) ? words[name] : undefined;
-  if (named !== undefined) return named;
-  const found = /^(\d+)\s*(ms|s|m|h|d)$/.exec(name);
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  return found === null ? UNNAMED_WINDOW_MS : Number(found[1]) * (units[found[2] ?? ''] ?? 1);
-}
+const byUrgency = (waiting: readonly Waiter[], now: number): Waiter[] =>
+  waiting.toSorted((one, two) => urgency(one, now) - urgency(two, now) || one.since - two.since);

@@ -1,25 +1,47 @@
-/** One limit of a vendor: so many units in so much time, or a bucket that fills again. */
+/** One limit of a vendor: so many units in so much time, or a bucket that fills again. Plain data, so that processes can share it. */
 import type { LimitObservation } from '../connector/contract.ts';
 
 /** Parts a window is counted in; what was spent in a part leaves the window as a whole. */
 const PARTS = 20;
+/** A call arrives later than it was let go, and one let go after it may be quicker: what was spent counts so much longer. */
+const SLACK_SHARE = 0.125;
+const MOST_SLACK_MS = 500;
+/** Windows up to this long are spent one by one when half of them is gone: others may use the rest of the account. */
+const LONGEST_PACED_MS = 10_000;
+/** Windows up to this long learn from a refusal. */
+const LONGEST_LEARNING_MS = 60_000;
+/** After a refusal a vendor is taken to bear this share of what it had borne; after some windows a little more is tried in each. */
+const BORNE_SHARE = 0.9;
+const HOLD_WINDOWS = 5;
+const GROWTH_SHARE = 0.05;
 
 export type RateWindow = {
   limit: number;
-  readonly windowMs: number;
+  windowMs: number;
+  /** Units of a window that may go at once; the others go one by one, at an even pace. `null`: all of them. */
+  burst: number | null;
   /** Spent by number of part, only those that may still count. */
-  readonly spent: Map<number, number>;
+  spent: Record<string, number>;
+  /** When the next may go at an even pace. */
+  evenAt: number;
   /** What the vendor last said was left, and what came since. */
-  said: { remaining: number; readonly at: number; readonly restorePerSecond: number } | null;
+  said: { remaining: number; at: number; restorePerSecond: number } | null;
+  /** What it bore before it last refused. */
+  borne: { units: number; at: number } | null;
 };
 
-export function makeWindow(limit: number, windowMs: number): RateWindow {
-  return { limit, windowMs, spent: new Map(), said: null };
+/** @param concurrency calls in flight at most: no more than these go at once, the others one by one at the window's pace */
+export function makeWindow(limit: number, windowMs: number, concurrency?: number): RateWindow {
+  const half = windowMs <= LONGEST_PACED_MS ? Math.ceil(limit / 2) : null;
+  const burst = concurrency === undefined ? half : Math.min(concurrency, half ?? concurrency);
+  return { limit, windowMs, burst, spent: {}, evenAt: 0, said: null, borne: null };
 }
 
-export function spend(window: RateWindow, cost: number, now: number): void {
-  const part = partAt(window, now);
-  window.spent.set(part, (window.spent.get(part) ?? 0) + cost);
+/** @param at when it is used at the latest */
+export function spend(window: RateWindow, cost: number, at: number): void {
+  const part = String(partAt(window, at));
+  window.spent[part] = (window.spent[part] ?? 0) + cost;
+  window.evenAt = at + Math.min(cost, window.limit) * paceOf(window);
   if (window.said !== null) window.said.remaining -= cost;
 }
 
@@ -30,10 +52,44 @@ export function observeWindow(window: RateWindow, seen: LimitObservation, now: n
     window.said = { remaining: seen.remaining, at: now, restorePerSecond: seen.restorePerSecond ?? 0 };
 }
 
-/** Milliseconds until `cost` fits in; 0: now. A cost above the limit itself waits for the whole window. */
-export function waitFor(window: RateWindow, cost: number, now: number): number {
-  const wanted = Math.min(cost, window.limit);
-  return Math.max(waitForSaid(window, wanted, now), waitForSpent(window, wanted, now));
+/** The vendor refused a call: its limit is lower than we thought, or others use it too. Several refusals in one window are one. */
+export function refuse(window: RateWindow, now: number): void {
+  if (window.windowMs > LONGEST_LEARNING_MS || (window.borne && now - window.borne.at < window.windowMs)) return;
+  const used = usedIn(window, now);
+  if (used > 0) window.borne = { units: Math.max(1, Math.floor(Math.min(used, window.limit) * BORNE_SHARE)), at: now };
+}
+
+/** What may be spent in a window now. */
+export function limitAt(window: RateWindow, now: number): number {
+  const { borne, limit, windowMs } = window;
+  if (borne === null) return limit;
+  const windows = Math.max(0, Math.floor((now - borne.at) / windowMs) - HOLD_WINDOWS);
+  return Math.min(limit, borne.units + Math.ceil(windows * limit * GROWTH_SHARE));
+}
+
+/** Units spent in the window that ends now. */
+export function usedIn(window: RateWindow, now: number): number {
+  const oldest = partAt(window, now - slackOf(window)) - PARTS;
+  let used = 0;
+  for (const [part, cost] of Object.entries(window.spent)) {
+    if (Number(part) < oldest) delete window.spent[part];
+    else used += cost;
+  }
+  return used;
+}
+
+/**
+ * Milliseconds until `cost` fits in; 0: now. A cost above the limit itself waits for the whole window.
+ * @param kept room that is left for others
+ */
+export function waitFor(window: RateWindow, cost: number, kept: number, now: number): number {
+  const limit = limitAt(window, now);
+  const wanted = Math.min(cost, limit) + kept;
+  // The others go first, and then there is room.
+  if (wanted > limit) return Math.ceil(window.windowMs / PARTS);
+  const isPaced = window.burst !== null && usedIn(window, now) + wanted > window.burst;
+  const paced = isPaced ? Math.ceil(window.evenAt - now) : 0;
+  return Math.max(0, paced, waitForSaid(window, wanted, now), waitForSpent(window, wanted, limit, now));
 }
 
 function waitForSaid(window: RateWindow, wanted: number, now: number): number {
@@ -51,23 +107,27 @@ function waitForSaid(window: RateWindow, wanted: number, now: number): number {
   return said.remaining >= wanted ? 0 : endsAt - now;
 }
 
-function waitForSpent(window: RateWindow, wanted: number, now: number): number {
+function waitForSpent(window: RateWindow, wanted: number, limit: number, now: number): number {
   // A bucket that fills again says itself what is left.
   if (window.said !== null && window.said.restorePerSecond > 0) return 0;
-  const oldest = partAt(window, now) - PARTS;
-  let used = 0;
-  for (const [part, cost] of window.spent) {
-    if (part < oldest) window.spent.delete(part);
-    else used += cost;
-  }
-  for (const [part, cost] of window.spent) {
-    if (used + wanted <= window.limit) return 0;
-    used -= cost;
-    if (used + wanted <= window.limit)
-      return Math.max(1, Math.ceil((part + PARTS + 1) * (window.windowMs / PARTS) - now));
+  let used = usedIn(window, now);
+  for (const part of Object.keys(window.spent)
+    .map(Number)
+    .sort((a, b) => a - b)) {
+    if (used + wanted <= limit) return 0;
+    used -= window.spent[String(part)] ?? 0;
+    if (used + wanted <= limit) {
+      const leavesAt = (part + PARTS + 1) * (window.windowMs / PARTS) + slackOf(window);
+      return Math.max(1, Math.ceil(leavesAt - now));
+    }
   }
   return 0;
 }
+
+/** Milliseconds between two units at an even pace. */
+const paceOf = (window: RateWindow): number => (window.limit > 0 ? window.windowMs / window.limit : 0);
+
+const slackOf = (window: RateWindow): number => Math.min(MOST_SLACK_MS, window.windowMs * SLACK_SHARE);
 
 function partAt(window: RateWindow, now: number): number {
   return Math.floor(now / (window.windowMs / PARTS));

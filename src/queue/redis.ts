@@ -18,7 +18,7 @@ export type RedisEngineOptions = {
 
 export function openRedisEngine(url: string, options: RedisEngineOptions): Engine {
   const { name, answerMs, causes } = options;
-  const client = connect(url);
+  const client = connectRedis(url);
   const duplicates = duplicatesOf(client);
   client.on('error', causes.failed);
   const change = nextChange(client);
@@ -57,7 +57,7 @@ const retryStrategy = (times: number) => Math.min(50 * 2 ** Math.min(times, 10),
 // A replica that was the primary before a failover: find the new one.
 const reconnectOnError = (error: Error) => (error.message.startsWith('READONLY') ? 2 : false);
 
-function connect(url: string): Redis | Cluster {
+export function connectRedis(url: string): Redis | Cluster {
   const addresses = url.split(',').map((address) => address.trim());
   // BullMQ's blocking reads outlive any number of reconnects.
   const common = { maxRetriesPerRequest: null, reconnectOnError };
