@@ -8,11 +8,10 @@ import { TributaryError } from '../../src/errors.ts';
 import type { Spotted } from './cursor.ts';
 import { externalId } from './ids.ts';
 import { NOTHING, pageOf } from './pages.ts';
-import { columnsOf, objectNameOf, type Place, protocol, query } from './queries.ts';
+import { columnsOf, isTimeout, objectNameOf, type Place, protocol, query } from './queries.ts';
 import { MOST_IDS, rowsById } from './read-by-id.ts';
 import { objectOf, rowsOf, timeOf } from './records.ts';
 import { instant, literal } from './soql.ts';
-import { isTimeout } from './whole.ts';
 
 type Window = Spotted<'window'>;
 type Deletes = Spotted<'deletes'>;

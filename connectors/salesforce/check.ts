@@ -13,7 +13,12 @@ const LOW_SHARE = 0.05;
 
 export async function checkOrg(org: Org, streams: readonly StreamDeclaration[]): Promise<readonly CheckFinding[]> {
   // One call that needs a valid session, the API switched on and the version served.
-  const { body, answer } = await org.json({ path: '/limits', trafficClass: 'poll' });
+  const first = await org.json({ path: '/limits', trafficClass: 'poll' }).catch((error: unknown) => {
+    if (isMissing(error)) return null;
+    throw error;
+  });
+  if (first === null) return versionOf(org);
+  const { body, answer } = first;
   const findings: CheckFinding[] = [
     { subject: 'reach', ok: true, message: 'The org answers.' },
     { subject: 'credentials', ok: true, message: 'The session is accepted and the API is on.' },
@@ -22,6 +27,23 @@ export async function checkOrg(org: Org, streams: readonly StreamDeclaration[]):
   ];
   for (const stream of streams) findings.push(...(await streamOf(org, stream)));
   return findings;
+}
+
+const isMissing = (error: unknown): boolean => error instanceof TributaryError && error.evidence.status === 404;
+
+/** Which versions there are, when the one that is set is none of them. */
+async function versionOf(org: Org): Promise<readonly CheckFinding[]> {
+  const { body } = await org.json({ path: '/services/data/', trafficClass: 'poll' });
+  const versions = Array.isArray(body) ? body.map((entry) => String(objectOf(entry)['version'])) : [];
+  return [
+    { subject: 'reach', ok: true, message: 'The org answers.' },
+    {
+      subject: 'version',
+      ok: false,
+      message: `The org does not serve version ${org.config.apiVersion} of the API; its newest is ${versions.at(-1) ?? 'unknown'}.`,
+      remedy: 'Set apiVersion to one the org serves, or correct instanceUrl.',
+    },
+  ];
 }
 
 function limitsOf(body: Json): readonly CheckFinding[] {
@@ -54,7 +76,7 @@ async function streamOf(org: Org, stream: StreamDeclaration): Promise<readonly C
   try {
     described = await describeFields(org, object);
   } catch (error) {
-    if (!(error instanceof TributaryError) || error.evidence.status !== 404) throw error;
+    if (!isMissing(error)) throw error;
     const remedy = `Give the user read access to ${object}, or leave the stream out.`;
     return [{ subject, ok: false, message: `The user does not see the object ${object}.`, remedy }];
   }

@@ -56,7 +56,7 @@ export function openOrg(config: SalesforceConfig, context: ConnectionContext): O
     try {
       return await once(call, token);
     } catch (error) {
-      if (!(error instanceof TributaryError) || error.evidence.code !== 'INVALID_SESSION_ID') throw error;
+      if (!(error instanceof TributaryError) || !isSessionOver(error)) throw error;
       const renewed = await context.token(token);
       if (renewed === token) throw error;
       return once(call, renewed);
@@ -131,6 +131,9 @@ async function exchange(
     throw classify(error, response, context.clock.now());
   }
 }
+
+const isSessionOver = ({ evidence }: TributaryError): boolean =>
+  evidence.code === 'INVALID_SESSION_ID' || evidence.status === 401;
 
 /** A redirect would carry the token to another address. */
 class Redirected extends Error {

@@ -54,12 +54,27 @@ export async function query(place: Place, soql: string, withDeleted: boolean, li
   return { rows, totalSize: page.totalSize, answer: first.answer };
 }
 
-/** How many rows there are. @param where a condition, or nothing */
-export async function count(place: Place, where: string): Promise<{ readonly rows: number; readonly answer: Answer }> {
+/**
+ * How many rows there are; `null`: the org is too slow to count them.
+ * @param where a condition, or nothing
+ */
+export async function count(
+  place: Place,
+  where: string,
+): Promise<{ readonly rows: number | null; readonly answer: Answer }> {
+  const { org, trafficClass } = place;
   const soql = `SELECT COUNT() FROM ${objectNameOf(place.stream.name)}${where === '' ? '' : ` WHERE ${where}`}`;
-  const { body, answer } = await place.org.json({ path: queryPath(soql, false), trafficClass: place.trafficClass });
-  return { rows: readPage(body).totalSize, answer };
+  try {
+    const { body, answer } = await org.json({ path: queryPath(soql, false), trafficClass });
+    return { rows: readPage(body).totalSize, answer };
+  } catch (error) {
+    if (!isTimeout(error)) throw error;
+    return { rows: null, answer: await org.send({ path: '/limits', trafficClass }) };
+  }
 }
+
+export const isTimeout = (error: unknown): boolean =>
+  error instanceof TributaryError && error.evidence.code === 'QUERY_TIMEOUT';
 
 function readPage(body: Json): { rows: readonly Json[]; totalSize: number; next: string | null } {
   const { records, totalSize, done, nextRecordsUrl } = objectOf(body);

@@ -7,7 +7,7 @@ import { TributaryError } from '../../src/errors.ts';
 import { type BulkPage, createJob, deleteJob, jobState, readResults, typesOf } from './bulk.ts';
 import type { Spot, Spotted } from './cursor.ts';
 import { NOTHING, pageOf } from './pages.ts';
-import { columnsOf, count, objectNameOf, type Place, protocol, query } from './queries.ts';
+import { columnsOf, count, isTimeout, objectNameOf, type Place, protocol, query } from './queries.ts';
 import { objectOf, type Rows, rowsOf, timeOf } from './records.ts';
 import { instant, literal } from './soql.ts';
 
@@ -20,7 +20,7 @@ export const isWhole = (spot: Spot | null): spot is Whole | null =>
 export async function* readWhole(place: Place, spot: Whole | null, how: How): AsyncGenerator<Page> {
   if (spot === null) {
     const begun = await begin(place);
-    if (begun.rows < place.org.config.bulkFrom) return yield* readById(place, begun.spot, how);
+    if (begun.rows !== null && begun.rows < place.org.config.bulkFrom) return yield* readById(place, begun.spot, how);
     const job = await createJob(
       place,
       `SELECT ${columnsOf(place.stream).join(', ')} FROM ${objectNameOf(place.stream.name)}`,
@@ -35,7 +35,7 @@ export async function* readWhole(place: Place, spot: Whole | null, how: How): As
   yield* spot.phase === 'all' ? readById(place, spot, how) : readJob(place, spot, how);
 }
 
-async function begin(place: Place): Promise<{ rows: number; spot: Spotted<'all'> }> {
+async function begin(place: Place): Promise<{ rows: number | null; spot: Spotted<'all'> }> {
   const { rows, answer } = await count(place, '');
   const bound = new Date(answer.vendorNow.getTime() - place.stream.visibilityLagMs);
   const spot = {
@@ -124,27 +124,24 @@ async function lastPage(place: Place, spot: Whole, how: How, made: Rows): Promis
   const { rows, answer } = await count(place, `CreatedDate < ${instant(new Date(spot.bound))}`);
   const skewMs = answer.vendorNow.getTime() - answer.sentAt.getTime();
   const next: Cursor = { phase: 'changes', since: spot.bound, deletesSince: spot.bound, skewMs };
-  const short = rows - spot.counted;
-  const problem = {
-    message: `the org counts ${rows} rows of ${place.stream.name} made before the read began, and ${spot.counted} came`,
-    position: null,
-    raw: null,
-  };
-  // What an incremental first read misses is found by its overlap or the next full read; only absence needs the proof.
-  const problems = short > 0 && how.isSnapshot ? [...made.problems, problem] : made.problems;
-  return pageOf({
-    ...made,
-    problems,
-    next,
-    ...frameOf(place, spot, how),
-    complete: how.isSnapshot && problems.length === 0,
-  });
+  const gap = gapOf(place, spot, rows);
+  const problems = gap === null ? made.problems : [...made.problems, { message: gap, position: null, raw: null }];
+  const complete = how.isSnapshot && problems.length === 0;
+  return pageOf({ ...made, problems, next, ...frameOf(place, spot, how), complete });
+}
+
+/** Why what came may be less than there is; `null`: all of it came. */
+function gapOf({ stream }: Place, spot: Whole, rows: number | null): string | null {
+  // A job has told how many rows it has, and they were counted.
+  if (rows === null)
+    return spot.phase === 'bulk'
+      ? null
+      : `the org is too slow to count the rows of ${stream.name}, so that nothing proves that all came`;
+  if (rows <= spot.counted) return null;
+  return `the org counts ${rows} rows of ${stream.name} made before the read began, and ${spot.counted} came`;
 }
 
 function countedIn(rows: readonly Json[], { bound }: Whole): number {
   const end = Date.parse(bound);
   return rows.filter((row) => (timeOf(objectOf(row)['CreatedDate']) ?? Number.POSITIVE_INFINITY) < end).length;
 }
-
-export const isTimeout = (error: unknown): boolean =>
-  error instanceof TributaryError && error.evidence.code === 'QUERY_TIMEOUT';

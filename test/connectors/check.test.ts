@@ -256,6 +256,17 @@ describe('checking a Salesforce connection', () => {
     expect(watched.limits[0]).toEqual({ window: 'daily', limit: 15_000, remaining: 14_982 });
   });
 
+  test('names a version that is not served, and the newest one', async () => {
+    await using vendor = await fakeVendor(({ url }) =>
+      url === '/services/data/'
+        ? { body: [{ version: '61.0' }, { version: '62.0' }] }
+        : { status: 404, body: [{ message: 'no', errorCode: 'NOT_FOUND' }] },
+    );
+    const findings = await check(salesforce, org(vendor.url));
+    expect(findings).toEqual(failed('version'));
+    expect(findings.at(-1)?.message).toBe('The org does not serve version 65.0 of the API; its newest is 62.0.');
+  });
+
   test('names clocks that differ, objects and fields that are hidden, and an external id that is none', async () => {
     await using vendor = await fakeVendor((request) => {
       if (request.url.includes('/Product2/')) return { status: 404, body: [{ message: 'no', errorCode: 'NOT_FOUND' }] };
@@ -298,7 +309,6 @@ describe('checking a Salesforce connection', () => {
     ],
     ['spent calls', { status: 403, body: [{ message: 'no', errorCode: 'REQUEST_LIMIT_EXCEEDED' }] }, 'limits'],
     ['HTTP 503', { status: 503, body: '<html>' }, 'reach'],
-    ['a version that is not served', { status: 404, body: [{ message: 'no', errorCode: 'NOT_FOUND' }] }, 'reach'],
     ['a broken connection', 'hang up', 'reach'],
   ] as const)('tells %s as a finding, after one call', async (_, reply, subject) => {
     await using vendor = await fakeVendor(() => reply);

@@ -21,6 +21,8 @@ export type Org = {
   holder(object: SfObject, field: string, value: string): string | null;
   /** Into the recycle bin, or past it. */
   remove(object: SfObject, id: string, how?: { readonly isHard?: boolean; readonly mergedInto?: string } & Stamp): void;
+  /** Out of the recycle bin again. */
+  restore(object: SfObject, id: string): void;
   /** Ids and times of deletes, the purged ones included. */
   removed(object: SfObject): { readonly id: string; readonly at: number }[];
   now(): number;
@@ -97,6 +99,15 @@ export function makeOrg(now: () => number, saved: JsonObject | null): Org {
       const before = stored(object, id);
       const master = how.mergedInto === undefined ? {} : { MasterRecordId: how.mergedInto };
       table(object).put(longId(id), how.isHard === true ? null : { ...before, ...master, IsDeleted: true }, times(how));
+    },
+    restore(object, id) {
+      const before = table(object).latest(longId(id));
+      if (before === null) throw new ApiError(404, 'UNDELETE_FAILED', 'Entity is not in the recycle bin');
+      table(object).put(
+        longId(id),
+        { ...before, ...(object.isMergeable ? { MasterRecordId: null } : {}), IsDeleted: false },
+        times(),
+      );
     },
     removed: (object) => [
       ...[...table(object).deleted(now())].map(({ id, updatedAt }) => ({ id, at: updatedAt })),

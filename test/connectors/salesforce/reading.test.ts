@@ -110,6 +110,22 @@ describe('deletes', () => {
     expect(tombstonesOf(again).map(({ id }) => id)).toEqual(ids.slice(3));
   });
 
+  test('that were taken back bring the record back', async () => {
+    await using org = await wired();
+    const { cursor } = await read(org, { stream: 'leads' });
+    const [id = '', other = ''] = org.system.truth('leads').keys();
+    await org.clock.advance(60_000);
+    org.system.org.remove(LEAD, id);
+    org.system.org.remove(LEAD, other);
+    await org.clock.advance(LATER_MS);
+    const gone = await read(org, { stream: 'leads', cursor });
+    org.system.org.restore(LEAD, id);
+    await org.clock.advance(LATER_MS);
+    const back = await read(org, { stream: 'leads', cursor: gone.cursor });
+    expect(idsOf(back)).toContain(id);
+    expect(tombstonesOf(back).map(({ id: deleted }) => deleted)).not.toContain(id);
+  });
+
   test('longer ago than the log goes back are not asked for, and a full read finds them', async () => {
     await using org = await wired();
     const { cursor } = await read(org, { stream: 'leads' });
@@ -169,6 +185,17 @@ describe('a full read', () => {
     expect(tombstonesOf(changes).map(({ id: deleted }) => deleted)).toContain(gone);
   });
 
+  test('of more rows than the org counts in time is proven by the job alone', async () => {
+    const wire: Wire = async (url, _init, ask) =>
+      url.includes('COUNT()')
+        ? Response.json([{ message: 'too long', errorCode: 'QUERY_TIMEOUT' }], { status: 400 })
+        : ask();
+    await using org = await wired({ wire });
+    const bulk = await read(org, { stream: 'leads', mode: 'full', pageSize: 10 });
+    expect(org.calls.filter((call) => call.startsWith('POST') && call.includes('/jobs/query'))).toHaveLength(1);
+    expect(bulk.pages.at(-1)).toMatchObject({ complete: true, problems: [] });
+  });
+
   test('gives a record without an id or a time as a problem with its place', async () => {
     const wire: Wire = async (url, _init, ask) =>
       url.includes('ORDER%20BY')
@@ -178,6 +205,24 @@ describe('a full read', () => {
     const [page] = (await read(org, { stream: 'leads', mode: 'full' })).pages;
     expect(page?.problems).toMatchObject([{ position: 1, id: expect.stringMatching(/^00Q/) }]);
     expect(page?.complete).toBe(false);
+  });
+});
+
+describe('single records', () => {
+  test('come by either form of their id, merged and missing ones as tombstones, however many', async () => {
+    await using org = await wired();
+    const made = Array.from({ length: 230 }, (_, at) =>
+      org.system.org.create(LEAD, { LastName: `S${at}`, Company: 'S' }),
+    );
+    const [winner = '', loser = '', short = ''] = made;
+    org.system.org.remove(LEAD, loser, { mergedInto: winner });
+    const gone = '00Q5g00000zzzzzAAA';
+    const page = await org.source.readIds('leads', [...made.slice(0, 2), short.slice(0, 15), ...made.slice(2), gone]);
+    expect(page.records.map(({ id }) => id)).toEqual(made.filter((id) => id !== loser));
+    expect(page.tombstones).toEqual([
+      { id: loser, version: expect.any(Number), mergedInto: winner },
+      { id: org.source.externalId('leads', gone), version: null },
+    ]);
   });
 });
 
