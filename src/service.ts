@@ -28,6 +28,7 @@ import { runSlice } from './run/slice.ts';
 import { writeSampleFeeds } from './sandbox/sample-feeds.ts';
 import { openSystems, type SandboxSystems } from './sandbox/systems.ts';
 import { lockFolder } from './store/lock.ts';
+import { sql } from './store/store.ts';
 
 /** Slices worked on at once in one process; each waits for the database most of its time. */
 const CONCURRENCY = 4;
@@ -85,6 +86,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
     closing.push(() => app.close());
     // The embedded store has no other workers: a lease in it is that of a program that was killed.
     if (app.store.engine === 'pglite') await releaseLeases(app.runs);
+    if (systems) await approveSandboxWrites(app);
     const queue = await openAppQueue(app);
     closing.push(() => queue.close());
     metrics.beforeScrape(storeGauges(app.store, app.streams.tenant));
@@ -171,6 +173,13 @@ async function subscribeAll(app: App, publicUrl: string, signal: AbortSignal): P
       app.log.warn({ connection: name, code }, `webhooks are not subscribed, its polls find the changes: ${message}`);
     }
   }
+}
+
+/** These systems are our own: what is written to them needs nobody's approval. */
+async function approveSandboxWrites({ store, clock, streams }: App): Promise<void> {
+  await store.rows(sql`
+    update connection set writes_approved_at = ${clock.now().toISOString()}::timestamptz
+    where tenant = ${streams.tenant} and removed_at is null and direction <> 'in' and writes_approved_at is null`);
 }
 
 /** Sample feeds and vendor systems of the made-up shop, as the last start left them. */

@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '../connector/contract.ts';
 import { type FileSettings, fileSchema } from './schema.ts';
 
@@ -10,7 +7,6 @@ export const SANDBOX_FEEDS = '.tributary/feeds';
 /** How the sandbox's vendor systems are reached, by name, as `.tributary/sandbox.json` has them. */
 export type SandboxAddresses = Readonly<Record<string, { readonly url: string; readonly settings: JsonObject }>>;
 
-const MAPPINGS = fileURLToPath(new URL('../../mappings', import.meta.url));
 /** Webhooks bring most changes sooner, where a system has them. */
 const POLL = '20s';
 
@@ -22,12 +18,20 @@ const CONNECTIONS: Readonly<Record<string, { readonly streams: readonly string[]
   },
   woocommerce: { streams: ['products', 'variations', 'orders', 'customers'], more: { stock_authority: true } },
   salesforce: {
-    streams: ['leads', 'contacts', 'accounts', 'opportunities', 'campaigns', 'campaign_members', 'products'],
-    more: { stock_authority: false },
+    streams: ['leads', 'contacts', 'opportunities', 'campaigns', 'campaign_members', 'products'],
+    more: {
+      stock_authority: false,
+      direction: 'both',
+      writes: { leads: { mapping: 'lead-to-salesforce', every: POLL } },
+    },
   },
   hubspot: {
-    streams: ['contacts', 'companies', 'deals', 'products', 'line_items', 'form_submissions', 'campaigns'],
-    more: { stock_authority: false },
+    streams: ['contacts', 'deals', 'products', 'form_submissions', 'campaigns'],
+    more: {
+      stock_authority: false,
+      direction: 'both',
+      writes: { contacts: { mapping: 'lead-to-hubspot', every: POLL } },
+    },
   },
 };
 
@@ -35,14 +39,6 @@ const CONNECTIONS: Readonly<Record<string, { readonly streams: readonly string[]
 export const sandboxSettings = (systems: SandboxAddresses = {}): FileSettings =>
   fileSchema.parse({
     connections: {
-      ...Object.fromEntries(
-        Object.entries(CONNECTIONS).flatMap(([name, { streams, more }]) => {
-          const settings = systems[name]?.settings;
-          const mapped = streams.filter((stream) => existsSync(join(MAPPINGS, `${name}-${stream}.yaml`)));
-          const read = Object.fromEntries(mapped.map((stream) => [stream, { every: POLL }]));
-          return settings && mapped.length > 0 ? [[name, { ...settings, ...more, streams: read }]] : [];
-        }),
-      ),
       feeds: {
         connector: 'feed',
         stock_authority: true,
@@ -59,5 +55,12 @@ export const sandboxSettings = (systems: SandboxAddresses = {}): FileSettings =>
           },
         },
       },
+      ...Object.fromEntries(
+        Object.entries(CONNECTIONS).flatMap(([name, { streams, more }]) => {
+          const settings = systems[name]?.settings;
+          const read = Object.fromEntries(streams.map((stream) => [stream, { every: POLL }]));
+          return settings ? [[name, { ...settings, ...more, streams: read }]] : [];
+        }),
+      ),
     },
   });
