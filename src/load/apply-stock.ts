@@ -38,7 +38,8 @@ export async function applyStock(
     for (const one of plan.stock) {
       const { variant, mappingId, key, location, quantity } = one;
       // A count more than a day ahead of its observation is a slip, and would shut out everything that comes later.
-      const counted = one.asOf !== null && one.asOf <= observed + DAY_MS ? one.asOf : observed;
+      const counted =
+        one.asOf !== null && one.asOf <= (plan.patch?.observed ?? observed) + DAY_MS ? one.asOf : observed;
       const asOf = counted - stream.clockSkewMs;
       const figure = { no: plan.no, location, quantity, asOf };
       const variantId =

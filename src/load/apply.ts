@@ -16,7 +16,7 @@ import { outputName } from './mapping-sets.ts';
 import type { PlannedOutput, priorOf, RecordPlan, Work } from './plan.ts';
 import { writeRecords } from './records.ts';
 import { externalNames, type Target } from './references.ts';
-import { type Life, type Lives, lifeKey, relive } from './relive.ts';
+import { goOn, type Life, type Lives, lifeKey, relive } from './relive.ts';
 import { type InsertShape, insertShape } from './rows.ts';
 import type { CommitRequest, LoadStream, MappedRecord, MappingSet } from './types.ts';
 
@@ -41,7 +41,7 @@ export async function applyPlans(
   const isPlain = !(await somethingWaits(tx, stream.tenant)) && !work.plans.some(refersByKey);
   const speech: Speech = {
     ...{ deps, request, work, isPlain, touches: new Map() },
-    lives: page.again ? await relive(tx, pages, request, work) : null,
+    lives: page.again ? await relive(tx, pages, request, work) : livesOfPatches(work, previous),
     contributions: contributionWriter(request, pageId),
     echoes: await echoesOf(deps, tx, request, pageId, work.plans),
     created: newRows(stream, set),
@@ -75,6 +75,13 @@ export async function applyPlans(
   return { changes: byEntity, changed };
 }
 
+/** A single patch that is the newest needs none: it is like any other new version. */
+function livesOfPatches({ plans, prior }: Work, previous: ReadonlyMap<number, MappedRecord>): Lives | null {
+  const merged = plans.filter(({ patch }) => patch && (patch.steps.length > 1 || patch.steps[0]?.isLate === true));
+  if (merged.length === 0) return null;
+  return new Map(merged.map((plan) => [plan.no, goOn(plan, previous.get(plan.no), prior.get(plan.no) ?? [])]));
+}
+
 /** What the records of a page say, collected. */
 type Speech = {
   readonly deps: LoadDeps;
@@ -82,7 +89,7 @@ type Speech = {
   readonly work: Work;
   /** Nothing waits for entities of this page, and nothing in it refers to others by key. */
   readonly isPlain: boolean;
-  /** Set where stored versions are mapped anew. */
+  /** Set where stored versions are mapped anew, or several patches of a record came at once, or a late one. */
   readonly lives: Lives | null;
   readonly touches: Map<number, Touch>;
   /** Canonical fields in which a record gives back what we wrote, by its number. */
@@ -128,7 +135,7 @@ function applyOutput(
   const said = prior?.state === 'live' ? valuesBefore(before, output, work.prior.get(plan.no) ?? []) : undefined;
   const earlier = prior?.changed ?? null;
   const life = lifeOf(speech, plan, output);
-  const moved = said ? changesOf({ values: said, changed: earlier }, values, when) : null;
+  const moved = said ? changesOf({ values: said, changed: earlier }, values, () => when) : null;
   const changed = life ? life.changed : withEchoes(moved, said, values, speech.echoes.get(plan.no));
   const since = life ? life.since : said && prior ? prior.since : when;
   if (prior !== null || changed !== null || life)
@@ -138,7 +145,7 @@ function applyOutput(
     platform: deps.isPlatform(request.stream.id),
     conflict: request.set.conflict,
   });
-  return !said || (life ? stable(said) !== stable(values) : stable(changed) !== stable(earlier));
+  return !said || stable(said) !== stable(values);
 }
 
 const lifeOf = ({ lives }: Speech, plan: RecordPlan, { mappingId, key }: PlannedOutput['output']): Life | undefined =>

@@ -17,14 +17,25 @@ import type { DeadRecord, RecordPlan, Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
 import { isStillGone, moveScopes, raiseVersions } from './records.ts';
 import { countStanding, NO_SLOT, type Sorted, sortOut } from './sort-out.ts';
-import { type CommitRequest, type Counts, noCounts, type PageOutcome, type PreparedPage, skip } from './types.ts';
+import { sortPatches } from './sort-patches.ts';
+import {
+  type CommitRequest,
+  type Counts,
+  type LoadStream,
+  noCounts,
+  type PageOutcome,
+  type PreparedPage,
+  skip,
+} from './types.ts';
 
 /** @throws ERR_RUN_FENCED when the run is no longer ours; nothing is written then. */
 export async function commitPage(deps: LoadDeps, request: CommitRequest): Promise<PageOutcome> {
   checkContext(request.page);
-  const payload = await pack(request.page.candidates.map((one) => one.parts));
+  const slots = request.page.candidates.map((one) => one.parts);
+  // What patches become is known when they are merged.
+  const payload = request.stream.mode === 'patch' ? null : await pack(slots);
   const ids = await deps.store.newIds(idsNeeded(request.page));
-  return deps.store.transaction((tx) => load(deps, tx, ids, payload, request), { durable: request.durable });
+  return deps.store.transaction((tx) => load(deps, tx, ids, slots, payload, request), { durable: request.durable });
 }
 
 /** What decodes the page's records must be kept with them. @throws ERR_EXTRACT_PARSE */
@@ -50,7 +61,8 @@ async function load(
   deps: LoadDeps,
   tx: Tx,
   ids: IdBlocks,
-  payload: Payload,
+  slots: (readonly Uint8Array[])[],
+  payload: Payload | null,
   request: CommitRequest,
 ): Promise<PageOutcome> {
   const { stream, page, fence } = request;
@@ -63,22 +75,28 @@ async function load(
   counts.tombstones = page.tombstones.length;
   for (const one of page.recognised) countStanding(counts, one.filtered);
 
-  const sorted = await sortOut(tx, request, counts);
+  const pages = rawPages(tx);
+  const sorted =
+    stream.mode === 'patch'
+      ? await sortPatches(tx, pages, request, pageId, slots, counts)
+      : await sortOut(tx, request, counts);
   await raiseVersions(tx, stream, [...page.recognised, ...versionsOf(sorted)]);
   if (request.otherScopes) await moveScopes(tx, stream, page, standingIn(page, sorted));
   const work = await planRecords(deps, tx, ids, request, sorted, counts);
-  const pages = rawPages(tx);
   const written = await applyPlans(deps, tx, ids, pages, request, pageId, work, at);
   for (const plan of work.plans) countRecord(counts, plan, written.changed.has(plan.no));
 
   const tainted = taintOf(page, work.dead);
   const windowId = page.window.id;
   const { dead } = work;
-  await closeDeadLetters(tx, stream, page.observedAt, putRight(work, sorted), triedAgain(page));
+  await closeDeadLetters(tx, stream, page.observedAt, putRight(stream, work, sorted), [
+    ...triedAgain(page),
+    ...mergedIn(work),
+  ]);
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems: page.problems, at });
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
   const ranges = { seen: seenOf(page, work, sorted), stale: rangesOf([...sorted.stale]) };
-  await writePage(tx, request, pageId, payload, { ...ranges, tainted: tainted !== null });
+  await writePage(tx, request, pageId, payload ?? (await pack(slots)), { ...ranges, tainted: tainted !== null });
   await closeBooks(tx, request, work.nextNo, counts, tainted);
   return {
     counts,
@@ -94,8 +112,13 @@ async function load(
   };
 }
 
-const putRight = ({ plans }: Work, { confirmed }: Sorted): PutRight[] =>
-  [...plans, ...confirmed].flatMap(({ candidate: { id, version } }) => (id === null ? [] : [{ id, version }]));
+/** A patch puts nothing right but what it was merged with. */
+const putRight = ({ mode }: LoadStream, { plans }: Work, { confirmed }: Sorted): PutRight[] =>
+  mode === 'patch'
+    ? []
+    : [...plans, ...confirmed].flatMap(({ candidate: { id, version } }) => (id === null ? [] : [{ id, version }]));
+
+const mergedIn = ({ plans }: Work): number[] => plans.flatMap(({ patch }) => patch?.letter ?? []);
 
 const standingIn = ({ recognised }: PreparedPage, { confirmed }: Sorted): number[] => [
   ...recognised.map((one) => one.no),
@@ -202,6 +225,7 @@ function taintOf(page: PreparedPage, dead: readonly DeadRecord[]): string | null
 }
 
 function countRecord(counts: Counts, plan: RecordPlan, changed: boolean): void {
+  countMerged(counts, plan, changed);
   if (plan.state === RECORD_STATE.live) {
     if (!plan.existing) counts.created += 1;
     else if (changed) counts.updated += 1;
@@ -216,4 +240,13 @@ function countRecord(counts: Counts, plan: RecordPlan, changed: boolean): void {
     return;
   }
   skip(counts, 'filtered');
+}
+
+/** Patches that were merged into one record with others of their page. */
+function countMerged(counts: Counts, { patch, state, existing }: RecordPlan, changed: boolean): void {
+  for (let left = patch?.more ?? 0; left > 0; left -= 1) {
+    if (state === RECORD_STATE.filtered) skip(counts, 'filtered');
+    else if (state === RECORD_STATE.live && (changed || !existing)) counts.updated += 1;
+    else counts.unchanged += 1;
+  }
 }

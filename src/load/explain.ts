@@ -19,6 +19,7 @@ import {
 } from './evaluate.ts';
 import { candidates, changedAt, ECHOED, rank, type Statement } from './fold.ts';
 import { type Decode, loadSet } from './mapping-sets.ts';
+import { type Patch, type Reading, readVersion } from './patches.ts';
 import { keyFields, keyOf, readRows } from './rows.ts';
 
 /** A statement about a field, traced back to where it came from. */
@@ -155,6 +156,8 @@ type Said = {
   readonly statement: Statement | null;
   readonly origin: Omit<Origin, 'rule' | 'sources' | 'steps' | 'value' | 'reason' | 'changedAt'>;
   readonly traces: readonly FieldTrace[];
+  /** Set where the version is made of patches: which of them gave what was read. */
+  readonly behind: Reading['behind'];
 };
 
 /** Everything that was ever said about an entity and still counts, or was withdrawn. */
@@ -174,12 +177,11 @@ async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Sa
     const parts = page?.records.at(row.slot);
     const member = (await loadSet(tx, row.mapping_set)).members.find((one) => one.id === row.mapping_id);
     if (!origin || !page || !parts || !member) continue;
-    const traces = member.mapping.trace(deps.decodeOf(row.stream_id)(parts, page.context), {
-      page: page.context,
-      position: 0,
-    });
+    const { record, context, behind } = readVersion(deps.decodeOf(row.stream_id), parts, page.context);
+    const traces = member.mapping.trace(record, { page: context, position: 0 });
     said.push({
       row,
+      behind,
       statement: statements.get(row) ?? null,
       origin: { ...origin, mapping: member.mapping.name, mappingVersion: member.mapping.version },
       traces: traces.filter((trace) => trace.output === row.output),
@@ -290,6 +292,7 @@ function toOrigin(said: Said | undefined, statement: Statement, field: string): 
   const trace = said.traces.find((one) => one.field === field);
   return {
     ...said.origin,
+    ...patchBehind(said, trace),
     rule: trace?.rule ?? null,
     sources: trace?.sources ?? [],
     steps: trace?.steps ?? [],
@@ -304,6 +307,23 @@ const changedAtShown = (field: string, statement: Statement): number => {
   const at = changedAt(field, statement);
   return at === ECHOED ? statement.since : at;
 };
+
+/** The newest patch among those that a rule read. */
+function patchBehind({ behind }: Said, trace: FieldTrace | undefined): Partial<Origin> {
+  let newest: Patch | null = null;
+  for (const path of trace?.sources ?? []) {
+    const patch = behind?.(path) ?? null;
+    if (patch && (!newest || patch.since > newest.since)) newest = patch;
+  }
+  return newest
+    ? {
+        run: publicId('run', newest.run),
+        page: publicId('page', newest.page),
+        slot: newest.slot,
+        observedAt: new Date(newest.since).toISOString(),
+      }
+    : {};
+}
 
 /** In the order in which the fold compares. */
 function whyLost(field: string, winner: Statement | undefined, loser: Statement): string {

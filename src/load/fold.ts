@@ -100,20 +100,20 @@ const isBlank = (field: string, statement: Statement): boolean =>
 export const changedAt = (field: string, statement: Statement): number => statement.changed?.[field] ?? statement.since;
 
 /**
- * Change times after new values came: fields whose value differs take `at`.
+ * Change times after new values came: fields whose value differs take what `at` gives them.
  * A value that was there and is gone counts as emptied.
  */
 export function changesOf(
   before: { readonly values: Values; readonly changed: Readonly<Record<string, number>> | null },
   after: Values,
-  at: number,
+  at: (field: string) => number,
 ): Record<string, number> | null {
   let changed: Record<string, number> | null = before.changed ? { ...before.changed } : null;
   const fields = new Set([...Object.keys(before.values), ...Object.keys(after)]);
   for (const field of fields) {
     if (same(before.values[field], after[field])) continue;
     changed ??= {};
-    changed[field] = at;
+    changed[field] = at(field);
   }
   return changed;
 }

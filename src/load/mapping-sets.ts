@@ -10,6 +10,7 @@ import { TributaryError } from '../errors.ts';
 import { checkMapping } from '../mapping/check.ts';
 import type { Conflict, EntityOutput, Mapping, MapResult } from '../mapping/types.ts';
 import { json, type Store, sql } from '../store/store.ts';
+import { type Reading, readVersion } from './patches.ts';
 import { referenceFields } from './rows.ts';
 import type { MappedRecord, MappingSet, RecordOutcome, TaggedEntity } from './types.ts';
 
@@ -73,24 +74,30 @@ export function buildSet(
   }));
   const fills = new Map(members.map((member) => [member.id, fillsOf(member.mapping)]));
   const conflicts = new Map(members.map((member) => [member.id, member.mapping.conflicts]));
+  const mapReading = (reading: Reading, position: number): MappedRecord => {
+    const mapContext = { page: reading.context, position };
+    let mapped: MappedRecord | null = null;
+    for (const { id, mapping, fills } of compiled) {
+      const result = mapping.map(reading.record, mapContext);
+      const next = {
+        id: result.id,
+        version: reading.version === undefined ? result.version : reading.version,
+        outcome: countedAt(outcomeOf(id, fills, result), reading, mapping),
+      };
+      mapped = mapped ? both(mapped, next) : next;
+    }
+    if (!mapped) throw new TributaryError('ERR_INTERNAL', `mapping set ${id} has no mapping`);
+    return mapped;
+  };
   return {
     id,
     groupBy: members[0]?.mapping.groupBy ?? null,
     fills: (mappingId, output) => fills.get(mappingId)?.get(outputName(output)) ?? [],
     conflict: (mappingId, entity: EntityName, field) =>
       conflicts.get(mappingId)?.[`${entity}.${field}`] ?? policy.default,
-    map(parts, context, position): MappedRecord {
-      const record = decode(parts, context);
-      const mapContext = { page: context, position };
-      let mapped: MappedRecord | null = null;
-      for (const { id, mapping, fills } of compiled) {
-        const result = mapping.map(record, mapContext);
-        const next = { id: result.id, version: result.version, outcome: outcomeOf(id, fills, result) };
-        mapped = mapped ? both(mapped, next) : next;
-      }
-      if (!mapped) throw new TributaryError('ERR_INTERNAL', `mapping set ${id} has no mapping`);
-      return mapped;
-    },
+    decode,
+    map: (parts, context, position) => mapReading(readVersion(decode, parts, context), position),
+    mapReading,
   };
 }
 
@@ -106,6 +113,29 @@ function outcomeOf(mappingId: number, fills: ReadonlyMap<string, readonly string
     return { key, entity, match, values, mappingId, refersByKey: refersByKey(output) };
   });
   return { kind: 'mapped', entities, stock: result.stock.map((output) => ({ ...output, mappingId })) };
+}
+
+/**
+ * A figure that patches bring is as old as the patch that names it, whatever else came since: a time of counting counts
+ * only when it is as new.
+ */
+function countedAt(outcome: RecordOutcome, reading: Reading, mapping: Mapping): RecordOutcome {
+  const { behind, record, context } = reading;
+  if (!behind || outcome.kind !== 'mapped' || outcome.stock.length === 0) return outcome;
+  const traces = mapping.trace(record, { page: context, position: 0 });
+  const newest = (output: string, field: string): number =>
+    Math.max(
+      0,
+      ...traces.flatMap((trace) =>
+        trace.output === output && trace.field === field ? trace.sources.map((path) => behind(path)?.since ?? 0) : [],
+      ),
+    );
+  const stock = outcome.stock.map((one) => {
+    const named = newest(one.key, 'quantity');
+    const isOwn = one.asOf !== null && newest(one.key, 'as_of') >= named;
+    return isOwn || named === 0 ? one : { ...one, asOf: named };
+  });
+  return { ...outcome, stock };
 }
 
 /** Two mappings of one record: rejected by one is rejected; filtered only where both leave it out. */

@@ -45,35 +45,34 @@ export async function planRecords(
     problems: problemsOf(candidate),
   }));
   let nextNo = sorted.nextNo;
-  for (const { candidate, slot, existing } of sorted.apply) {
+  for (const one of sorted.apply) {
+    const { candidate, existing } = one;
     const { outcome } = candidate;
     const before = (existing && prior.get(existing.no)) ?? [];
     if (outcome.kind === 'rejected') {
-      dead.push({ candidate, slot, existing, problems: outcome.problems });
+      dead.push({ ...one, problems: outcome.problems });
       continue;
     }
     const outputs = outcome.kind === 'mapped' ? outcome.entities : [];
     const stock = outcome.kind === 'mapped' ? outcome.stock : [];
     const planned = planOutputs(keys, ids, entities, outputs, stock, before, made(candidate));
     if ('problems' in planned) {
-      dead.push({ candidate, slot, existing, problems: planned.problems });
+      dead.push({ ...one, problems: planned.problems });
       continue;
     }
     const kept = before.length === 0 ? null : new Set(outputs.map((output) => priorOf(before, output)));
     const no = existing?.no ?? nextNo;
     if (!existing) nextNo += 1;
     plans.push({
-      candidate,
-      slot,
+      ...one,
       no,
-      existing,
       state: stateOf(candidate),
       entities: planned.planned,
       stock,
       withdrawn: kept ? before.filter((row) => row.state === 'live' && !kept.has(row)) : [],
     });
   }
-  counts.deadLettered += dead.length;
+  for (const { patch } of dead) counts.deadLettered += 1 + (patch?.more ?? 0);
   return { plans, dead, prior, entities, nextNo };
 }
 

@@ -9,7 +9,7 @@ import type { IdBlocks } from '../store/store.ts';
 import type { ContributionRow } from './evaluate.ts';
 import type { Matches } from './match.ts';
 import { referenceFields } from './rows.ts';
-import type { Candidate, Tagged, TaggedEntity } from './types.ts';
+import type { Candidate, PatchSteps, Tagged, TaggedEntity } from './types.ts';
 
 /** The stored state of a record. */
 export type RecordRow = {
@@ -42,6 +42,8 @@ export type RecordPlan = {
   readonly entities: readonly PlannedOutput[];
   readonly stock: readonly Tagged<StockOutput>[];
   readonly withdrawn: readonly ContributionRow[];
+  /** Set in patch streams. */
+  readonly patch?: PatchSteps;
 };
 
 export type DeadRecord = {
@@ -49,6 +51,8 @@ export type DeadRecord = {
   readonly slot: number;
   readonly existing: RecordRow | null;
   readonly problems: readonly RecordProblem[];
+  /** Set in patch streams. */
+  readonly patch?: PatchSteps;
 };
 
 /** Whether what arrives is older than what is stored. Equal version: the later observation wins. */

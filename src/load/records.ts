@@ -41,7 +41,7 @@ export async function writeRecords(
       updates.map((row) => Number(row['no'])),
     );
   await tx.rows(sql`
-    update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}
+    update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}, confirmed_at = null
     from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, hash text, slot integer, version bigint, state smallint)
     where r.stream_id = ${stream.id} and r.no = n.no`);
 }

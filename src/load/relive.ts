@@ -9,8 +9,9 @@ import { keptEchoes } from './echoes.ts';
 import { entry } from './entry.ts';
 import type { ContributionRow, rawPages } from './evaluate.ts';
 import { changesOf, type Statement, withEchoes } from './fold.ts';
+import { unpackPatches } from './patches.ts';
 import type { RecordPlan, Work } from './plan.ts';
-import type { LoadStream, MappingSet, PreparedPage } from './types.ts';
+import type { LoadStream, MappedRecord, MappingSet, PreparedPage } from './types.ts';
 
 /** How long an output has said what it says. */
 export type Life = { readonly since: number; readonly changed: Record<string, number> | null };
@@ -22,6 +23,26 @@ export const lifeKey = (mappingId: number, output: string): string => `${mapping
 
 type Version = { no: number; page_id: number; slot: number; version: number | null; state: number; observed: number };
 type Living = Life & { readonly values: Statement['values'] };
+
+/** The same for what the patches of a page said one after the other, from what was said before them. */
+export function goOn(
+  { no, patch }: RecordPlan,
+  before: MappedRecord | undefined,
+  contributions: readonly ContributionRow[],
+): ReadonlyMap<string, Life> {
+  const living = new Map<string, Living>();
+  if (before?.outcome.kind === 'mapped') {
+    for (const { mappingId, key, values } of before.outcome.entities) {
+      const known = contributions.find(
+        (row) =>
+          row.no === no && row.state === 'live' && lifeKey(row.mapping_id, row.output) === lifeKey(mappingId, key),
+      );
+      if (known) living.set(lifeKey(mappingId, key), { values, since: known.since, changed: known.changed });
+    }
+  }
+  for (const { outcome, when, isLate } of patch?.steps ?? []) live(living, outcome, when, [], { isLate });
+  return living;
+}
 
 export async function relive(
   tx: Tx,
@@ -48,17 +69,15 @@ export async function relive(
       if (one.state === RECORD_STATE.deleted || !held || !parts) living.clear();
       else {
         const { outcome, version } = set.map(parts, held.context, 0);
-        live(
-          living,
-          outcome,
-          changeTime(version ?? one.version, new Date(one.observed)),
-          contributions,
-          echoes(plan.no, one.page_id),
-        );
+        const when = changeTime(version ?? one.version, new Date(one.observed));
+        live(living, outcome, when, contributions, { echoes: echoes(plan.no, one.page_id), isLate: isLate(parts) });
       }
     }
-    const mine = echoes(plan.no, plan.existing?.page_id ?? 0);
-    live(living, plan.candidate.outcome, changeTime(plan.candidate.version, page.observedAt), contributions, mine);
+    const { candidate, existing } = plan;
+    live(living, candidate.outcome, changeTime(candidate.version, page.observedAt), contributions, {
+      echoes: echoes(plan.no, existing?.page_id ?? 0),
+      isLate: isLate(candidate.parts),
+    });
     lives.set(plan.no, living);
   }
   return lives;
@@ -70,7 +89,7 @@ function live(
   outcome: RecordPlan['candidate']['outcome'],
   when: number,
   contributions: readonly ContributionRow[],
-  echoes: ReadonlySet<string> | undefined,
+  { echoes, isLate }: { readonly echoes?: ReadonlySet<string> | undefined; readonly isLate: boolean },
 ): void {
   if (outcome.kind === 'rejected') return;
   const said = new Map(living);
@@ -80,10 +99,21 @@ function live(
     const name = lifeKey(mappingId, key);
     const before = said.get(name);
     const { since, changed } = before
-      ? { since: before.since, changed: changesOf(before, values, when) }
+      ? { since: before.since, changed: changesOf(before, values, isLate ? latest(before, when) : () => when) }
       : begin(contributions, name, when);
     living.set(name, { values, since, changed: withEchoes(changed, before?.values, values, echoes) });
   }
+}
+
+/** A patch that came late changes nothing earlier than newer ones did. */
+const latest =
+  (before: Living, when: number) =>
+  (field: string): number =>
+    before.values[field] === undefined ? when : Math.max(when, before.changed?.[field] ?? before.since);
+
+function isLate(parts: readonly Uint8Array[]): boolean {
+  const packed = unpackPatches(parts);
+  return packed !== null && packed.said !== packed.patches.length - 1;
 }
 
 /** Where the oldest versions are no longer kept, what they left behind counts. */

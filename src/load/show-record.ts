@@ -9,6 +9,7 @@ import type { LoadDeps } from './deps.ts';
 import { type ContributionRow, contributionsOfRecords, evaluate, rawPages } from './evaluate.ts';
 import { shownValue } from './explain.ts';
 import type { Decode } from './mapping-sets.ts';
+import { readVersion, saidParts } from './patches.ts';
 import { readRows } from './rows.ts';
 import type { LoadStream } from './types.ts';
 
@@ -17,13 +18,13 @@ export type RawText = readonly string[];
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Raw parts for people, and decoded as mappings get them. */
+/** Raw parts for people as they came, and decoded as mappings get them. */
 export function rawText(
   parts: readonly Uint8Array[],
   context: JsonObject,
   decode: Decode,
 ): { readonly raw: RawText; readonly decoded: Json } {
-  const raw = parts.map((part) => {
+  const raw = saidParts(parts, context).parts.map((part) => {
     try {
       return UTF8.decode(part);
     } catch {
@@ -31,7 +32,7 @@ export function rawText(
     }
   });
   try {
-    return { raw, decoded: decode(parts, context) };
+    return { raw, decoded: readVersion(decode, parts, context).record };
   } catch {
     return { raw, decoded: null }; // What cannot be decoded is a dead letter; its text is all there is to show.
   }

@@ -3,20 +3,30 @@ import { isStorable } from '../canonical/text.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import { isStale, type RecordRow } from './plan.ts';
-import { type Candidate, type CommitRequest, type Counts, type LoadStream, type PreparedPage, skip } from './types.ts';
+import {
+  type Candidate,
+  type CommitRequest,
+  type Counts,
+  type LoadStream,
+  type PatchSteps,
+  type PreparedPage,
+  skip,
+} from './types.ts';
 
 export type Sorted = {
   /** Candidates that apply, with what is stored of them. */
-  readonly apply: readonly {
+  readonly apply: {
     readonly candidate: Candidate;
     readonly slot: number;
     readonly existing: RecordRow | null;
+    /** Set in patch streams. */
+    readonly patch?: PatchSteps;
   }[];
   readonly keyless: readonly { readonly candidate: Candidate; readonly slot: number }[];
   /** Content that stands already: it was looked at again because a dead letter of its record is open. */
-  readonly confirmed: readonly Confirmed[];
+  readonly confirmed: Confirmed[];
   /** Numbers of records that are there in an older version than the stored one. */
-  readonly stale: readonly number[];
+  readonly stale: number[];
   readonly nextNo: number;
 };
 
@@ -36,7 +46,7 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
   const later = page.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
   const observed = page.observedAt.getTime();
-  const apply: Sorted['apply'][number][] = [];
+  const apply: Sorted['apply'] = [];
   const confirmed: Confirmed[] = [];
   const stale: number[] = [];
   for (const { candidate, slot } of latest.values()) {
@@ -93,10 +103,10 @@ function latestOf(page: PreparedPage, counts: Counts): { latest: Map<string, Men
   return { latest, keyless };
 }
 
-type Mention = { readonly candidate: Candidate; readonly slot: number };
+export type Mention = { readonly candidate: Candidate; readonly slot: number };
 
 /** What the page says record by record; a tombstone is a record of which nothing is left, and stands behind the others. */
-function* mentionsOf(page: PreparedPage): Generator<Mention> {
+export function* mentionsOf(page: PreparedPage): Generator<Mention> {
   for (const [slot, candidate] of page.candidates.entries()) yield { candidate, slot };
   for (const { id, version } of page.tombstones) {
     const outcome = { kind: 'deleted' } as const;
@@ -120,7 +130,7 @@ const isBelow = (version: number | null, other: number | null): boolean =>
   version !== null && other !== null && version < other;
 
 /** A tombstone that changes nothing counts as unchanged. */
-function leaveOut(counts: Counts, { slot }: Mention, reason: string): void {
+export function leaveOut(counts: Counts, { slot }: Mention, reason: string): void {
   if (slot === NO_SLOT) counts.unchanged += 1;
   else skip(counts, reason);
 }

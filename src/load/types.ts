@@ -1,7 +1,8 @@
 /** What the load room is given and what it gives back. */
 import type { EntityName } from '../canonical/entities.ts';
-import type { Cursor, JsonObject, Window } from '../connector/contract.ts';
+import type { Cursor, Json, JsonObject, Window } from '../connector/contract.ts';
 import type { Conflict, EntityOutput, MapResult, RecordProblem, StockOutput } from '../mapping/types.ts';
+import type { Reading } from './patches.ts';
 
 /** A stream as the loader knows it. */
 export type LoadStream = {
@@ -40,9 +41,25 @@ export type MappingSet = {
   readonly groupBy: string | null;
   /** Maps a decoded record. `id` and `version` as the first mapping that gives them says. */
   readonly map: (parts: readonly Uint8Array[], context: JsonObject, position: number) => MappedRecord;
+  /** Maps a record that was read. */
+  readonly mapReading: (reading: Reading, position: number) => MappedRecord;
+  /** Decodes what came, as the stream's connector does. */
+  readonly decode: (parts: readonly Uint8Array[], context: JsonObject) => Json;
   readonly conflict: (mappingId: number, entity: EntityName, field: string) => Conflict;
   /** Fields of the entity that an output of a mapping can fill. */
   readonly fills: (mappingId: number, output: string) => readonly string[];
+};
+
+/** What the patches of one record in a page did. */
+export type PatchSteps = {
+  /** What the record said after each of them. `isLate`: newer ones stood already. */
+  readonly steps: readonly { readonly outcome: RecordOutcome; readonly when: number; readonly isLate: boolean }[];
+  /** Mentions of the record beside the one that stands for it. */
+  readonly more: number;
+  /** Its dead letter, which is merged in. */
+  readonly letter: number | null;
+  /** When the newest was observed. */
+  readonly observed: number;
 };
 
 export type MappedRecord = {
@@ -98,6 +115,8 @@ export type PreparedPage = {
   readonly next: Cursor | null;
   /** Stored versions, mapped anew: nothing in it can be stale, and no version is replaced. */
   readonly again: boolean;
+  /** Versions out of the store (mapped anew, or dead letters tried again), not what a source says. */
+  readonly isStored: boolean;
 };
 
 /** The run's right to write: pages move its sequence under the lease epoch, or nothing is written. */

@@ -35,7 +35,7 @@ export async function withdrawRecords(
   await keepHistory(tx, stream, pageId, nos);
   // Absence has no version: what comes later is held against the time it was observed.
   await tx.rows(sql`
-    update record set state = ${RECORD_STATE.deleted}, hash = ${NO_HASH}, page_id = ${pageId}, slot = ${NO_SLOT}, version = null
+    update record set state = ${RECORD_STATE.deleted}, hash = ${NO_HASH}, page_id = ${pageId}, slot = ${NO_SLOT}, version = null, confirmed_at = null
     where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
   await writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
 }

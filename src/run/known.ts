@@ -17,6 +17,15 @@ export type Known = {
   forget(gone: readonly { readonly no: number; readonly hash: Uint8Array }[]): void;
 };
 
+/** A patch that is said again may say something again that changed meanwhile: it is looked at. */
+export const NOTHING_KNOWN: Known = {
+  recognise: () => null,
+  mayExist: () => true,
+  hasOtherScopes: () => true,
+  learn: () => {},
+  forget: () => {},
+};
+
 /** Rows per round trip when the hashes are fetched. */
 const BATCH = 200_000;
 const NO_BYTES = 8;

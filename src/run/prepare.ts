@@ -30,6 +30,7 @@ export function preparePage(extracted: ExtractedPage, set: MappingSet, known: Kn
     context: extracted.context,
     next: extracted.next,
     again: false,
+    isStored: false,
   });
   return {
     page: page(candidates, recognised),

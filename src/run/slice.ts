@@ -14,7 +14,7 @@ import { sql } from '../store/store.ts';
 import { changedSource } from './changed-ids.ts';
 import { coalesce, type Step } from './coalesce.ts';
 import type { RunDeps, RunStream } from './deps.ts';
-import { type Known, loadKnown } from './known.ts';
+import { type Known, loadKnown, NOTHING_KNOWN } from './known.ts';
 import { type Prepared, preparePage } from './prepare.ts';
 import {
   balanceOf,
@@ -79,7 +79,7 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
       observedAt: new Date(run.closing.observedAt),
     });
   const until = deps.clock.now().getTime() + deps.sliceMs;
-  const known = await loadKnown(deps.store, stream.id, set.id);
+  const known = stream.mode === 'patch' ? NOTHING_KNOWN : await loadKnown(deps.store, stream.id, set.id);
   const outcome = await loadPages(deps, run, stream, set, known, progress, until, signal);
   if (progress.isCancelled) return end(deps, run, stream, 'cancelled');
   if (outcome === 'done') return finish(deps, run, stream);

@@ -108,6 +108,7 @@ async function* asPages(
       // The page is done when the last of its scopes is.
       next: left === 0 ? next : null,
       again: next !== null,
+      isStored: true,
     };
   }
 }

@@ -329,6 +329,8 @@ export const record = pgTable(
     mapping_set: integer('mapping_set').notNull(),
     state: smallint().notNull(),
     scope: text().notNull(),
+    /** In patch streams: when the version was seen again, by a page that is later than its own. */
+    confirmed_at: time('confirmed_at'),
   },
   (t) => [primaryKey({ columns: [t.stream_id, t.no] }), uniqueIndex('record_external').on(t.stream_id, t.external_id)],
 );

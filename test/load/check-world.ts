@@ -4,31 +4,32 @@ import type { Store } from '../../src/store/store.ts';
 import { type FinishedRun, type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
 import { exported, unbalancedLevels } from './exported.ts';
-import { type Counts, noCounts, Oracle } from './oracle.ts';
+import { type Counts, noCounts, Oracle, type OracleStream } from './oracle.ts';
 import { MAPPINGS } from './shop-mapping.ts';
 import { type Delivery, deliveries, STREAMS } from './world.ts';
 
 const DELIVERIES = 14;
 
-export const openWorld = (store: Store, tenant: string): Promise<Loading> =>
+export const openWorld = (store: Store, tenant: string, streams: readonly OracleStream[] = STREAMS): Promise<Loading> =>
   openLoading(store, {
     tenant,
-    connections: STREAMS.map((stream) => ({
+    connections: streams.map((stream) => ({
       name: stream.connection,
-      streams: [{ name: stream.says, mappings: [stream.says] }],
+      // A stream's mode is its declaration's, so those of patches have a name of their own.
+      streams: [{ name: stream.name.split('/')[1] ?? '', mappings: [stream.says] }],
       conflict: stream.policy,
       stockAuthority: stream.isAuthority,
       clockSkewMs: stream.skewMs,
     })),
     mappings: MAPPINGS,
-    streams: [declared('products'), declared('stock')],
+    streams: [declared('products'), declared('stock'), declared('patches', { mode: 'patch' })],
   });
 
-export async function checkWorld(store: Store, seed: number): Promise<void> {
-  await using loading = await openWorld(store, `world-${seed}`);
+export async function checkWorld(store: Store, seed: number, streams = STREAMS): Promise<void> {
+  await using loading = await openWorld(store, `world-${streams[0]?.connection}-${seed}`, streams);
   const oracle = new Oracle();
   let step = 0;
-  for (const delivery of deliveries(seed, loading.clock.now().getTime(), DELIVERIES)) {
+  for (const delivery of deliveries(seed, loading.clock.now().getTime(), DELIVERIES, { streams })) {
     step += 1;
     const run = await deliver(loading, delivery);
     const counts = tell(oracle, delivery);

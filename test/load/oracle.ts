@@ -14,6 +14,7 @@ export type OracleStream = {
   readonly policy: 'last_write_wins' | 'source_wins' | 'platform_wins';
   readonly isAuthority: boolean;
   readonly skewMs: number;
+  readonly mode?: 'patch';
 };
 
 type Statement = {
@@ -66,6 +67,7 @@ type Mention = {
   readonly id: string;
   readonly version: number | null;
   readonly content: string | null;
+  readonly body?: Body;
   readonly said: Interpretation;
   readonly isTombstone: boolean;
 };
@@ -82,6 +84,7 @@ export class Oracle {
   readonly #levels = new Map<Entity, Map<string, Level>>();
   readonly #observations = new Map<Entity, Map<string, { quantity: number; asOf: number; rec: Rec }>>();
   readonly #letters = new Map<string, Letter>();
+  readonly #piles = new Map<string, Pile>();
   #waiting: Waiting[] = [];
   readonly #counters = new Map<string, number>();
 
@@ -95,6 +98,14 @@ export class Oracle {
     counts.read += mentions.length;
     counts.tombstones += page.tombstones?.length ?? 0;
     const keys = this.#keys();
+    if (stream.mode === 'patch') {
+      const merged = [...Map.groupBy(mentions, (one) => one.id).values()].flatMap(
+        (of) => this.#patch(stream, of, at, keys, counts) ?? [],
+      );
+      this.#refold();
+      this.#stock(stream, merged, at);
+      return;
+    }
     const winners = this.#winners(stream, mentions, at, counts);
     const applied: { rec: Rec; mention: Mention; before: readonly StockSaid[] }[] = [];
     for (const mention of winners) {
@@ -116,6 +127,7 @@ export class Oracle {
       rec.content = null;
       rec.observed = observedAt.getTime();
       rec.stock = [];
+      this.#piles.set(nameOf(stream, id), { patches: [], gone: { version: null, observed: observedAt.getTime() } });
       counts.deleted += 1;
     }
     this.#refold();
@@ -134,6 +146,7 @@ export class Oracle {
       id: id ?? String(body['id']),
       version: version ?? null,
       content: canonical(body),
+      body: body as unknown as Body,
       said: interpret(stream.says, body as unknown as Body),
       isTombstone: false,
     };
@@ -237,6 +250,133 @@ export class Oracle {
       if (!wasDeleted) counts.deleted += 1;
     } else counts[!known ? 'created' : differs ? 'updated' : 'unchanged'] += 1;
     return { rec, mention, before };
+  }
+
+  /** What one page's patches make of a record. */
+  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the oracle stays one plain story, so that it can be read against the rules
+  #patch(stream: OracleStream, mentions: readonly Mention[], observed: number, keys: Keys, counts: Counts) {
+    const [{ id } = { id: '' }] = mentions;
+    const name = nameOf(stream, id);
+    const known = this.#records.get(name);
+    let { patches, gone } = this.#piles.get(name) ?? { patches: [], gone: null };
+    const lives = new Map<string, OutputLife>();
+    for (const [output, one] of known?.statements ?? [])
+      if (one.isLive) lives.set(output, { values: plain(one.values), since: one.since, changed: new Map(one.changed) });
+    let taken = 0;
+    let said: Said | null = null;
+    let newest: Pieces | undefined;
+    const step = (when: number, isLate: boolean): void => {
+      said = patches.length === 0 ? { kind: 'deleted' } : readPieces(patches);
+      newest = patches.at(-1);
+      tellLives(lives, said, when, isLate);
+      if (said.kind === 'deleted' && newest) {
+        gone = { version: newest.version, observed: newest.observed };
+        patches = [];
+      }
+    };
+    for (const mention of mentions) {
+      const stamp = { version: mention.version, observed };
+      const when = changeTimeOf(mention.version, observed);
+      if (gone && isAbove(gone, stamp)) {
+        leaveOut(mention, counts);
+        continue;
+      }
+      if (mention.isTombstone) {
+        patches = patches.filter((one) => isAbove(one, stamp));
+        gone = stamp;
+        taken += 1;
+        step(when, patches.length > 0);
+        continue;
+      }
+      const later = patches.filter((one) => isAbove(one, stamp));
+      const below = patches.at(-1 - later.length);
+      if (below?.content === mention.content && (mention.version === null || mention.version === below.version)) {
+        taken += 1;
+        const isLonger = observed > below.observed;
+        below.observed = Math.max(observed, below.observed);
+        if (isLonger && later.length > 0) step(when, true);
+        continue;
+      }
+      const piece = { ...stamp, content: mention.content, since: observed, body: mention.body as Body };
+      const all = [...patches.slice(0, patches.length - later.length), piece, ...later];
+      const needed = all.filter(
+        (one, place) =>
+          place === all.length - 1 ||
+          Object.keys(one.body).some((field) => !all.slice(place + 1).some((above) => field in above.body)),
+      );
+      if (!needed.includes(piece)) {
+        leaveOut(mention, counts);
+        continue;
+      }
+      taken += 1;
+      patches = needed;
+      step(when, later.length > 0);
+    }
+    if (taken === 0) return null;
+    const letter = this.#letters.get(name);
+    if (said === null && known && known.state !== 'deleted' && !letter) {
+      counts[known.state === 'filtered' ? 'skipped' : 'unchanged'] += taken;
+      this.#piles.set(name, { patches, gone });
+      return null;
+    }
+    if (said === null) step(changeTimeOf(mentions[0]?.version ?? null, observed), true);
+    this.#piles.set(name, { patches, gone });
+    const final = said as Said | null;
+    if (!final) throw new Error('nothing was said');
+    const targets = final.kind === 'mapped' ? this.#identify(known, final, keys) : [];
+    if (final.kind === 'rejected' || targets === null) {
+      counts.dead_lettered += taken;
+      this.#letters.set(name, { stream: stream.name, id, version: newest?.version ?? null, observed });
+      return null;
+    }
+    this.#letters.delete(name);
+    const rec = known ?? this.#newRecord(stream, id);
+    const wasDeleted = !known || known.state === 'deleted';
+    const stock = final.kind === 'mapped' ? final.stock : [];
+    const state = final.kind === 'mapped' ? 'live' : final.kind;
+    let differs = rec.state !== state || JSON.stringify(rec.stock) !== JSON.stringify(stock);
+    const spoken = new Set<string>();
+    if (final.kind === 'mapped') {
+      const entities = new Map(final.entities.map((output, place) => [output.key as string, targets[place] as Entity]));
+      for (const output of final.entities) {
+        spoken.add(output.key);
+        const entity = entities.get(output.key) as Entity;
+        const life = lives.get(output.key) as OutputLife;
+        const values = Object.fromEntries(
+          Object.entries(output.values).map(([field, value]) => [
+            field,
+            field === 'product' ? (entities.get('product') as Entity) : value,
+          ]),
+        );
+        const before = rec.statements.get(output.key);
+        if (!before?.isLive || canonical(plain(before.values)) !== canonical(plain(values))) differs = true;
+        if (before) before.entity.statements.splice(before.entity.statements.indexOf(before), 1);
+        const statement = { record: rec, output: output.key, entity, values, since: life.since, changed: life.changed };
+        const live: Statement = { ...statement, isLive: true };
+        entity.statements.push(live);
+        rec.statements.set(output.key, live);
+      }
+    }
+    for (const [output, statement] of rec.statements) {
+      if (spoken.has(output) || !statement.isLive) continue;
+      statement.isLive = false;
+      differs = true;
+    }
+    const before = rec.stock;
+    const version = newest ? newest.version : (mentions.at(-1)?.version ?? null);
+    Object.assign(rec, { state, content: null, version, observed, stock });
+    const more = taken - 1;
+    if (final.kind === 'filtered') counts.skipped += taken;
+    else if (final.kind === 'deleted') {
+      if (newest) counts.tombstones += 1;
+      counts[wasDeleted ? 'unchanged' : 'updated'] += 1;
+      counts.unchanged += more;
+      if (!wasDeleted) counts.deleted += 1;
+    } else {
+      counts[!known ? 'created' : differs ? 'updated' : 'unchanged'] += 1;
+      counts[!known || differs ? 'updated' : 'unchanged'] += more;
+    }
+    return { rec, before };
   }
 
   #newRecord(stream: OracleStream, id: string): Rec {
@@ -479,6 +619,62 @@ function addKey(keys: Keys, kind: string, sku: string, entity: Entity): void {
   keys.set(kind, of);
   of.set(sku, [...(of.get(sku) ?? []), entity]);
 }
+
+type Place = { readonly version: number | null; readonly observed: number };
+type Pieces = {
+  readonly version: number | null;
+  observed: number;
+  readonly since: number;
+  readonly content: string | null;
+  readonly body: Body;
+};
+/** Patches of a record that still say something, the oldest first, and its last delete. */
+type Pile = { patches: Pieces[]; gone: Place | null };
+type OutputLife = { values: Record<string, unknown>; since: number; changed: Map<string, number> };
+
+const isAbove = (one: Place, other: Place): boolean =>
+  one.version !== null && other.version !== null && one.version !== other.version
+    ? one.version > other.version
+    : one.observed > other.observed;
+
+const changeTimeOf = (version: number | null, at: number): number =>
+  version !== null && version >= YEAR_2000 && version <= at ? version : at;
+
+/** The newest word on each field; a figure without a time was counted when its patch came. */
+function readPieces(pieces: readonly Pieces[]): Said {
+  const body: Record<string, unknown> = {};
+  const since: Record<string, number> = {};
+  for (const piece of pieces) {
+    for (const [field, value] of Object.entries(piece.body)) {
+      body[field] = value;
+      since[field] = piece.since;
+    }
+  }
+  const said = interpret('products', body as unknown as Body, 'patch');
+  if (said.kind !== 'mapped') return said;
+  return { ...said, stock: said.stock.map((one) => ({ ...one, asOf: one.asOf ?? since['levels'] ?? null })) };
+}
+
+function tellLives(lives: Map<string, OutputLife>, said: Said, when: number, isLate: boolean): void {
+  if (said.kind === 'rejected') return;
+  const before = new Map(lives);
+  lives.clear();
+  if (said.kind !== 'mapped') return;
+  for (const { key, values } of said.entities) {
+    const old = before.get(key);
+    const next = { values: plain(values), since: old?.since ?? when, changed: new Map(old?.changed ?? []) };
+    lives.set(key, next);
+    for (const field of old ? new Set([...Object.keys(old.values), ...Object.keys(next.values)]) : []) {
+      if (!old || canonical(old.values[field]) === canonical(next.values[field])) continue;
+      const was = old.changed.get(field) ?? old.since;
+      next.changed.set(field, isLate && old.values[field] !== undefined ? Math.max(when, was) : when);
+    }
+  }
+}
+
+/** Values without the entity they refer to. */
+const plain = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([field]) => field !== 'product'));
 
 const nameOf = (stream: OracleStream, id: string): string => `${stream.name}/${id}`;
 const tombstone = ({ id, version }: { id: string; version: number | null }): Mention => ({

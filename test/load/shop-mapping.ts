@@ -87,26 +87,28 @@ export type Said =
   | { readonly kind: 'filtered' | 'deleted' | 'rejected' };
 export type Interpretation = Said;
 
-/** What a record of a complete stream says: fields it lacks are empty. */
-export function interpret(says: 'products' | 'stock', body: Body): Said {
-  return says === 'stock' ? interpretStock(body) : interpretProduct(body);
+/** What a record says. Fields that one of a complete stream lacks are empty; a patch says nothing of them. */
+export function interpret(says: 'products' | 'stock', body: Body, mode?: 'patch'): Said {
+  return says === 'stock' ? interpretStock(body) : interpretProduct(body, mode === 'patch' ? undefined : null);
 }
 
-function interpretProduct(body: Body): Said {
+function interpretProduct(body: Body, absent: null | undefined): Said {
   if (body.skip === true) return { kind: 'filtered' };
   if (body.gone === true) return { kind: 'deleted' };
   if (!body.name) return { kind: 'rejected' };
   const sku = body.sku ? body.sku : null;
   const key = sku === null ? null : sku.toLowerCase();
-  const shared = { sku, price: body.price ?? null };
+  const said = <Value>(value: Value | undefined, empty: (value: Value) => Value | null) =>
+    value === undefined ? absent : empty(value);
+  const shared = { sku: said(body.sku, (one) => one || null), price: said(body.price, (one) => one) };
   const product = {
     ...shared,
     name: body.name,
-    brand: text(body.brand),
-    kind: text(body.kind),
-    tags: body.tags ?? null,
+    brand: said(body.brand, text),
+    kind: said(body.kind, text),
+    tags: said(body.tags, (one) => one),
   };
-  const variant = { product: 'product', ...shared, title: text(body.title) };
+  const variant = { product: 'product', ...shared, title: said(body.title, text) };
   return {
     kind: 'mapped',
     entities: [

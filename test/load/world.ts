@@ -78,6 +78,22 @@ export const STREAMS: readonly OracleStream[] = [
   },
 ];
 
+/** Two streams of patches, with versions and without, beside one of whole records. */
+export const PATCH_STREAMS: readonly OracleStream[] = [
+  {
+    ...{ name: 'crm/patches', connection: 'crm', order: 1, says: 'products', policy: 'last_write_wins' },
+    ...{ isAuthority: true, skewMs: 0, mode: 'patch' },
+  },
+  {
+    ...{ name: 'app/patches', connection: 'app', order: 2, says: 'products', policy: 'source_wins' },
+    ...{ isAuthority: true, skewMs: 1000, mode: 'patch' },
+  },
+  {
+    ...{ name: 'shop/products', connection: 'shop', order: 3, says: 'products', policy: 'last_write_wins' },
+    ...{ isAuthority: true, skewMs: 0 },
+  },
+];
+
 const NAMES = ['Mug', 'Tea 茶', 'Ça "va"', 'a\tb\\n\nc', "O'Neil", '🍵', 'x'.repeat(300)];
 const WORDS = ['red', 'blue', '', null, undefined, 'Grün'];
 const PRICES = ['1.50', '1.5', '0', '-3', '19.99', null, undefined, '12345678901234567890.123456789'];
@@ -99,10 +115,12 @@ export function* deliveries(
   seed: number,
   start: number,
   count: number,
-  options: { readonly isApart?: true } = {},
+  options: { readonly isApart?: true; readonly streams?: readonly OracleStream[] } = {},
 ): Generator<Delivery> {
   const dice = random(seed);
-  const sources = STREAMS.map((stream): Source => ({ stream, bodies: new Map(), sent: [], revision: 0, reading: 0 }));
+  const sources = (options.streams ?? STREAMS).map(
+    (stream): Source => ({ stream, bodies: new Map(), sent: [], revision: 0, reading: 0 }),
+  );
   let now = start;
   for (let at = 0; at < count; at += 1) {
     const source = dice.pick(sources);
@@ -110,7 +128,8 @@ export function* deliveries(
     now += advanceMs;
     source.reading += 1;
     const { changed, gone } = evolve(dice, source, now);
-    const isSnapshot = dice.chance(0.4);
+    // Absence has no version to be held against those of patches.
+    const isSnapshot = dice.chance(isPatch(source) && hasVersions(source) ? 0 : 0.4);
     const said = isSnapshot ? snapshot(dice, source, now) : delta(dice, source, { changed, gone }, now);
     // Pages that say where they came from are committed one by one, others may be taken together.
     const isApart = dice.chance(0.6) || options.isApart === true;
@@ -119,7 +138,8 @@ export function* deliveries(
   }
 }
 
-const hasVersions = (source: Source): boolean => source.stream.name === 'erp/products';
+const hasVersions = ({ stream: { connection } }: Source): boolean => connection === 'erp' || connection === 'crm';
+const isPatch = ({ stream }: Source): boolean => stream.mode === 'patch';
 
 /** Edits, creates, deletes and brings back. */
 function evolve(dice: Random, source: Source, now: number): { changed: string[]; gone: string[] } {
@@ -133,7 +153,14 @@ function evolve(dice: Random, source: Source, now: number): { changed: string[];
       gone.push(id);
       continue;
     }
-    source.bodies.set(id, source.stream.says === 'stock' ? figure(dice, id, now) : edit(dice, id, body, now));
+    source.bodies.set(
+      id,
+      isPatch(source)
+        ? patch(dice, id, body, now)
+        : source.stream.says === 'stock'
+          ? figure(dice, id, now)
+          : edit(dice, id, body, now),
+    );
     changed.push(id);
   }
   source.revision += 1;
@@ -174,6 +201,16 @@ function edit(dice: Random, id: string, body: Body | undefined, now: number): Bo
   return edited as unknown as Body;
 }
 
+/** A few fields of a record; a first one may lack what is required. */
+function patch(dice: Random, id: string, body: Body | undefined, now: number): Body {
+  const whole = edit(dice, id, undefined, now);
+  const named = Object.entries(edit(dice, id, whole, now)).filter(([field]) =>
+    dice.chance(field === 'name' ? 0.3 : 0.5),
+  );
+  const first = body || dice.chance(0.2) ? {} : { name: dice.pick(['Mug', 'Tea']), sku: dice.pick(SKUS) ?? null };
+  return { ...first, ...Object.fromEntries(named), id };
+}
+
 const figure = (dice: Random, id: string, now: number): Body => ({
   id,
   sku: dice.chance(0.05) ? '' : dice.pick(['A-1', 'B-2', 'C-3', 'Z-9']),
@@ -194,12 +231,18 @@ function message(dice: Random, source: Source, id: string, now: number): ScriptR
 
 function delta(dice: Random, source: Source, { changed, gone }: { changed: string[]; gone: string[] }, now: number) {
   const ids = [...changed, ...(dice.chance(0.3) ? [...source.bodies.keys()].filter(() => dice.chance(0.3)) : [])];
-  const records = ids.map((id) => message(dice, source, id, now));
+  const records = ids.flatMap((id) => {
+    const one = message(dice, source, id, now);
+    if (!isPatch(source) || dice.chance(0.6)) return [one];
+    source.bodies.set(id, patch(dice, id, source.bodies.get(id), now));
+    return [one, message(dice, source, id, now)];
+  });
   const tombstones = [
     ...gone,
     ...(dice.chance(0.1) ? [`r${dice.below(8)}`] : []).filter((id) => !source.bodies.has(id)),
   ];
-  const version = () => (hasVersions(source) && dice.chance(0.7) ? now - (dice.chance(0.2) ? MINUTE : 0) : null);
+  const version = () =>
+    hasVersions(source) && (isPatch(source) || dice.chance(0.7)) ? now - (dice.chance(0.2) ? MINUTE : 0) : null;
   const pages: ScriptPage[] = [];
   const observedAt = new Date(now);
   for (let left = records; left.length > 0; ) {

@@ -7,6 +7,7 @@ import { type Store, sql } from '../../src/store/store.ts';
 import { seeds } from '../support/seeds.ts';
 import { postgres, requireService } from '../support/services.ts';
 import { checkWorld } from './check-world.ts';
+import { PATCH_STREAMS } from './world.ts';
 
 describe('generated worlds on PGlite', () => {
   let store: Store;
@@ -20,6 +21,9 @@ describe('generated worlds on PGlite', () => {
   });
 
   it.each(seeds(15))('leave what the oracle says (SEED=%i)', (seed) => checkWorld(store, seed));
+  it.each(seeds(10))('of patches leave what the oracle says (SEED=%i)', (seed) =>
+    checkWorld(store, seed, PATCH_STREAMS),
+  );
 });
 
 describe.runIf(await requireService('postgres', 'generated worlds on PostgreSQL'))(
@@ -40,6 +44,9 @@ describe.runIf(await requireService('postgres', 'generated worlds on PostgreSQL'
     });
 
     it.each(seeds(6))('leave what the oracle says (SEED=%i)', (seed) => checkWorld(store, seed));
+    it.each(seeds(4))('of patches leave what the oracle says (SEED=%i)', (seed) =>
+      checkWorld(store, seed, PATCH_STREAMS),
+    );
   },
 );
 

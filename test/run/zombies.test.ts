@@ -153,7 +153,15 @@ async function requestOf(loading: Loading, ids: string, fence: CommitRequest['fe
   const prepared: PreparedPage = {
     ...{ candidates, recognised: [], tombstones: [], problems: [], rows: candidates.length },
     window: { id: 'w', kind: 'delta', scope: 'all' },
-    ...{ complete: false, expected: null, observedAt: loading.clock.now(), context: {}, next: { on: 1 }, again: false },
+    ...{
+      complete: false,
+      expected: null,
+      observedAt: loading.clock.now(),
+      context: {},
+      next: { on: 1 },
+      again: false,
+      isStored: false,
+    },
   };
   return {
     stream,

@@ -1,0 +1,1 @@
+ALTER TABLE "record" ADD COLUMN "confirmed_at" timestamp with time zone;
