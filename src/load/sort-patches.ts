@@ -37,7 +37,9 @@ export async function sortPatches(
   const confirmed: { no: number; at: number }[] = [];
   for (const [id, mentions] of named) {
     const of = held(id);
-    if (page.isStored) for (const { candidate, slot } of mentions) sorted.apply.push(storedAgain(of, candidate, slot));
+    if (page.isStored)
+      for (const { candidate, slot } of mentions)
+        sorted.apply.push(storedAgain(page.again ? { ...of, letter: null } : of, candidate, slot));
     else sortRecord({ request, pageId, slots, counts, sorted, confirmed }, of, mentions);
   }
   await confirm(tx, stream, confirmed);

@@ -12,8 +12,8 @@ import { type Store, sql } from '../../src/store/store.ts';
 import { seeds } from '../support/seeds.ts';
 import { deliver, openWorld, tell } from './check-world.ts';
 import { exported } from './exported.ts';
-import { Oracle, shownValue } from './oracle.ts';
-import { deliveries, STREAMS } from './world.ts';
+import { Oracle, type OracleStream, shownValue } from './oracle.ts';
+import { deliveries, PATCH_STREAMS, STREAMS } from './world.ts';
 
 const DELIVERIES = 10;
 
@@ -25,10 +25,15 @@ describe('explain', () => {
   });
   afterAll(() => store.close());
 
-  it.each(seeds(6))('gives the values of the oracle and the winners of the rules (SEED=%i)', async (seed) => {
-    await using loading = await openWorld(store, `explain-${seed}`);
+  it.each(seeds(6))('gives the values of the oracle and the winners of the rules (SEED=%i)', (seed) =>
+    explainWorld(seed, STREAMS),
+  );
+  it.each(seeds(6))('gives them for what patches say together (SEED=%i)', (seed) => explainWorld(seed, PATCH_STREAMS));
+
+  async function explainWorld(seed: number, streams: readonly OracleStream[]): Promise<void> {
+    await using loading = await openWorld(store, `explain-${streams[0]?.connection}-${seed}`, streams);
     const oracle = new Oracle();
-    for (const delivery of deliveries(seed, loading.clock.now().getTime(), DELIVERIES)) {
+    for (const delivery of deliveries(seed, loading.clock.now().getTime(), DELIVERIES, { streams })) {
       await deliver(loading, delivery);
       tell(oracle, delivery);
     }
@@ -65,10 +70,11 @@ describe('explain', () => {
       }
     }
     expect(fields).toBeGreaterThan(0);
-  });
+  }
 });
 
-const policyOf = (one: Origin) => STREAMS.find((stream) => stream.name === `${one.connection}/${one.stream}`)?.policy;
+const policyOf = (one: Origin) =>
+  [...STREAMS, ...PATCH_STREAMS].find((stream) => stream.name === `${one.connection}/${one.stream}`)?.policy;
 
 /** The rules: a value before none, a source that wins before the others, then the later change. */
 function outranks(winner: Origin, loser: Origin): boolean {
