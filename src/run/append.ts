@@ -82,7 +82,7 @@ export async function append(
       candidates: [{ id, hash, parts: raw.parts, version, position: 1, place: 0, outcome }],
       ...{ recognised: [], tombstones: [], problems: [], rows: 1, complete: false, expected: null },
       window: { id: key, kind: 'delta', scope: stream.name },
-      ...{ observedAt, context: {}, next: null, again: false },
+      ...{ observedAt, context: {}, next: null, again: false, isStored: false },
     },
   });
   await moveRun(deps.store, runId, 'succeeded', deps.clock.now(), { epoch: 1 });
