@@ -12,11 +12,11 @@ import {
   z,
 } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
-import { clocksOf, seconds } from './changes.ts';
 import { pick, type Shop } from './client.ts';
+import { clocksOf, seconds } from './clocks.ts';
 import { linesOf } from './download.ts';
 import { isObject, partOfLine } from './nodes.ts';
-import { PLAIN } from './read.ts';
+import { PLAIN } from './page.ts';
 import { hasScope } from './scopes.ts';
 import { bulkQuery, type Shape } from './shapes.ts';
 import { streams } from './streams.ts';

@@ -10,9 +10,10 @@ import type {
 } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import { type Answer, pick, type Shop } from './client.ts';
+import { clocksOf, seconds } from './clocks.ts';
 import { findId } from './ids.ts';
 import { type List, listOf, type Parts, partsOf } from './nodes.ts';
-import { PLAIN, restOf, textIn } from './read.ts';
+import { PLAIN, restOf, textIn } from './page.ts';
 import { CHANGED_PRODUCTS, changesQuery, DELETES, ITEMS_OF_PRODUCTS, pageCost, type Shape } from './shapes.ts';
 import { streams } from './streams.ts';
 
@@ -116,22 +117,6 @@ async function openPass(
     until: new Date(Math.max(...clocks)).toISOString(),
   };
 }
-
-/** Epoch milliseconds now: ours and, where its answers tell it, Shopify's. */
-export async function clocksOf(
-  shop: Shop,
-  context: ConnectionContext,
-  request: ReadRequest,
-): Promise<readonly number[]> {
-  const { vendorTime } = await shop.call({ query: CLOCK, cost: 1, trafficClass: request.trafficClass });
-  const now = context.clock.now().getTime();
-  return vendorTime === null ? [now] : [now, vendorTime.getTime()];
-}
-
-export const CLOCK = 'query TributaryClock { shop { id } }';
-
-/** Search knows whole seconds; rounded down, none is left out. */
-export const seconds = (ms: number): string => `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`;
 
 /** A page cursor that Shopify no longer takes costs a second reading of the phase, and nothing else. */
 async function withFreshStart(after: string | null, step: (after: string | null) => Promise<Step>): Promise<Step> {

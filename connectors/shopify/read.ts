@@ -1,12 +1,13 @@
 /** Reading a stream: whole by a bulk query or a short list, by changes, or again for what no change shows. */
-import type { ConnectionContext, Cursor, JsonObject, Page, ReadRequest, Tombstone } from '../../src/connector/index.ts';
+import type { ConnectionContext, JsonObject, Page, ReadRequest, Tombstone } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import { isBulkCursor, readBulk } from './bulk.ts';
 import { readChanges } from './changes.ts';
 import { pick, type Shop } from './client.ts';
 import { findId } from './ids.ts';
-import { type AskRest, isObject, listOf, partsOf } from './nodes.ts';
-import { idsQuery, listQuery, pageCost, restQuery, type Shape, shapeOf } from './shapes.ts';
+import { isObject, listOf, partsOf } from './nodes.ts';
+import { PLAIN, restOf, textIn } from './page.ts';
+import { idsQuery, listQuery, pageCost, type Shape, shapeOf } from './shapes.ts';
 
 /** Records a sweep reads again in one pass. */
 const SWEPT_PER_PASS = 1000;
@@ -17,34 +18,6 @@ export function read(shop: Shop, context: ConnectionContext, request: ReadReques
   if (request.mode === 'sweep') return sweep(shop, context, shape, request);
   const isWhole = request.mode === 'full' || textIn(request.cursor, 'since') === null || isBulkCursor(request.cursor);
   return isWhole ? readBulk(shop, context, shape, request) : readChanges(shop, context, shape, request);
-}
-
-/** What a page has beside its records, unless it says otherwise. */
-export const PLAIN = { tombstones: [], complete: false, expected: null, notBefore: null, context: {} } as const;
-
-/** Asks for the rest of nested lists. */
-export function restOf(shop: Shop, shape: Shape, request: Pick<ReadRequest, 'trafficClass'>): AskRest {
-  return async function* rest(id, start) {
-    const field = shape.child?.field ?? '';
-    for (let after: string | null = start; after !== null; ) {
-      const { data } = await shop.call({
-        query: restQuery(shape),
-        variables: { id, after },
-        cost: 1 + shape.nodeCost,
-        trafficClass: request.trafficClass,
-      });
-      const node = pick(data, 'node');
-      // Gone between two pages: half a record must not be taken for a whole one.
-      if (!isObject(node))
-        throw new TributaryError(
-          'ERR_CONNECTOR_UNREACHABLE',
-          `A record of ${shape.stream} went away while it was read.`,
-        );
-      const list = listOf(node[field]);
-      yield list.nodes;
-      after = list.after;
-    }
-  };
 }
 
 /** A short list, read whole in every mode: it has no filter by time of change. */
@@ -160,9 +133,4 @@ export async function readIds(
     ...{ tombstones, observedAt, next: null },
     window: { id: `ids ${observedAt.toISOString()}`, kind: 'delta', scope: stream },
   };
-}
-
-export function textIn(cursor: Cursor | null, name: string): string | null {
-  const value = cursor?.[name];
-  return typeof value === 'string' ? value : null;
 }

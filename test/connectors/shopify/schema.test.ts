@@ -2,8 +2,8 @@
 import { buildClientSchema, type GraphQLSchema, isEnumType, Kind, parse, validate, visit } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LOOK_AT_BULK, RUN_BULK } from '../../../connectors/shopify/bulk.ts';
-import { CLOCK } from '../../../connectors/shopify/changes.ts';
 import { CHECK } from '../../../connectors/shopify/check.ts';
+import { CLOCK } from '../../../connectors/shopify/clocks.ts';
 import { config } from '../../../connectors/shopify/config.ts';
 import { SCOPES_QUERY } from '../../../connectors/shopify/scopes.ts';
 import {
