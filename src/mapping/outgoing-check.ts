@@ -161,7 +161,7 @@ function checkRequired(file: OutgoingFile, target: WriteDeclaration, problems: P
         message: `Without ${name} the vendor creates nothing in ${file.to.name}, and nothing fills it.`,
         remedy: `Add \`${name}:\` to the fields, or leave create out of \`actions:\`.`,
       });
-    else if (mayBeEmpty(rule.value) && !isDemanded(file, rule.value))
+    else if (mayBeEmpty(rule.value) && !isDemanded(file, rule.value) && !isFilledWhenNew(file, rule.value))
       problems.report(rule.at, {
         code: 'unhandled-null',
         message: `${name} must have a value when a record is created, and this may be empty.`,
@@ -173,16 +173,31 @@ function checkRequired(file: OutgoingFile, target: WriteDeclaration, problems: P
 
 /** `when: email is not empty` answers for a rule that starts with `email`. */
 function isDemanded(file: OutgoingFile, value: OutgoingFile['id']): boolean {
+  return file.when !== null && demands(file.when.condition, value);
+}
+
+function demands(condition: Condition, value: OutgoingFile['id']): boolean {
   const source = value.kind === 'pipe' ? value.source : value;
-  const demands = (condition: Condition): boolean =>
-    condition.kind === 'all'
-      ? condition.conditions.some(demands)
-      : condition.kind === 'empty' &&
-        condition.negated &&
-        condition.left.kind === 'path' &&
-        source.kind === 'path' &&
-        condition.left.text === source.text;
-  return file.when !== null && demands(file.when.condition);
+  if (condition.kind === 'all') return condition.conditions.some((one) => demands(one, value));
+  const isFilled = condition.kind === 'empty' && condition.negated;
+  return isFilled && condition.left.kind === 'path' && source.kind === 'path' && condition.left.text === source.text;
+}
+
+/** `choose:` with a branch for `link("<to>") is empty`: a value for new records, and none is forced on those that are there. */
+function isFilledWhenNew(file: OutgoingFile, value: OutgoingFile['id']): boolean {
+  if (value.kind !== 'choose') return false;
+  const isNew = (condition: Condition | null): boolean =>
+    condition?.kind === 'empty' &&
+    !condition.negated &&
+    condition.left.kind === 'pipe' &&
+    condition.left.calls.some(
+      ({ name, args: [to] }) => name === 'link' && to?.kind === 'literal' && to.value === file.to.name,
+    );
+  const at = value.branches.findIndex(({ when }) => isNew(when));
+  const reached = value.branches.slice(0, at + 1);
+  return (
+    at >= 0 && reached.every(({ when, value: then }) => !mayBeEmpty(then) || (when !== null && demands(when, then)))
+  );
 }
 
 /** What an outgoing mapping may read, as `mapping check` knows it. */

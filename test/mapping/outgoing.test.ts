@@ -127,6 +127,19 @@ describe('checks of an outgoing mapping', () => {
     const { problems } = checkOutgoing(FILE.replace(', delete', ''), 'm.yaml', TARGET);
     expect(problems).toEqual([]);
   });
+
+  it('take a branch for records without a link as what is needed to create, where nothing empty comes before it', () => {
+    const choose = (known: string) => `LastName:
+    choose:
+      - {when: last_name is not empty, then: ${known}}
+      - {when: 'link("leads") is empty', then: = "Unknown"}
+      - else: = null`;
+    const file = (known: string) =>
+      FILE.replace(', delete', '').replace('LastName: last_name | default("Unknown")', choose(known));
+    expect(checkOutgoing(file('last_name | trim'), 'm.yaml', TARGET).problems).toEqual([]);
+    for (const text of [file('first_name'), file('last_name').replace('link("leads")', 'link("contacts")')])
+      expect(checkOutgoing(text, 'm.yaml', TARGET).problems).toMatchObject([{ code: 'unhandled-null' }]);
+  });
 });
 
 describe('cases of an outgoing mapping', () => {
