@@ -7,7 +7,6 @@ import { findId } from './ids.ts';
 import { objectOf, textOf } from './json.ts';
 import { archivedPage, listPage } from './list.ts';
 import { isObjectStream, type ObjectStream } from './objects.ts';
-import { modifiedAt } from './records.ts';
 import { LAG_MS, OVERLAP_MS } from './streams.ts';
 import { readSubmissions } from './submissions.ts';
 
@@ -101,7 +100,8 @@ async function gonePage(account: Account, stream: ObjectStream, request: ReadReq
     const id = findId(object);
     const archivedAt = Date.parse(textOf(objectOf(object).archivedAt) ?? '');
     // One that does not say when counts as new.
-    return id === null || archivedAt < at.from ? [] : [{ id, version: modifiedAt(stream, objectOf(object)) }];
+    // What the bin says, it says now; the time of the object's last change orders nothing, for a delete does not move it.
+    return id === null || archivedAt < at.from ? [] : [{ id, version: null }];
   });
   const next: Cursor = after === null ? { since: at.until } : { ...at, after };
   return {

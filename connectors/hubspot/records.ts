@@ -38,7 +38,7 @@ export function recordsOf(
     }
     const version = modifiedAt(stream, object);
     records.push({ raw: bytesOf(withLinks(stream, object, links.of(id))), id, version, position });
-    tombstones.push(...mergedInto(object, id, version));
+    tombstones.push(...mergedInto(object, id));
   }
   return { records, tombstones, problems };
 }
@@ -65,10 +65,10 @@ export function modifiedAt(stream: ObjectStream, object: JsonObject): number | n
 }
 
 /** The winner of a merge names the losers, which nothing else does. */
-function mergedInto(object: JsonObject, id: string, version: number | null): readonly Tombstone[] {
+function mergedInto(object: JsonObject, id: string): readonly Tombstone[] {
   const named = textOf(objectOf(object.properties).hs_merged_object_ids) ?? '';
   return named.split(';').flatMap((text) => {
     const loser = findId(text.trim());
-    return loser === null || loser === id ? [] : [{ id: loser, version, mergedInto: id }];
+    return loser === null || loser === id ? [] : [{ id: loser, version: null, mergedInto: id }];
   });
 }
