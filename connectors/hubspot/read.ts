@@ -73,10 +73,12 @@ async function allPage(account: Account, stream: ObjectStream, request: ReadRequ
   };
   // A list without a next page is the end of it; in order of ids nothing moves while it is read.
   const isEnd = after === null;
+  // A pass before this one may have ended halfway, or have been forgotten: what it read may be gone by now.
+  const behind: Cursor = isFull ? { since: at.began } : { phase: 'archived', from: 0, until: at.began, after: null };
   return {
     ...parts,
     ...{ window, observedAt, ...PLAIN },
-    next: isEnd ? { since: at.began } : { ...at, after },
+    next: isEnd ? behind : { ...at, after },
     complete: isFull && isEnd,
   };
 }

@@ -108,6 +108,17 @@ describe('deletes', () => {
     expect([...after.gone]).toEqual([fresh]);
   });
 
+  test('that happened between a read that ended halfway and one that begins anew are told by the latter', async () => {
+    await using account = await openTestAccount();
+    const begun = await readPass(account, 'contacts', { pageSize: 10, most: 1 });
+    const [known = ''] = begun.known.keys();
+    await account.hubspot.change({ kind: 'delete', stream: 'contacts', id: known });
+    await account.clock.advance(180 * MINUTE_MS);
+    const anew = await readPass(account, 'contacts', { pageSize: 10 });
+    expect([...anew.gone]).toEqual([known]);
+    expect(anew.cursor).toHaveProperty('since');
+  });
+
   test('for good are shown by absence, in a full read alone', async () => {
     await using account = await openTestAccount();
     const before = await readPass(account, 'contacts');
