@@ -20,7 +20,7 @@ import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
 import { type Decode, mappingSets } from './load/mapping-sets.ts';
 import type { RootLog } from './observe/log.ts';
-import { publishing } from './publishing.ts';
+import { type Publishing, publishing } from './publishing.ts';
 import { redisBudgets } from './queue/budgets.ts';
 import { openQueue, type WakeQueue } from './queue/queue.ts';
 import { type PlatformStream, settlePlatform } from './run/append.ts';
@@ -50,6 +50,9 @@ export type App = {
   readonly connectors: ReadonlyMap<string, Connector>;
   readonly streams: Streams;
   readonly runs: RunDeps;
+  /** Outgoing streams that an entity is written to. */
+  readonly writing: Publishing['writing'];
+  readonly entityOf: Publishing['entityOf'];
   readonly mappingFolders: readonly string[];
   /** The stream of the built-in connection that leads captured by the API come through. */
   readonly leads: PlatformStream;
@@ -266,7 +269,7 @@ async function compose(
     return connector.open(settings.get(name), contextOf(connection, signal));
   };
 
-  const { written, push } = publishing({ store, clock, log }, streams, mappingFolders);
+  const { written, writing, entityOf, push } = publishing({ store, clock, log }, streams, mappingFolders);
   const load: RunDeps['load'] = {
     store,
     clock,
@@ -317,6 +320,8 @@ async function compose(
     connectors,
     streams,
     runs,
+    writing,
+    entityOf,
     mappingFolders,
     leads,
     connections: config.connections.map(({ name }) => ({ name, id: connectionIds.get(name) ?? 0 })),

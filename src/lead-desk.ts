@@ -2,13 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import type { LeadDesk } from './api/leads.ts';
 import type { App } from './app.ts';
+import { crmSync } from './publish/crm-sync.ts';
 import { append } from './run/append.ts';
 
 /** How long a push usually waits for its turn. */
 const SOON_MS = 30_000;
 
-export const leadDesk = ({ runs, clock, leads }: App): LeadDesk => ({
+export const leadDesk = ({ runs, clock, leads, writing }: App): LeadDesk => ({
   capture: (values) => append(runs, leads, randomUUID(), values),
-  crmSync: async () => new Map(),
+  crmSync: (tx, _tenant, ids) => crmSync(tx, writing('lead'), ids),
   estimatedSync: () => new Date(clock.now().getTime() + SOON_MS),
 });

@@ -13,6 +13,10 @@ import { OUT, type Streams } from './run/streams.ts';
 
 export type Publishing = {
   readonly written: WrittenRecords;
+  /** What a stream is written; `null` where its mapping cannot be read. */
+  entityOf(out: RunStream): Outgoing['entity'] | null;
+  /** Streams that an entity is written to. */
+  writing(entity: Outgoing['entity']): readonly RunStream[];
   push(load: LoadDeps, open: (connection: string, signal: AbortSignal) => Promise<Source>): RunDeps['push'];
 };
 
@@ -38,6 +42,14 @@ export function publishing(
       return last;
     }
   };
+  /** A mapping that cannot be read says nothing of what it writes; the push tells what is wrong with it. */
+  const entityOf = (out: RunStream): Outgoing['entity'] | null => {
+    try {
+      return (good.get(out.id) ?? current(pushStream(out))).entity;
+    } catch {
+      return null;
+    }
+  };
   const outs = streams.all.filter((stream) => stream.writes !== null);
   const twinOf = (out: RunStream): RunStream | undefined =>
     streams.all.find((one) => one.connectionId === out.connectionId && `${one.name}${OUT}` === out.name);
@@ -50,6 +62,8 @@ export function publishing(
   });
   return {
     written: writtenRecords(new Map(twoWay)),
+    entityOf,
+    writing: (entity) => outs.filter((out) => entityOf(out) === entity),
     push: (load, open) => (run, stream, until, signal) =>
       push(
         { store, clock, log, load, outgoing: current, open: (of, until) => open(of.connection, until) },

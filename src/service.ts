@@ -19,6 +19,7 @@ import { subscribe, webhookUrl } from './inbound/subscriptions.ts';
 import { leadDesk } from './lead-desk.ts';
 import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { isPushDue } from './publish/due.ts';
 import type { WakeQueue } from './queue/types.ts';
 import type { RunDeps, RunStream } from './run/deps.ts';
 import { releaseLeases } from './run/drive-run.ts';
@@ -126,7 +127,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
       concurrency: CONCURRENCY,
     });
     const scheduler = startScheduler(app.runs, queue, app.streams.all.filter(isRead(config)), life.signal);
-    const watches = watchSources(app, queue, life.signal);
+    const watches = Promise.all([watchSources(app, queue, life.signal), watchChanges(app, queue, life.signal)]);
     const house = keepHouse(app, metrics, life.signal, (run) => wakeWebhook(app, queue, run));
     closing.push(async () => {
       life.abort();
@@ -296,7 +297,8 @@ const SOON_AGAIN_MS = 2_000;
 
 /** Makes a run and wakes it, again and again while the database or the queue is away: the change is not seen twice. */
 async function requestSoon(app: App, queue: WakeQueue, stream: RunStream, signal: AbortSignal): Promise<void> {
-  const run = { tenant: stream.tenant, streamId: stream.id, mode: 'incremental', trigger: 'watch' } as const;
+  const mode = stream.writes ? 'push' : 'incremental';
+  const run = { tenant: stream.tenant, streamId: stream.id, mode, trigger: 'watch' } as const;
   const dueAt = app.clock.now();
   for (let isTold = false; !signal.aborted; ) {
     try {
@@ -309,6 +311,26 @@ async function requestSoon(app: App, queue: WakeQueue, stream: RunStream, signal
       isTold = true;
       await app.clock.sleep(SOON_AGAIN_MS, signal).catch(() => undefined);
     }
+  }
+}
+
+/** How soon a change here is seen. */
+const LOOK_MS = 500;
+
+/** Starts a push soon after something changed that is written to a vendor in real time. */
+async function watchChanges(app: App, queue: WakeQueue, signal: AbortSignal): Promise<void> {
+  const outs = app.streams.all.filter((stream) => stream.writes?.every === 'real_time');
+  while (outs.length > 0 && !signal.aborted) {
+    for (const stream of outs) {
+      try {
+        const entity = app.entityOf(stream);
+        if (entity !== null && (await isPushDue(app.store, stream, entity)))
+          await requestSoon(app, queue, stream, signal);
+      } catch {
+        // The database is away: the schedule tells, and makes up for it.
+      }
+    }
+    await app.clock.sleep(LOOK_MS, signal).catch(() => undefined);
   }
 }
 

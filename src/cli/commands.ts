@@ -4,6 +4,7 @@ import { connectionsAuthorize } from './authorize.ts';
 import { connectionsBudgets } from './budgets.ts';
 import { checkpointsReset, checkpointsShow } from './checkpoints.ts';
 import type { Command } from './command.ts';
+import { connectionsApproveWrites, connectionsWrites } from './connection-writes.ts';
 import {
   connectionsCheck,
   connectionsList,
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   sync,
   ...[connectionsList, connectionsCheck, connectionsSample, connectionsPause, connectionsResume],
   ...[connectionsBudgets, connectionsAuthorize, connectionsSubscribe, connectionsUnsubscribe],
+  ...[connectionsWrites, connectionsApproveWrites],
   ...[connectorsList, connectorsNew],
   ...[mappingCheck, mappingTest, mappingPreview, mappingNew],
   ...[runsList, runsShow, runsLogs, runsCancel, runsApprove],

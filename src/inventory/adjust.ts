@@ -1,3 +1,4 @@
+import { stockChanged } from '../store/stock-outbox.ts';
 import { type Store, sql } from '../store/store.ts';
 
 export type Adjusting = {
@@ -36,7 +37,8 @@ export async function adjust(
       returning s.variant_id, s.location, s.quantity, s.quantity - s.reserved - s.committed as free),
     ledger as (
       insert into stock_movement (id, tenant, variant_id, location, delta, reason, note, as_of)
-      select nextval('id_block'), ${tenant}::integer, variant_id, location, ${delta}::bigint, 'adjust', ${note}, ${at} from moved)
+      select nextval('id_block'), ${tenant}::integer, variant_id, location, ${delta}::bigint, 'adjust', ${note}, ${at} from moved),
+    told as (${stockChanged(sql`${tenant}::integer`, sql`moved`, at)})
     select quantity, free from moved`);
   return row === undefined
     ? null

@@ -2,6 +2,8 @@
  * Taking stock. A reservation is one conditional statement: the level's row gives its units or refuses, whoever else
  * asks at the same moment and from whatever process. Levels are always locked before reservations, and in order.
  */
+
+import { stockChanged } from '../store/stock-outbox.ts';
 import { json, numbers, type Store, sql, type Tx } from '../store/store.ts';
 import { expireDue } from './settle.ts';
 
@@ -87,7 +89,8 @@ function reserveOne(store: Store, asked: Reserving, line: Line, location: string
       update stock_level set reserved = reserved + ${line.quantity}::bigint
       where tenant = ${asked.tenant} and variant_id = ${line.variantId} and location = ${location}
         and quantity - reserved - committed >= ${line.quantity}::bigint
-      returning variant_id, location)
+      returning variant_id, location),
+    told as (${stockChanged(sql`${asked.tenant}::integer`, sql`taken`, sql`${asked.now.toISOString()}::timestamptz`)})
     insert into reservation (id, tenant, variant_id, location, quantity, order_ref, state, created_at, expires_at)
     select nextval('id_block'), ${asked.tenant}, variant_id, location, ${line.quantity}::bigint, ${asked.orderRef}, 'open',
       ${asked.now.toISOString()}::timestamptz, ${expiry(asked).toISOString()}::timestamptz
@@ -124,7 +127,8 @@ async function reserveLocked(tx: Tx, asked: Reserving): Promise<ReserveOutcome> 
     taken as (
       update stock_level s set reserved = s.reserved + a.quantity
       from (select variant_id, location, sum(quantity) as quantity from asked group by variant_id, location) a
-      where s.variant_id = a.variant_id and s.location = a.location)
+      where s.variant_id = a.variant_id and s.location = a.location),
+    told as (${stockChanged(sql`${asked.tenant}::integer`, sql`asked`, sql`${asked.now.toISOString()}::timestamptz`)})
     insert into reservation (id, tenant, variant_id, location, quantity, order_ref, state, created_at, expires_at)
     select nextval('id_block'), ${asked.tenant}, variant_id, location, quantity, ${asked.orderRef}, 'open',
       ${asked.now.toISOString()}::timestamptz, ${expiry(asked).toISOString()}::timestamptz

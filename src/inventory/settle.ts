@@ -1,4 +1,5 @@
 /** How reservations end: released, expired, or sold. Each change is one statement and happens once. */
+import { stockChanged } from '../store/stock-outbox.ts';
 import { numbers, type SQL, type Store, sql } from '../store/store.ts';
 
 /** A reservation that a call ended. */
@@ -75,7 +76,8 @@ export async function commit(
         update stock_level s set reserved = s.reserved - n.units, quantity = s.quantity - n.sold, committed = s.committed + n.units - n.sold
         from (select variant_id, location, sum(quantity) as units, coalesce(sum(quantity) filter (where state = 'confirmed'), 0) as sold
           from ended group by variant_id, location) n
-        where s.variant_id = n.variant_id and s.location = n.location)
+        where s.variant_id = n.variant_id and s.location = n.location),
+      told as (${stockChanged(sql`ended.tenant`, sql`ended`, at)})
       select id, variant_id, location, quantity, state from ended order by id`),
   );
 }
@@ -96,7 +98,8 @@ function givingBack(which: SQL, state: 'released' | 'expired', portion: number |
     ended as (
       update reservation r set state = ${state}
       where r.id in (select p.id from picked p join levels l on l.variant_id = p.variant_id and l.location = p.location) and r.state = 'open'
-      returning r.id, r.variant_id, r.location, r.quantity, r.state),
+      returning r.id, r.tenant, r.variant_id, r.location, r.quantity, r.state),
+    told as (${stockChanged(sql`ended.tenant`, sql`ended`, sql`now()`)}),
     moved as (
       update stock_level s set reserved = s.reserved - n.units
       from (select variant_id, location, sum(quantity) as units from ended group by variant_id, location) n

@@ -1,3 +1,4 @@
+import { tellStock } from '../store/stock-outbox.ts';
 import { type IdBlocks, type Tx, takeIds } from '../store/store.ts';
 import type { EntityChanges } from './entities.ts';
 import { entry } from './entry.ts';
@@ -56,10 +57,13 @@ export async function applyStock(
     }
   }
   const moved = work.plans.flatMap((plan) => (mayHaveMoved(previous.get(plan.no)) ? [plan.no] : []));
-  await withdrawFigures(tx, stream, pageId, moved, observed, figures);
-  await applyFigures(tx, ids, stream, pageId, figures, (id) => work.entities.created.has(id));
+  const changed = [
+    ...(await withdrawFigures(tx, stream, pageId, moved, observed, figures)),
+    ...(await applyFigures(tx, ids, stream, pageId, figures, (id) => work.entities.created.has(id))),
+  ];
   await keepWaiting(tx, stream, pageId, waiting);
-  await applyWaiting(tx, stream, pageId, targets);
+  changed.push(...(await applyWaiting(tx, stream, pageId, targets)));
+  await tellStock(tx, stream.tenant, changed, request.page.observedAt);
 }
 
 const entityOf = (plan: RecordPlan, mappingId: number, output: string): number | undefined =>
@@ -78,21 +82,24 @@ async function applyWaiting(
   stream: LoadStream,
   pageId: number,
   targets: EntityChanges['targets'],
-): Promise<void> {
+): Promise<readonly number[]> {
   const variants = targets.filter((one) => one.entity === 'variant');
-  if (variants.length === 0 || !(await figuresWait(tx, stream.tenant))) return;
+  if (variants.length === 0 || !(await figuresWait(tx, stream.tenant))) return [];
   const taken = await takeWaiting(tx, stream.tenant, await soleTargets(tx, stream, variants));
-  if (taken.length === 0) return;
+  if (taken.length === 0) return [];
   const ids = await takeIds((query) => tx.rows(query), taken.length);
   const byStream = new Map<number, TakenFigure[]>();
   for (const one of taken) entry(byStream, one.stream_id, (): TakenFigure[] => []).push(one);
+  const changed: number[] = [];
   for (const [id, mine] of byStream) {
     const [first] = mine;
     if (!first) continue;
     const { connection_id: connectionId, stock_authority: stockAuthority } = first;
     const figures = mine.map((one) => ({ ...one, variantId: one.variant_id, asOf: one.as_of }));
-    await applyFigures(tx, ids, { ...stream, id, connectionId, stockAuthority }, pageId, figures, () => false);
+    const of = { ...stream, id, connectionId, stockAuthority };
+    changed.push(...(await applyFigures(tx, ids, of, pageId, figures, () => false)));
   }
+  return changed;
 }
 
 const nameOf = (stream: LoadStream, to: KeyReference): string => `${keyName(stream, to)}\u0000${keyValue(to)}`;

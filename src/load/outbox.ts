@@ -7,7 +7,7 @@ export async function writeOutbox(
   tx: Tx,
   ids: IdBlocks,
   tenant: number,
-  pageId: number,
+  pageId: number | null,
   at: string,
   changes: EntityChanges['byEntity'],
   counts: Counts | null,

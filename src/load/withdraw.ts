@@ -1,5 +1,6 @@
 /** Records that are gone: what they said is withdrawn, never erased. */
 import { RECORD_STATE } from '../store/schema.ts';
+import { tellStock } from '../store/stock-outbox.ts';
 import { type IdBlocks, numbers, sql, type Tx } from '../store/store.ts';
 import { withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
@@ -31,7 +32,8 @@ export async function withdrawRecords(
   for (const row of rows) touch(touches, row.entity_id, row.entity, false);
   const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), [], at);
   await withdrawContributions(tx, stream, rows);
-  await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
+  const moved = await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
+  await tellStock(tx, stream.tenant, moved, page.observedAt);
   await keepHistory(tx, stream, pageId, nos);
   // Absence has no version: what comes later is held against the time it was observed.
   await tx.rows(sql`

@@ -1,9 +1,9 @@
 /** Entities that could not be written, as dead letters of the outgoing stream: named by their public ids. */
 
 import type { EntityName } from '../canonical/entities.ts';
-import { publicId } from '../canonical/ids.ts';
+import { parseId, publicId } from '../canonical/ids.ts';
 import type { RecordProblem } from '../mapping/types.ts';
-import { type IdBlocks, json, sql, type Tx, texts } from '../store/store.ts';
+import { type IdBlocks, json, type Store, sql, type Tx, texts } from '../store/store.ts';
 import type { PushStream } from './deps.ts';
 
 type Subject = { readonly entityId: number; readonly part: string };
@@ -36,6 +36,22 @@ export async function writeLetters(
     on conflict (stream_id, external_id) where state = 'open' and external_id is not null
     do update set run_id = excluded.run_id, code = excluded.code, problems = excluded.problems, times = dead_letter.times + 1, last_at = excluded.last_at`);
 }
+
+/** Entities (of stock: variants) that could not be written. */
+export async function lettersOf(
+  db: Pick<Store, 'rows'>,
+  stream: PushStream,
+  entity: EntityName | 'stock',
+): Promise<readonly number[]> {
+  const rows = await db.rows<{ external_id: string }>(
+    sql`select external_id from dead_letter where stream_id = ${stream.id} and state = 'open' and external_id is not null order by id limit ${MOST}`,
+  );
+  const kind = entity === 'stock' ? 'variant' : entity;
+  return [...new Set(rows.flatMap((row) => parseId(kind, row.external_id.split('@')[0] ?? '') ?? []))];
+}
+
+/** Dead letters tried again in one go. */
+const MOST = 1000;
 
 /** What is in order now was put right. */
 export async function closeLetters(

@@ -290,7 +290,8 @@ const recorded = ({ id, ours, theirs, merged }: Extract<Verdict, { kind: 'write'
   conflicts: merged?.conflicts ?? [],
 });
 
-const picked = (from: JsonObject, like: JsonObject): JsonObject =>
+/** The fields of one object that another has too. */
+export const picked = (from: JsonObject, like: JsonObject): JsonObject =>
   Object.fromEntries(Object.keys(like).flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
 
 function agreedState(

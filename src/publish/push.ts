@@ -6,6 +6,7 @@ import type { Cursor } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { json, sql } from '../store/store.ts';
 import { fenced, newBooks } from './books.ts';
+import { lettersOf } from './dead-letters.ts';
 import type { PublishDeps, PushRun, PushStream } from './deps.ts';
 import { nextAttempt, openIntents } from './ledger.ts';
 import { dueAgain, keepPlan, makePlan, type Planning } from './plan.ts';
@@ -16,7 +17,7 @@ import { nextTouched } from './touched.ts';
 const PORTION = 200;
 const EVERYTHING = 1_000_000;
 
-export type PushRequest = PushRun & { readonly cursor: Cursor | null };
+export type PushRequest = PushRun & { readonly cursor: Cursor | null; readonly trigger: string };
 export type Pushed = { readonly state: 'done' | 'later' | 'cancelled'; readonly notBefore: Date | null };
 
 /** Works on a push until it is done or `until` (epoch milliseconds). @throws ERR_RUN_FENCED, ERR_MAPPING_INVALID, and what the vendor's calls throw */
@@ -52,6 +53,9 @@ export async function push(
       target: declaration.writes,
       lagMs: declaration.visibilityLagMs,
     };
+    // Whoever asks for a push wants what failed to be tried as well.
+    if (run.seq === 0 && run.trigger === 'command')
+      await planPortion(planning, run, await lettersOf(deps.store, stream, outgoing.entity), null);
     const isOver = () => signal.aborted || deps.clock.now().getTime() >= until;
     return await work(planning, run, isOver, signal);
   } finally {

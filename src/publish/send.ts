@@ -5,10 +5,12 @@
 import type { WriteIntent, WriteOutcome } from '../connector/contract.ts';
 import { asTributaryError } from '../errors.ts';
 import { delayFor, type RetryPolicy } from '../extract/retry.ts';
+import type { RecordProblem } from '../mapping/types.ts';
 import { sql, type Tx } from '../store/store.ts';
 import { type Books, fenced, newBooks } from './books.ts';
 import { closeLetters, writeLetters } from './dead-letters.ts';
 import type { PushRun } from './deps.ts';
+import { type Done, markLateEchoes } from './late-echo.ts';
 import {
   type LedgerRow,
   markSent,
@@ -22,7 +24,7 @@ import {
   writeStates,
 } from './ledger.ts';
 import { isAlike } from './merge.ts';
-import type { Planning } from './plan.ts';
+import { type Planning, picked } from './plan.ts';
 
 /** What the vendor may refuse for a while, before the entity becomes a dead letter. */
 const PATIENCE: RetryPolicy = { maxAttempts: 8, baseMs: 2_000, maxMs: 300_000, multiplier: 2, jitter: 0.2 };
@@ -155,54 +157,35 @@ async function settle(
   const { deps, stream, outgoing } = planning;
   const now = deps.clock.now();
   const books = newBooks();
-  const ids = await deps.store.newIds(rows.length + 1);
+  const ids = await deps.store.newIds(rows.length + 32);
   await fenced(deps.store, run, books, async (tx) => {
     const known = await statesOf(
       tx,
       stream.id,
       rows.map((row) => row.entity_id),
     );
-    const settled: Settled[] = [];
-    const states: StateWrite[] = [];
-    const linked: number[] = [];
-    const letters: Parameters<typeof writeLetters>[5][number][] = [];
-    const fine: { entityId: number; part: string }[] = [];
-    rows.forEach((row, at) => {
+    const results = rows.flatMap((row, at): Result[] => {
       const outcome = outcomes[at];
-      if (!outcome || outcome.state === 'unknown') return;
-      const subject = { entityId: row.entity_id, part: row.part };
-      if (outcome.state === 'ok') {
-        const before = known.get(subjectKey(row)) ?? null;
-        settled.push({ id: row.id, state: 'ok', external_id: outcome.id, outcome, next_attempt_at: null });
-        states.push(stateAfter(row, outcome, before));
-        if (before?.external_id !== outcome.id && row.part === '') linked.push(row.entity_id);
-        fine.push(subject);
-        countDone(books, row);
-        return;
-      }
-      const isOver = outcome.retry === 'terminal' || row.attempts >= PATIENCE.maxAttempts;
-      if (outcome.existingId !== undefined && row.external_id === null && row.attempts < PATIENCE.maxAttempts) {
-        // It is there already: from now on it is ours to update, by what both sides say.
-        settled.push({ ...again(row, outcome), next_attempt_at: null });
-        states.push({ ...emptyState(row), external_id: outcome.existingId });
-        return;
-      }
-      if (!isOver) {
-        const wait = delayFor(PATIENCE, Math.max(1, row.attempts));
-        settled.push({ ...again(row, outcome), next_attempt_at: new Date(now.getTime() + wait).toISOString() });
-        return;
-      }
-      settled.push({ id: row.id, state: 'rejected', external_id: null, outcome, next_attempt_at: null });
-      const { code, message, fields } = outcome;
-      letters.push({
-        view: subject,
-        problems: [{ field: fields[0] ? `write.${fields[0]}` : 'write', pointer: fields.join(', '), code, message }],
-      });
-      books.deadLettered += 1;
+      if (!outcome || outcome.state === 'unknown') return [];
+      const before = known.get(subjectKey(row)) ?? null;
+      return [outcome.state === 'ok' ? carriedOut(row, outcome, before, now) : refused(row, outcome, now)];
     });
-    await settleIntents(tx, settled, now);
+    const linked = results.flatMap(({ row, isLinked }) => (isLinked ? [row.entity_id] : []));
+    for (const { row, settled } of results) countDone(books, row, settled.state);
+    await settleIntents(
+      tx,
+      results.map(({ settled }) => settled),
+      now,
+    );
+    const states = results.flatMap(({ state }) => state ?? []);
     await writeStates(tx, stream, outgoing.entity, states, now);
+    const done = results.flatMap((result) => result.done ?? []);
+    await markLateEchoes(deps, tx, ids, stream, outgoing, done);
+    const letters = results.flatMap(({ row, problem }) =>
+      problem ? [{ view: viewOf(row), problems: [problem] }] : [],
+    );
     await writeLetters(tx, ids, stream, run.id, outgoing.entity, letters, now);
+    const fine = results.flatMap(({ row, settled }) => (settled.state === 'ok' ? [viewOf(row)] : []));
     await closeLetters(tx, stream, outgoing.entity, fine);
     // What refers to these entities can name them at the vendor from now on.
     if (linked.length > 0)
@@ -211,14 +194,63 @@ async function settle(
   });
 }
 
-const again = (row: LedgerRow, outcome: WriteOutcome): Omit<Settled, 'next_attempt_at'> => ({
-  id: row.id,
-  state: 'retry',
-  external_id: null,
-  outcome,
-});
+type Ok = Extract<WriteOutcome, { state: 'ok' }>;
 
-function countDone(books: Books, row: LedgerRow): void {
+/** What an answer means for its intent, and for what is known of the record. */
+type Result = {
+  readonly row: LedgerRow;
+  readonly settled: Settled;
+  readonly state: StateWrite | null;
+  readonly done: Done | null;
+  readonly isLinked: boolean;
+  readonly problem: RecordProblem | null;
+};
+
+const viewOf = (row: LedgerRow) => ({ entityId: row.entity_id, part: row.part });
+
+function carriedOut(row: LedgerRow, outcome: Ok, before: WriteStateRow | null, now: Date): Result {
+  const state = stateAfter(row, outcome, before);
+  const done = {
+    ...{ entityId: row.entity_id, externalId: outcome.id, sentAt: row.sent_at ?? now, theirs: state.theirs },
+    written: picked(state.written, row.values),
+  };
+  return {
+    row,
+    state,
+    settled: { id: row.id, state: 'ok', external_id: outcome.id, outcome, next_attempt_at: null },
+    done: row.part === '' && row.action !== 'delete' ? done : null,
+    isLinked: before?.external_id !== outcome.id && row.part === '',
+    problem: null,
+  };
+}
+
+function refused(row: LedgerRow, outcome: Extract<WriteOutcome, { state: 'rejected' }>, now: Date): Result {
+  const result = { row, state: null, done: null, isLinked: false, problem: null };
+  const settled = { id: row.id, external_id: null, outcome, next_attempt_at: null };
+  const mayTryAgain = row.attempts < PATIENCE.maxAttempts;
+  // It is there already: from now on it is ours to update, by what both sides say.
+  if (outcome.existingId !== undefined && row.external_id === null && mayTryAgain)
+    return {
+      ...result,
+      settled: { ...settled, state: 'retry' },
+      state: { ...emptyState(row), external_id: outcome.existingId },
+    };
+  if (outcome.retry === 'transient' && mayTryAgain) {
+    const next = new Date(now.getTime() + delayFor(PATIENCE, Math.max(1, row.attempts)));
+    return { ...result, settled: { ...settled, state: 'retry', next_attempt_at: next.toISOString() } };
+  }
+  const { code, message, fields } = outcome;
+  const field = fields[0] ? `write.${fields[0]}` : 'write';
+  return {
+    ...result,
+    settled: { ...settled, state: 'rejected' },
+    problem: { field, pointer: fields.join(', '), code, message },
+  };
+}
+
+function countDone(books: Books, row: LedgerRow, state: Settled['state']): void {
+  if (state === 'rejected') books.deadLettered += 1;
+  if (state !== 'ok') return;
   if (row.action === 'create' || row.action === 'upsert') books.created += 1;
   else books.updated += 1;
   if (row.action === 'delete') books.deleted += 1;
@@ -233,11 +265,7 @@ const emptyState = (row: LedgerRow): Omit<StateWrite, 'external_id'> => ({
   written: {},
 });
 
-function stateAfter(
-  row: LedgerRow,
-  outcome: Extract<WriteOutcome, { state: 'ok' }>,
-  before: WriteStateRow | null,
-): StateWrite {
+function stateAfter(row: LedgerRow, outcome: Ok, before: WriteStateRow | null): StateWrite {
   const base = before?.external_id === outcome.id ? before : null;
   const kept = Object.fromEntries(
     Object.keys(row.values).map((name) => [name, outcome.stored?.[name] ?? row.values[name] ?? null]),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
+import { CRM_LENGTH } from '../support/crm.ts';
 import { IN, openCrms } from './crms.ts';
 
 const ANN = { Email: 'ann@example.com', LastName: 'Lee', Company: 'Pots', Notes: 'hot' };
@@ -59,6 +60,31 @@ describe('a push', () => {
     world.alpha.edit('L1', { Company: long });
     await world.settle();
     expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long.slice(0, 12) });
+    expect(world.alpha.carriedOut).toHaveLength(2);
+  });
+
+  it('knows its own write when it comes back before its answer', async () => {
+    await using world = await openCrms(store, 'early');
+    const long = 'A company with a long name';
+    world.beta.edit(null, ANN);
+    await world.settle();
+    const before = world.beta.records.get('L1');
+    if (!before) throw new Error('no record');
+    world.beta.records.set('L1', {
+      ...before,
+      fields: { ...ANN, Company: long },
+      version: world.clock.now().getTime(),
+    });
+    await world.run('beta/leads');
+    world.alpha.onWritten = async () => {
+      world.alpha.onWritten = () => undefined;
+      await world.run('alpha/leads');
+      expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long.slice(0, CRM_LENGTH) });
+    };
+    await world.run('alpha/leads:out');
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long });
+    await world.settle();
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long });
     expect(world.alpha.carriedOut).toHaveLength(2);
   });
 

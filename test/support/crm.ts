@@ -24,8 +24,8 @@ export type Crm = {
   /** Somebody at the vendor changes a record, or makes one. */
   edit(id: string | null, fields: JsonObject): string;
   remove(id: string): void;
-  /** Told before each write is carried out; may throw. */
-  onWrite: (intents: readonly WriteIntent[]) => void | Promise<void>;
+  /** Told when a write was carried out, before it is answered. */
+  onWritten: () => void | Promise<void>;
 };
 
 /** Names are kept without space around them, and at most twelve characters long. */
@@ -43,7 +43,7 @@ export function makeCrm(now: () => number): Crm {
     records: new Map(),
     faults: [],
     carriedOut: [],
-    onWrite: () => undefined,
+    onWritten: () => undefined,
     edit(id, fields) {
       const known = id === null ? undefined : crm.records.get(id);
       const made = known ?? { id: `L${crm.records.size + 1}`, fields: {}, version: 0, key: null, deleted: false };
@@ -140,7 +140,6 @@ export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => num
 }
 
 async function write(crm: Crm, intents: readonly WriteIntent[]): Promise<WriteOutcome[]> {
-  await crm.onWrite(intents);
   const fault = crm.faults.shift();
   if (fault === 'throws') throw new Error('the vendor answered 500');
   const refusal = {
@@ -150,7 +149,7 @@ async function write(crm: Crm, intents: readonly WriteIntent[]): Promise<WriteOu
     fields: ['Notes'],
   } as const;
   if (fault === 'batch-refused' && intents.length > 1) throw Object.assign(new Error('one of them is bad'), {});
-  return intents.map((intent, at): WriteOutcome => {
+  const outcomes = intents.map((intent, at): WriteOutcome => {
     if (fault === 'dropped') return { state: 'unknown', message: 'no answer' };
     if (fault === 'busy') return { ...refusal, code: 'BUSY', retry: 'transient' };
     if (fault === 'refused' && at === 0) return { ...refusal, retry: 'terminal' };
@@ -163,4 +162,6 @@ async function write(crm: Crm, intents: readonly WriteIntent[]): Promise<WriteOu
     if (fault === 'lost') return { state: 'unknown', message: 'no answer' };
     return { state: 'ok', id, version: record.version, stored: record.fields };
   });
+  await crm.onWritten();
+  return outcomes;
 }
