@@ -88,7 +88,9 @@ export async function makePlan(planning: Planning, ids: readonly number[]): Prom
     updates.map(({ id, view }) => ({ id, recordId: view.recordId ?? id })),
   );
   const words = await wordsFor(planning, updates, held);
-  for (const update of updates) verdicts.push(verdictOf(planning, update, held.get(update.id) ?? null, words));
+  const seen = await versionsSeen(planning, updates);
+  for (const update of updates)
+    verdicts.push(verdictOf(planning, update, held.get(update.id) ?? null, words, seen.get(update.id) ?? null));
   return { ids, verdicts, states };
 }
 
@@ -170,14 +172,26 @@ async function wordsFor(
   return deps.store.transaction((tx) => wordsOf(deps.load, tx, [...new Set(moved.map(({ view }) => view.entityId))]));
 }
 
+/** Versions of the vendor's records that were read here, by their ids. */
+async function versionsSeen({ deps, stream }: Planning, updates: readonly Update[]): Promise<Map<string, number>> {
+  if (stream.twin === null || updates.length === 0) return new Map();
+  const rows = await deps.store.rows<{ id: string; version: number }>(sql`
+    select external_id as id, version from record where stream_id = ${stream.twin} and version is not null
+      and external_id = any(${sql.param(updates.map(({ id }) => id))}::text[])`);
+  return new Map(rows.map((row) => [row.id, row.version]));
+}
+
 function verdictOf(
   { stream, outgoing }: Planning,
   { view, id, values: ours, base }: Update,
   held: Held | null,
   words: Words,
+  seen: number | null,
 ): Verdict {
   if (held?.values === null) return { kind: 'skip', view, reason: GONE };
   const theirs = held?.values ?? {};
+  // What is read here already has been weighed by the fold, field by field: where it still says otherwise, it is later.
+  const isWeighed = seen !== null && held?.version !== null && held !== null && seen >= held.version;
   const wordsOfField = (field: string) =>
     (outgoing.reads[field] ?? []).flatMap((name) => words(view.entityId, name) ?? []);
   const merged = merge({
@@ -189,7 +203,11 @@ function verdictOf(
       const spoken = wordsOfField(field);
       return spoken.length > 0 && spoken.every(({ streamId }) => streamId !== null && streamId === stream.twin);
     },
-    isOursLater: (field) => Math.max(0, ...wordsOfField(field).map(({ at }) => at)) >= (held?.at ?? 0),
+    // Of stock there is one authority, and where it is written to a vendor it is not the vendor.
+    isOursLater: (field) =>
+      isWeighed ||
+      outgoing.entity === 'stock' ||
+      Math.max(0, ...wordsOfField(field).map(({ at }) => at)) >= (held?.at ?? 0),
   });
   if (Object.keys(merged.write).length === 0) return { kind: 'agree', view, id, merged, ours, theirs };
   return { kind: 'write', view, action: 'update', id, values: merged.write, ours, theirs, merged };

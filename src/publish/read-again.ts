@@ -5,7 +5,7 @@ import { decodeJson } from '../load/mapping-sets.ts';
 import type { PushStream } from './deps.ts';
 
 /** `at`: epoch milliseconds of its last change, as far as the vendor tells. `null` values: the record is gone. */
-export type Held = { readonly values: JsonObject | null; readonly at: number };
+export type Held = { readonly values: JsonObject | null; readonly at: number; readonly version: number | null };
 
 /** @returns by target id; one that was not found at all is not in it */
 export async function readAgain(
@@ -20,7 +20,8 @@ export async function readAgain(
     const page = await source.readIds(to, ids.slice(at, at + PORTION));
     const observed = page.observedAt.getTime();
     for (const { id } of page.tombstones) {
-      for (const target of targets) if (target.recordId === id) held.set(target.id, { values: null, at: observed });
+      for (const target of targets)
+        if (target.recordId === id) held.set(target.id, { values: null, at: observed, version: null });
     }
     const parts = new Map<string, { raws: Uint8Array[]; version: number | null }>();
     for (const record of page.records) {
@@ -31,7 +32,7 @@ export async function readAgain(
     for (const { raws, version } of parts.values()) {
       const record = (stream.connector.decode ?? decodeJson)(raws, page.context);
       for (const { id, values } of stream.connector.writable?.(to, record) ?? [])
-        held.set(id, { values, at: changeTime(version, page.observedAt) });
+        held.set(id, { values, version, at: changeTime(version, page.observedAt) });
     }
   }
   return held;

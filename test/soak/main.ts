@@ -1,16 +1,18 @@
 /**
  * `npm run -s soak -- kill`: a sync that is killed, frozen and cut off wherever it hurts, and what is left of it.
  * `npm run -s soak -- hostile`: vendors that misbehave, by seed, and whether the store knows what they have.
+ * `npm run -s soak -- echo`: changes on both sides of systems that are read and written, and whether one comes back.
  * Ends with 1 unless nothing was lost, doubled or out of balance.
  */
 import { parseArgs } from 'node:util';
 import { SAFETIES, type Safety } from './alterations.ts';
+import { ECHO_SAFETIES, echoSoak } from './echo.ts';
 import { hostileSoak } from './hostile.ts';
 import { HOSTILE_SAFETIES } from './hostile-safeties.ts';
 import { TARGETS } from './hostile-targets.ts';
 import { type KillReport, killSoak } from './kill.ts';
 
-const USAGE = `Usage: npm run -s soak -- kill|hostile [options]
+const USAGE = `Usage: npm run -s soak -- kill|hostile|echo [options]
 
 kill: a sync that is killed wherever it hurts
 
@@ -27,13 +29,18 @@ hostile: vendor systems that misbehave while runs read them
   --only <names>     these systems alone, with commas: ${Object.keys(TARGETS).join(', ')}
   --without <what>   take a safety away: ${HOSTILE_SAFETIES.join(', ')}; the soak must then fail
 
+echo: changes on both sides of two CRMs and here
+  --changes <n>      how many changes (default 1000)
+  --from <seed>      seed of all that is left to chance (default 1)
+  --without <what>   take a safety away: ${ECHO_SAFETIES.join(', ')}; the soak must then fail
+
   --json             one JSON object at the end
 
 Examples:
   npm run -s soak -- kill --points 50 --from 7 --engine both
   npm run -s soak -- hostile --seeds 1000 --from 1
 `;
-const SOAKS = ['kill', 'hostile'] as const;
+const SOAKS = ['kill', 'hostile', 'echo'] as const;
 
 function parse() {
   const text = { type: 'string' } as const;
@@ -47,6 +54,7 @@ function parse() {
       point: text,
       engine: text,
       records: text,
+      changes: text,
       without: text,
       json: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -62,7 +70,7 @@ function parse() {
   ];
   if (!engines) throw new RangeError(`there is no engine ${values.engine}`);
   const soak = SOAKS.find((one) => one === positionals[0]);
-  const safeties = { kill: SAFETIES, hostile: HOSTILE_SAFETIES }[soak ?? 'kill'];
+  const safeties = { kill: SAFETIES, hostile: HOSTILE_SAFETIES, echo: ECHO_SAFETIES }[soak ?? 'kill'];
   if (values.without !== undefined && !safeties.some((one) => one === values.without))
     throw new RangeError(`there is no safety ${values.without}`);
   return {
@@ -75,6 +83,7 @@ function parse() {
     only: values.only?.split(','),
     seeds: { from: number(values.from, 1), count: number(values.seeds, 100) },
     seed: number(values.from, 1),
+    changes: number(values.changes, 1000),
     records: number(values.records, 20_000),
     points:
       values.point === undefined
@@ -95,11 +104,23 @@ async function main(): Promise<number> {
     (asked.isAsked ? process.stdout : process.stderr).write(USAGE);
     return asked.isAsked ? 0 : 2;
   }
+  if (asked.soak === 'echo') return echo(asked);
   return asked.soak === 'hostile' ? hostile(asked) : kill(asked);
 }
 
 type Asked = ReturnType<typeof parse>;
 const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+async function echo({ changes, seed, without, json }: Asked): Promise<number> {
+  const safety = ECHO_SAFETIES.find((one) => one === without) ?? null;
+  const report = await echoSoak({ changes, seed, without: safety }, say);
+  if (json) process.stdout.write(`${JSON.stringify({ ok: report.isClean, from: seed, without, ...report })}\n`);
+  else {
+    say(`${report.writes} writes; ${report.seconds} s`);
+    process.stdout.write(`${report.line}\n`);
+  }
+  return report.isClean ? 0 : 1;
+}
 
 async function hostile({ seeds, without, only, json }: Asked): Promise<number> {
   const safety = HOSTILE_SAFETIES.find((one) => one === without) ?? null;
