@@ -37,18 +37,18 @@ export type EchoReport = {
 
 const CRM_MAPPINGS: Readonly<Record<string, string>> = {
   'soak-salesforce':
-    'outputs:\n  lead:\n    match: email\n    fields: {email: Email | email, last_name: LastName, notes: Description}\n',
+    'outputs:\n  lead:\n    match: email\n    fields: {email: Email | email, last_name: LastName, title: Description}\n',
   'soak-hubspot':
-    'outputs:\n  lead:\n    match: email\n    fields: {email: properties.email | email, last_name: properties.lastname, notes: properties.jobtitle}\n',
+    'outputs:\n  lead:\n    match: email\n    fields: {email: properties.email | email, last_name: properties.lastname, title: properties.jobtitle}\n',
   'soak-to-salesforce':
-    'write: {entity: lead, to: leads, when: email is not empty, match: Email}\nfields: {Email: email, LastName: last_name | default("Unknown"), Company: = "Soak", Description: notes}\n',
+    'write: {entity: lead, to: leads, when: email is not empty, match: Email}\nfields: {Email: email, LastName: last_name | default("Unknown"), Company: = "Soak", Description: title}\n',
   'soak-to-hubspot':
-    'write: {entity: lead, to: contacts, when: email is not empty, match: email}\nfields: {email: email, lastname: last_name, jobtitle: notes | upper}\n',
+    'write: {entity: lead, to: contacts, when: email is not empty, match: email}\nfields: {email: email, lastname: last_name, jobtitle: title | upper}\n',
 };
 
 const MINUTE_MS = 60_000;
-const LEADS = 20;
-const PER_ROUND = 40;
+const LEADS = 60;
+const PER_ROUND = 300;
 const MOST_SLICES = 200;
 const EXAMPLES = 5;
 
@@ -136,7 +136,7 @@ async function live(ground: Ground, changes: number): Promise<Found> {
       if (lead) await change(ground, lead, random.pick(['here', 'salesforce', 'hubspot'] as const), done);
       await clock.advance(random.whole(1, 3000));
       // A side may be read and told in the middle of it all.
-      if (random.next() < 0.05) await pass(ground, random.shuffle(app.streams.all));
+      if (random.next() < 0.02) await pass(ground, random.shuffle(app.streams.all));
     }
     await settle(ground);
     for (const problem of await disagreements(ground)) {
@@ -163,7 +163,7 @@ async function live(ground: Ground, changes: number): Promise<Found> {
 async function change({ app, systems }: Ground, lead: Lead, side: Side, number: number): Promise<void> {
   const marker = `${side.slice(0, 3)}-${number}`;
   if (side === 'here') {
-    const values = { contact: { email: lead.email, last_name: 'Soak' }, notes: marker };
+    const values = { contact: { email: lead.email, last_name: 'Soak', title: marker } };
     const made = await append(app.runs, app.leads, lead.key, values);
     if (made.kind === 'rejected') throw new Error(JSON.stringify(made.problems));
   } else {
@@ -210,8 +210,8 @@ async function pass({ app, clock }: Ground, streams: App['streams']['all']): Pro
 
 /** Where a lead is not on every side what was said last. */
 async function disagreements({ app, systems, leads }: Ground): Promise<string[]> {
-  const rows = await app.store.rows<{ email: string; notes: string }>(sql`select email_key as email, notes from lead`);
-  const here = new Map(rows.map((row) => [row.email, row.notes]));
+  const rows = await app.store.rows<{ email: string; title: string }>(sql`select email_key as email, title from lead`);
+  const here = new Map(rows.map((row) => [row.email, row.title]));
   const problems: string[] = [];
   for (const { email, expected } of leads) {
     const salesforce = systems.salesforce.truth('leads').get(await idOf(app, 'salesforce', email));
