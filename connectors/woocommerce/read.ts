@@ -40,8 +40,9 @@ export async function* read(shop: Shop, request: ReadRequest): AsyncGenerator<Pa
   if (!list) throw unsupported('woocommerce', `read the stream ${stream}`);
   const context = await unitsAround(shop, list, trafficClass);
   const isChanges = mode === 'incremental' && list.hasTimes;
-  const kind = mode === 'full' || (mode === 'incremental' && !list.hasTimes) ? 'snapshot' : 'delta';
+  const kind = kindOf(mode, list.hasTimes);
   let pass = running.safeParse(cursor).data ?? null;
+  let swept = 0;
   const since = pass ? pass.since : isChanges ? sinceOf(cursor, list.overlapMs) : null;
   const phases = since !== null && list.trash ? PHASES : PHASES.slice(0, 1);
   for (const phase of pass ? phases.slice(phases.indexOf(pass.phase)) : phases) {
@@ -52,11 +53,19 @@ export async function* read(shop: Shop, request: ReadRequest): AsyncGenerator<Pa
     for await (const step of steps) {
       pass = passAt(step, { ...(pass ?? begun(mode, step, list.visibilityLagMs)), since, phase });
       yield pageOf(stream, step, pass, { kind, isLast: step.isEnd && phase === phases.at(-1), context });
+      if (mode === 'sweep' && ++swept === SWEPT_PAGES) return;
     }
   }
 }
 
 const PHASES = ['live', 'trash'] as const;
+/** A sweep takes so many pages, and the next one goes on behind them: a round must not be a full read each time. */
+const SWEPT_PAGES = 10;
+
+/** A list without times is read whole each time. */
+function kindOf(mode: ReadRequest['mode'], hasTimes: boolean): Window['kind'] {
+  return mode === 'full' || (mode === 'incremental' && !hasTimes) ? 'snapshot' : 'delta';
+}
 
 /** `null`: nothing was read before. */
 function sinceOf(cursor: Cursor | null, overlapMs: number): string | null {

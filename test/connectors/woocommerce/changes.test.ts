@@ -163,6 +163,17 @@ describe('records', () => {
     expect(swept.pages.every(({ window, complete }) => window.kind === 'delta' && !complete)).toBe(true);
   });
 
+  it('are swept a part at a time, each going on behind the last, and from the beginning again', async () => {
+    await using shop = await openShop();
+    const all = idsOf(shop.system, 'products');
+    const one = await readAll(shop.source, 'products', { mode: 'sweep', pageSize: 3 });
+    const two = await readAll(shop.source, 'products', { mode: 'sweep', pageSize: 3, cursor: one.cursor });
+    const three = await readAll(shop.source, 'products', { mode: 'sweep', pageSize: 3, cursor: two.cursor });
+    expect(one.ids).toEqual(all.slice(0, 30));
+    expect(two.ids).toEqual(all.slice(30));
+    expect(three.ids).toEqual(one.ids);
+  });
+
   it('say what their prices and weights are in, as far as the shop tells', async () => {
     await using shop = await openShop();
     const page = await shop.source.readIds('products', idsOf(shop.system, 'products').slice(0, 1));
