@@ -7,7 +7,6 @@ import { readLinks } from './links.ts';
 import { isWriteStream, matchOf, type WriteStream } from './match.ts';
 import { OBJECTS } from './objects.ts';
 import { holds, textSent, written } from './outcomes.ts';
-import { LAG_MS } from './streams.ts';
 import { findCampaign } from './write-campaign.ts';
 import { COMPANY_LINK } from './writes.ts';
 
@@ -62,14 +61,13 @@ async function read(
 // Fields in a filter group, at most; the smallest number told.
 const MOST_FILTERS = 3;
 
-/** Without anything unique, by what it says, once the index must know of it. */
+/** Without anything unique, by what it says. The index trails: that nothing is found means nothing before the stream's lag is over. */
 async function searched(
-  { portal, config, context }: Account,
+  { portal, config }: Account,
   stream: WriteStream,
   properties: readonly string[],
   values: JsonObject,
 ): Promise<readonly JsonObject[]> {
-  await context.clock.sleep(LAG_MS, context.signal);
   const filters = properties
     .filter((name) => textSent(values[name] ?? null) !== '')
     .slice(0, MOST_FILTERS)

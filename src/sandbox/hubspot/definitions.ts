@@ -28,7 +28,15 @@ const number = (...names: string[]): Property[] => names.map((name) => ({ name, 
 const choice = (name: string, ...options: string[]): Property => ({ name, type: 'enumeration', options });
 const set = (name: string, type: Property['type'] = 'string'): Property => ({ name, type, isReadOnly: true });
 
-const STAGES = ['subscriber', 'lead', 'marketingqualifiedlead', 'salesqualifiedlead', 'opportunity', 'customer'];
+/** Lifecycle stages in their order. */
+export const STAGES: readonly string[] = [
+  'subscriber',
+  'lead',
+  'marketingqualifiedlead',
+  'salesqualifiedlead',
+  'opportunity',
+  'customer',
+];
 export const DEAL_STAGES = ['appointmentscheduled', 'qualifiedtobuy', 'contractsent', 'closedwon', 'closedlost'];
 const head = [
   set('createdate', 'datetime'),

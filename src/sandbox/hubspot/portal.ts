@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../../connector/contract.ts';
 import type { Stamp } from '../system.ts';
 import { Table, type Version } from '../table.ts';
-import { ASSOCIATION_TYPES, FACTS, KINDS, type Kind } from './definitions.ts';
+import { ASSOCIATION_TYPES, FACTS, KINDS, type Kind, STAGES } from './definitions.ts';
 
 /** The search index knows of a change only some time later. */
 const INDEX_LAG_MS = 4_000;
@@ -105,8 +105,11 @@ export function makePortal(clockNow: () => number, speed: number, saved: JsonObj
       return id;
     },
     /** An empty text clears. The time moves whether anything differs or not. */
-    update(kind: Kind, id: string, properties: Readonly<Record<string, string>>, stamp?: Stamp): void {
+    update(kind: Kind, id: string, given: Readonly<Record<string, string>>, stamp?: Stamp): void {
       const before = newest(kind, id)?.properties ?? {};
+      const properties = isStageBack(before, given)
+        ? { ...given, lifecyclestage: before['lifecyclestage'] ?? '' }
+        : given;
       const after = Object.fromEntries(
         Object.entries({ ...before, ...properties }).filter(([, value]) => value !== ''),
       );
@@ -198,6 +201,12 @@ function entryOf({ id, values, createdAt, updatedAt }: Version): Entry | null {
   const archivedAt = typeof values['archivedAt'] === 'number' ? values['archivedAt'] : null;
   const properties = values['properties'] as Record<string, string>;
   return { id, properties, createdAt, updatedAt, archivedAt };
+}
+
+/** A stage only ever moves on, unless it was cleared before. */
+function isStageBack(before: Readonly<Record<string, string>>, given: Readonly<Record<string, string>>): boolean {
+  const [from, to] = [before['lifecyclestage'] ?? '', given['lifecyclestage'] ?? ''];
+  return to !== '' && STAGES.includes(to) && STAGES.indexOf(to) < STAGES.indexOf(from);
 }
 
 /** A property's value as it is shown, the ones HubSpot sets included; `null`: empty. */
