@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<object> }>>> = {
   mapping: () => import('./mapping.ts'),
   feed: () => import('./feed.ts'),
+  connectors: () => import('./connectors.ts'),
 };
 
 const { values, positionals } = parseArgs({

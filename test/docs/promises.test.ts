@@ -7,11 +7,14 @@ import { readDocument, root, wordsOf } from './documents.ts';
 
 /** Everything that was promised. A promise that is dropped is dropped here first. */
 const PROMISED = [
-  ...['install', 'sandbox', 'own', 'json', 'watch', 'term', 'port', 'twice', 'test'].map((name) => `start.${name}`),
+  ...['install', 'sandbox', 'own', 'json', 'systems', 'watch', 'term', 'port', 'twice', 'test'].map(
+    (name) => `start.${name}`,
+  ),
   ...Array.from({ length: 12 }, (_, at) => `part.${at + 1}`),
   ...['kill', 'fold', 'invariants', 'explain', 'commands', 'mutation', 'bench.mapping', 'bench.feed'].map(
     (name) => `show.${name}`,
   ),
+  ...['hostile', 'conformance', 'connectors.new', 'bench.connectors'].map((name) => `show.${name}`),
   ...['MPL-INV-01', 'MPL-INV-02', 'ECP-INV-01', 'CTL-09', 'SEC-AUTH-01', 'SEC-AUTH-02', 'CONF-36', 'CONF-46', 'GAP-03'],
   ...['UX-15', 'UX-16', 'ETL-01', 'ETL-02', 'ETL-03', 'ETL-09', 'ETL-14', 'ETL-16', 'ETL-18'],
   ...['ENT-01', 'ENT-02', 'ENT-03', 'ENT-04', 'ENT-05', 'ENT-06', 'ENT-09', 'ENT-10'],

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,7 +9,14 @@ import { waitFor } from '../support/services/wait.ts';
 import { root } from './documents.ts';
 
 type Started = { readonly child: ChildProcess; readonly ended: Promise<unknown[]>; said(): string };
-type Sandbox = { readonly url: string; readonly apiKey: string; readonly feeds: string };
+type Sandbox = {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly feeds: string;
+  readonly systems: Readonly<Record<string, unknown>>;
+};
+
+const MINUTE_MS = 60_000;
 
 const started: Started[] = [];
 let folder = '';
@@ -46,6 +53,22 @@ async function countOf(path: string): Promise<number> {
   return pagination.total_items;
 }
 
+/** Units of one SKU at a place; `undefined`: none are known yet. */
+async function unitsIn(place: string): Promise<number | undefined> {
+  const { locations } = (await ask('/api/v2/inventory/TEN-002')) as {
+    locations?: { location: string; quantity: number }[];
+  };
+  return locations?.find(({ location }) => location === place)?.quantity;
+}
+
+function tributary(...args: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(root, 'src/main.ts'), '--dir', folder, ...args], (_error, out, err) =>
+      resolve(out + err),
+    );
+  });
+}
+
 /** A port that somebody else has. */
 async function busyPort(): Promise<{ port: number; close(): void }> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -54,7 +77,7 @@ async function busyPort(): Promise<{ port: number; close(): void }> {
   return { port: typeof address === 'object' && address ? address.port : 0, close: () => server.close() };
 }
 
-describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
+describe('npm start without a tributary.yaml', { timeout: 180_000 }, () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'tributary-start-'));
   });
@@ -105,6 +128,37 @@ describe('npm start without a tributary.yaml', { timeout: 90_000 }, () => {
     program.child.kill('SIGTERM');
     expect(await program.ended).toEqual([0, null]);
     expect(Date.now() - asked).toBeLessThan(10_000);
+  });
+
+  it('shows a purchase in the shop by webhook, keeps it over a restart, and by a poll without webhooks', async () => {
+    const program = start({ PORT: '0' });
+    await waitFor('the program to run', () => (program.said().includes('Tributary runs at') ? true : undefined));
+    expect(Object.keys(sandbox().systems)).toEqual(['shopify', 'woocommerce', 'salesforce', 'hubspot']);
+    const before = await waitFor('the stock of the shop', () => unitsIn('berlin'), MINUTE_MS);
+    const { url, apiKey } = sandbox();
+    const buy = (system: string, sku: string) =>
+      fetch(`${url}/sandbox/${system}/buy`, {
+        method: 'POST',
+        headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+        body: JSON.stringify({ sku, quantity: 1 }),
+      });
+    await waitFor(
+      'webhooks to be subscribed',
+      async () =>
+        (await tributary('connections', 'check', 'shopify')).includes('webhooks are active') ? true : undefined,
+      MINUTE_MS,
+    );
+    expect((await buy('shopify', 'TEN-002')).status).toBe(201);
+    await waitFor('the purchase', async () => ((await unitsIn('berlin')) === before - 1 ? true : undefined), MINUTE_MS);
+    expect(await tributary('runs', 'list', '--connection', 'shopify', '--json')).toContain('"trigger": "webhook"');
+
+    await tributary('connections', 'unsubscribe', 'shopify');
+    expect(await tributary('sandbox', 'buy', 'shopify', 'TEN-002')).toContain('Bought TEN-002');
+    await waitFor('the poll', async () => ((await unitsIn('berlin')) === before - 2 ? true : undefined), MINUTE_MS);
+    expect((await buy('shopify', 'NOT-THERE')).status).toBe(404);
+    expect((await buy('amazon', 'TEN-002')).status).toBe(404);
+    program.child.kill('SIGKILL');
+    await program.ended;
   });
 
   it('goes on where a killed one was, with the same key', async () => {
