@@ -31,9 +31,9 @@ export function kept(id: string, body: Json, stored: JsonObject): WriteOutcome {
 }
 
 /**
- * An answer that decides nothing about single intents: `unknown` where it may have been carried out, `transient` where it
- * surely was not, `null` where the shop refused it for a reason that `rejection` can read.
- * @throws TributaryError `ERR_CONNECTOR_CREDENTIALS`
+ * An answer that decides nothing about single intents: `unknown` where it may have been carried out, `null` where the shop
+ * did it, or refused it for a reason that `rejection` can read.
+ * @throws as `lost`
  */
 export function undecided(shop: Shop, answer: ShopAnswer): WriteOutcome | null {
   const { status, body } = answer;
@@ -42,20 +42,27 @@ export function undecided(shop: Shop, answer: ShopAnswer): WriteOutcome | null {
   try {
     judge(shop, answer);
   } catch (error) {
-    return failure(error, { mayBeDone: true });
+    return lost(error);
   }
   return null;
 }
 
 /**
- * What a failed call means for an intent.
- * @param mayBeDone the call was the write itself
- * @throws what says nothing about the intent: wrong credentials, the end of the connection
+ * What a write means whose call failed: it may have been carried out.
+ * @throws what says that it was not: a pause the shop names itself, wrong credentials, the end of the connection
  */
-export function failure(error: unknown, { mayBeDone }: { readonly mayBeDone: boolean }): WriteOutcome {
+export function lost(error: unknown): WriteOutcome {
   if (!(error instanceof TributaryError) || error.code === 'ERR_CONNECTOR_CREDENTIALS') throw error;
-  // Only a pause the shop names itself is surely one before anything was done.
-  const isPause = error.code === 'ERR_CONNECTOR_LIMITED' && error.notBefore !== null;
-  if (mayBeDone && !isPause) return { state: 'unknown', message: error.message };
+  if (error.code === 'ERR_CONNECTOR_LIMITED' && error.notBefore !== null) throw error;
+  return { state: 'unknown', message: error.message };
+}
+
+/**
+ * What becomes of intents that a failure kept from being sent, once others of the call were. Before that the failure goes up
+ * as it is, for the shop to be left alone as a whole.
+ * @throws the end of the connection
+ */
+export function postponed(error: unknown): WriteOutcome {
+  if (!(error instanceof TributaryError)) throw error;
   return { state: 'rejected', code: error.code, message: error.message, fields: [], retry: 'transient' };
 }

@@ -1,9 +1,9 @@
 /** Makes orders and changes them, one call each, so that each answer belongs to one order. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject, WriteIntent, WriteOutcome } from '../../src/connector/index.ts';
-import { call, isObject, type Shop, send } from './client.ts';
+import { call, isObject, judge, type Shop, send } from './client.ts';
 import { list } from './list.ts';
-import { failure, kept, refused, rejection, undecided } from './outcomes.ts';
+import { kept, lost, postponed, refused, rejection, undecided } from './outcomes.ts';
 import { START, walk } from './walk.ts';
 import { KEY } from './write-stock.ts';
 
@@ -21,21 +21,22 @@ export function orderValues(body: Json | undefined): JsonObject {
   return Object.fromEntries(CHANGEABLE.filter((name) => name in body).map((name) => [name, body[name] ?? null]));
 }
 
-/** @throws TributaryError `ERR_CONNECTOR_CREDENTIALS` */
+/** @throws TributaryError as `call`, when nothing was sent yet */
 export async function writeOrders(shop: Shop, intents: readonly WriteIntent[]): Promise<readonly WriteOutcome[]> {
   const outcomes: WriteOutcome[] = [];
-  for (const intent of intents)
-    outcomes.push(intent.id === null ? await create(shop, intent) : await update(shop, intent));
+  for (const intent of intents) {
+    try {
+      outcomes.push(intent.id === null ? await create(shop, intent) : await update(shop, intent));
+    } catch (error) {
+      if (outcomes.length === 0) throw error;
+      outcomes.push(postponed(error));
+    }
+  }
   return outcomes;
 }
 
 async function create(shop: Shop, intent: WriteIntent): Promise<WriteOutcome> {
-  let lines: readonly Line[] | string;
-  try {
-    lines = await linesOf(shop, intent.values.line_items);
-  } catch (error) {
-    return failure(error, { mayBeDone: false });
-  }
+  const lines = await linesOf(shop, intent.values.line_items);
   if (typeof lines === 'string') return refused('unknown_product', lines);
   const body: JsonObject = {
     ...cleared(intent.values),
@@ -49,7 +50,7 @@ async function create(shop: Shop, intent: WriteIntent): Promise<WriteOutcome> {
     if (answer.status >= 300 || !isObject(answer.body)) return rejection(answer.body);
     return made(answer.body, lines);
   } catch (error) {
-    return failure(error, { mayBeDone: true });
+    return lost(error);
   }
 }
 
@@ -73,16 +74,11 @@ async function update(shop: Shop, intent: WriteIntent): Promise<WriteOutcome> {
   const fixed = ['line_items', 'set_paid'].filter((name) => name in intent.values);
   if (fixed.length > 0)
     return { ...refused('not_changeable', `${fixed.join(', ')} can be set only when an order is made.`) };
-  let now: JsonObject;
-  try {
-    const answer = await send(shop, { path: `/orders/${encodeURIComponent(id)}`, trafficClass });
-    const outcome = undecided(shop, answer);
-    if (outcome) return outcome.state === 'unknown' ? passing(outcome.message) : outcome;
-    if (answer.status >= 300 || !isObject(answer.body)) return rejection(answer.body);
-    now = answer.body;
-  } catch (error) {
-    return failure(error, { mayBeDone: false });
-  }
+  const answer = await send(shop, { path: `/orders/${encodeURIComponent(id)}`, trafficClass });
+  if (answer.status >= 400 && answer.status < 500 && isObject(answer.body) && ![401, 403, 429].includes(answer.status))
+    return rejection(answer.body);
+  const { body: now } = judge(shop, answer);
+  if (!isObject(now)) return refused('no_order', 'The shop answered with something else than an order.');
   if (now.status === 'trash') return refused('trashed', 'The order is in the trash of the shop.');
   const wanted = cleared(intent.values);
   const changes = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => !isKept(value, now[name])));
@@ -95,13 +91,9 @@ async function update(shop: Shop, intent: WriteIntent): Promise<WriteOutcome> {
     if (answer.status >= 300 || !isObject(answer.body)) return rejection(answer.body);
     return kept(id, answer.body, orderValues(answer.body));
   } catch (error) {
-    return failure(error, { mayBeDone: true });
+    return lost(error);
   }
 }
-
-const passing = (message: string): WriteOutcome => ({
-  ...{ state: 'rejected', code: 'ERR_CONNECTOR_UNREACHABLE', message, fields: [], retry: 'transient' },
-});
 
 /** Objects are written in part: only the named fields count. */
 function isKept(wanted: Json, now: Json | undefined): boolean {

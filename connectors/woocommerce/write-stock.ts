@@ -2,7 +2,7 @@
 import type { Json, JsonObject, WriteIntent, WriteOutcome } from '../../src/connector/index.ts';
 import { isObject, type Shop, send } from './client.ts';
 import { list } from './list.ts';
-import { failure, kept, refused, rejection, undecided } from './outcomes.ts';
+import { kept, lost, postponed, refused, rejection, undecided } from './outcomes.ts';
 
 const trafficClass = 'write';
 const MOST_PER_CALL = 100;
@@ -29,7 +29,7 @@ export function stockOf(body: Json | undefined): JsonObject {
 
 /**
  * One outcome for each intent. What is there already is not written: even an empty PUT moves the time of a product.
- * @throws TributaryError `ERR_CONNECTOR_CREDENTIALS`
+ * @throws TributaryError as `call`, when nothing was sent yet
  */
 export async function writeStock(
   shop: Shop,
@@ -48,13 +48,29 @@ export async function writeStock(
     else wanted.push({ intent, target, quantity });
   }
   const due = await compare(shop, stream, wanted, outcomes);
-  const groups = Map.groupBy(due, ({ target }) => (target.variation === null ? '' : target.product));
-  for (const [parent, group] of groups) {
-    const path = parent === '' ? '/products/batch' : `/products/${parent}/variations/batch`;
-    for (let at = 0; at < group.length; at += MOST_PER_CALL)
-      await send100(shop, path, group.slice(at, at + MOST_PER_CALL), outcomes);
+  let sent = 0;
+  for (const { path, group } of batchesOf(due)) {
+    try {
+      await send100(shop, path, group, outcomes);
+      sent += 1;
+    } catch (error) {
+      if (sent === 0) throw error;
+      for (const { intent } of group) if (!outcomes.has(intent)) outcomes.set(intent, postponed(error));
+    }
   }
   return intents.map((intent) => outcomes.get(intent) ?? { state: 'unknown', message: 'The shop said nothing of it.' });
+}
+
+type Batch = { readonly path: string; readonly group: readonly Wanted[] };
+
+/** Products go together, variations below their product. */
+function batchesOf(due: readonly Wanted[]): Batch[] {
+  const groups = Map.groupBy(due, ({ target }) => (target.variation === null ? '' : target.product));
+  return [...groups].flatMap(([parent, all]) => {
+    const path = parent === '' ? '/products/batch' : `/products/${parent}/variations/batch`;
+    const starts = Array.from({ length: Math.ceil(all.length / MOST_PER_CALL) }, (_, no) => no * MOST_PER_CALL);
+    return starts.map((at) => ({ path, group: all.slice(at, at + MOST_PER_CALL) }));
+  });
 }
 
 /** What the shop has now decides what is due. */
@@ -65,17 +81,11 @@ async function compare(
   outcomes: Map<WriteIntent, WriteOutcome>,
 ): Promise<Wanted[]> {
   if (wanted.length === 0) return [];
-  let now: ReadonlyMap<string, Json>;
-  try {
-    now = await current(
-      shop,
-      stream,
-      wanted.map(({ target }) => ownId(target)),
-    );
-  } catch (error) {
-    for (const { intent } of wanted) outcomes.set(intent, failure(error, { mayBeDone: false }));
-    return [];
-  }
+  const now = await current(
+    shop,
+    stream,
+    wanted.map(({ target }) => ownId(target)),
+  );
   return wanted.filter(({ intent, target, quantity }) => {
     const body = now.get(ownId(target));
     const why = obstacle(body, target);
@@ -137,7 +147,7 @@ async function send100(
       await send100(shop, path, group.slice(half), outcomes);
     }
   } catch (error) {
-    settle(failure(error, { mayBeDone: true }));
+    settle(lost(error));
   }
 }
 

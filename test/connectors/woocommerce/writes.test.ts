@@ -112,18 +112,37 @@ describe('stock', () => {
     expect(await shop.source.find?.(write)).toBeNull();
   });
 
-  it('is to be tried again when the shop asks for a pause, or cannot be read before', async () => {
+  it('is left for later as a whole when the shop asks for a pause, or cannot be read before', async () => {
     const pause = { kind: 'limited', retryAfterMs: 60_000 } as const;
     const write = { stock_quantity: 77 };
     await using one = await openShop({ faults: failing('POST', '/products/batch', pause) });
-    expect(await one.source.write?.([intent('products', await stockId(one, 'TEN-001'), write)])).toMatchObject([
-      { state: 'rejected', code: 'ERR_CONNECTOR_LIMITED', retry: 'transient' },
-    ]);
+    await expect(one.source.write?.([intent('products', await stockId(one, 'TEN-001'), write)])).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_LIMITED',
+      notBefore: new Date(one.clock.now().getTime() + 60_000),
+    });
     await using two = await openShop();
     const id = await stockId(two, 'TEN-001');
     await two.system.close();
-    expect(await two.source.write?.([intent('products', id, write)])).toMatchObject([
-      { state: 'rejected', code: 'ERR_CONNECTOR_UNREACHABLE', retry: 'transient' },
+    await expect(two.source.write?.([intent('products', id, write)])).rejects.toMatchObject({
+      code: 'ERR_CONNECTOR_UNREACHABLE',
+    });
+  });
+
+  it('is told of as far as it went when a pause comes in the middle', async () => {
+    const pause = { kind: 'limited', retryAfterMs: 60_000 } as const;
+    const parents: string[] = [];
+    const onRequest = (request: { method: string; path: string }) => {
+      if (request.method !== 'POST' || !request.path.endsWith('/variations/batch')) return null;
+      parents.push(request.path);
+      return parents.length === 2 ? pause : null;
+    };
+    await using shop = await openShop({ faults: { onRequest } });
+    const ids = await Promise.all(['JAC-001-S', 'JAC-002-S', 'JAC-003-S'].map((sku) => stockId(shop, sku)));
+    const outcomes = await shop.source.write?.(ids.map((id) => intent('variations', id, { stock_quantity: 91 })));
+    expect(outcomes).toMatchObject([
+      { state: 'ok' },
+      { state: 'rejected', code: 'ERR_CONNECTOR_LIMITED', retry: 'transient' },
+      { state: 'ok' },
     ]);
   });
 
