@@ -33,7 +33,10 @@ export async function forget(
       sql`delete from inbound_delivery where tenant = ${tenant} and received_at < ${before(DELIVERY_DAYS)}`,
     ),
     login: await gone(sql`delete from login where tenant = ${tenant} and expires_at < ${before(1)}`),
-    outbox: await gone(sql`delete from outbox where tenant = ${tenant} and at < ${before(retention.outboxDays)}`),
+    // What a push has not seen yet stays, however long its vendor is away.
+    outbox: await gone(sql`
+      delete from outbox o where o.tenant = ${tenant} and o.at < ${before(retention.outboxDays)}
+        and not exists (select 1 from stream s where s.tenant = ${tenant} and s.direction = 'out' and s.removed_at is null and (s.cursor->>'xact')::xid8 <= o.xact)`),
     run: await gone(sql`
       delete from run r where r.tenant = ${tenant} and r.finished_at < ${before(retention.runDays)} and r.state not in ('queued', 'running', 'held')
         and r.id <> (select max(id) from run o where o.stream_id = r.stream_id) and not exists (select 1 from page p where p.run_id = r.id)`),

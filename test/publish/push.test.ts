@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { forget } from '../../src/load/retention.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
@@ -196,6 +197,26 @@ describe('a push', () => {
       sql`select count(*) as n from lead where tenant = ${world.streams.tenant}`,
     );
     expect(count?.n).toBe(1);
+  });
+
+  it('keeps changes that it has not seen, however old they are', async () => {
+    await using world = await openCrms(store, 'old');
+    world.beta.edit(null, ANN);
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    world.beta.edit('L1', { Notes: 'cold' });
+    await world.run('beta/leads');
+    await world.clock.advance(30 * 86_400_000);
+    const days = { rawDays: 90, outboxDays: 7, runDays: 90 };
+    const { outbox } = await forget(store, world.streams.tenant, days, world.clock.now());
+    expect(outbox).toBeGreaterThan(0);
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields['Notes']).toBe('cold');
+    await forget(store, world.streams.tenant, days, world.clock.now());
+    const [left] = await store.rows<{ n: number }>(
+      sql`select count(*) as n from outbox where tenant = ${world.streams.tenant} and at < ${world.clock.now().toISOString()}::timestamptz - interval '7 days'`,
+    );
+    expect(left?.n).toBe(0);
   });
 
   it('removes at the vendor what no source has any more', async () => {
