@@ -44,7 +44,7 @@ export async function applyPlans(
     lives: page.again ? await relive(tx, pages, request, work) : livesOfPatches(work, previous),
     contributions: contributionWriter(request, pageId),
     echoes: await echoesOf(deps, tx, request, pageId, work.plans),
-    created: newRows(stream, set),
+    created: newRows(stream, set, at),
   };
   const { contributions, created, touches } = speech;
   const changed = new Set<number>();
@@ -164,7 +164,7 @@ async function somethingWaits(tx: Tx, tenant: number): Promise<boolean> {
 const refersByKey = (plan: RecordPlan): boolean => plan.entities.some(({ output }) => output.refersByKey);
 
 /** New rows of entities that one record alone speaks about: straight into their tables. */
-function newRows(stream: LoadStream, set: MappingSet) {
+function newRows(stream: LoadStream, set: MappingSet, at: string) {
   const shapes = new Map<string, { shape: InsertShape; lines: CopyLines }>();
   const made = new Map<EntityName, number[]>();
   return {
@@ -175,7 +175,7 @@ function newRows(stream: LoadStream, set: MappingSet) {
         shape: insertShape(entity, set.fills(mappingId, output)),
         lines: new CopyLines(),
       }));
-      insert.lines.push(insert.shape.line(id, stream.tenant, values));
+      insert.lines.push(insert.shape.line(id, stream.tenant, at, values));
       entry(made, entity, () => []).push(id);
     },
     async flush(tx: Tx): Promise<void> {

@@ -16,7 +16,7 @@ import { type Payload, pack } from './payload.ts';
 import type { DeadRecord, RecordPlan, Work } from './plan.ts';
 import { planRecords } from './plan-records.ts';
 import { isStillGone, moveScopes, raiseVersions } from './records.ts';
-import { countStanding, NO_SLOT, type Sorted, sortOut } from './sort-out.ts';
+import { countStanding, NO_SLOT, reasonOf, type Sorted, sortOut } from './sort-out.ts';
 import { sortPatches } from './sort-patches.ts';
 import {
   type CommitRequest,
@@ -239,13 +239,13 @@ function countRecord(counts: Counts, plan: RecordPlan, changed: boolean): void {
     if (isGone) counts.deleted += 1;
     return;
   }
-  skip(counts, 'filtered');
+  skip(counts, reasonOf(plan.candidate.outcome) ?? 'filtered');
 }
 
 /** Patches that were merged into one record with others of their page. */
-function countMerged(counts: Counts, { patch, state, existing }: RecordPlan, changed: boolean): void {
+function countMerged(counts: Counts, { patch, state, existing, candidate }: RecordPlan, changed: boolean): void {
   for (let left = patch?.more ?? 0; left > 0; left -= 1) {
-    if (state === RECORD_STATE.filtered) skip(counts, 'filtered');
+    if (state === RECORD_STATE.filtered) skip(counts, reasonOf(candidate.outcome) ?? 'filtered');
     else if (state === RECORD_STATE.live && (changed || !existing)) counts.updated += 1;
     else counts.unchanged += 1;
   }

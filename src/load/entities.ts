@@ -226,7 +226,7 @@ async function write(
         shape: insertShape(row.entity, Object.keys(ENTITIES[row.entity].fields)),
         lines: new CopyLines(),
       }));
-      insert.lines.push(insert.shape.line(row.id, tenant, row.values));
+      insert.lines.push(insert.shape.line(row.id, tenant, at, row.values));
       note(changes, row.entity, 'created', row.id);
       continue;
     }

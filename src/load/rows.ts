@@ -67,8 +67,8 @@ export const keyFields = (entity: EntityName): readonly string[] => shapeOf(enti
 export type InsertShape = {
   readonly table: string;
   readonly columns: readonly string[];
-  /** One COPY line. */
-  readonly line: (id: number, tenant: number, values: RowValues) => string;
+  /** One COPY line. `at`: when the row is made. */
+  readonly line: (id: number, tenant: number, at: string, values: RowValues) => string;
 };
 
 /** @param fields the fields that rows of this shape may fill */
@@ -78,9 +78,16 @@ export function insertShape(entity: EntityName, fields: readonly string[]): Inse
   const keys = shape.keys.filter((one) => fields.includes(one.field));
   return {
     table: shape.table,
-    columns: ['id', 'tenant', ...filled.map((one) => one.column), ...keys.map((one) => one.column)],
-    line(id, tenant, values) {
-      let line = `${id}\t${tenant}`;
+    columns: [
+      'id',
+      'tenant',
+      'created_at',
+      'updated_at',
+      ...filled.map((one) => one.column),
+      ...keys.map((one) => one.column),
+    ],
+    line(id, tenant, at, values) {
+      let line = `${id}\t${tenant}\t${at}\t${at}`;
       for (const { name, encode } of filled) line += `\t${encode(values[name] as never)}`;
       for (const { field, normalise } of keys) {
         const value = values[field];

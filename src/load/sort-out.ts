@@ -10,6 +10,7 @@ import {
   type LoadStream,
   type PatchSteps,
   type PreparedPage,
+  type RecordOutcome,
   skip,
 } from './types.ts';
 
@@ -65,7 +66,7 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
         continue;
       }
       if (stands(existing, candidate, request.set.id)) {
-        countStanding(counts, existing.state === RECORD_STATE.filtered);
+        countStanding(counts, reasonOf(candidate.outcome));
         confirmed.push({ candidate, existing });
         continue;
       }
@@ -120,9 +121,13 @@ const stands = (existing: RecordRow, candidate: Candidate, setId: number): boole
   existing.mapping_set === setId &&
   Buffer.compare(existing.hash, candidate.hash) === 0;
 
-/** A record whose content is what last ended loaded, or left out. */
-export function countStanding(counts: Counts, isFiltered: boolean): void {
-  if (isFiltered) skip(counts, 'filtered');
+/** Why the mapping leaves a record out; `null`: it does not. */
+export const reasonOf = (outcome: RecordOutcome): string | null =>
+  outcome.kind === 'filtered' ? outcome.reason : null;
+
+/** A record whose content is what last ended loaded, or left out. @param filtered why it is left out */
+export function countStanding(counts: Counts, filtered: string | null): void {
+  if (filtered !== null) skip(counts, filtered);
   else counts.unchanged += 1;
 }
 

@@ -11,7 +11,7 @@ import { entry } from './entry.ts';
 import type { rawPages } from './evaluate.ts';
 import { type Patch, type Patches, packPatches, readPatches, type Stamp, standing, unpackPatches } from './patches.ts';
 import { isStale, type RecordRow } from './plan.ts';
-import { countStanding, leaveOut, type Mention, mentionsOf, NO_SLOT, type Sorted } from './sort-out.ts';
+import { countStanding, leaveOut, type Mention, mentionsOf, NO_SLOT, reasonOf, type Sorted } from './sort-out.ts';
 import type { Candidate, CommitRequest, Counts, LoadStream, PatchSteps, RecordOutcome } from './types.ts';
 
 type Stored = RecordRow & { readonly confirmed: number | null; readonly run: number };
@@ -255,7 +255,8 @@ function settle(sorting: Sorting, held: Held, state: State, first: Mention): voi
   const stands =
     existing !== null && !letter && existing.mapping_set === request.set.id && existing.state !== RECORD_STATE.deleted;
   if (existing && stands && (state.steps.length === 0 || isSame(held.base, state))) {
-    for (let left = state.taken; left > 0; left -= 1) countStanding(counts, existing.state === RECORD_STATE.filtered);
+    for (let left = state.taken; left > 0; left -= 1)
+      countStanding(counts, reasonOf(outcomeOf(sorting, state.patches, null)));
     sorted.confirmed.push({ candidate: { ...first.candidate, version: null }, existing });
     confirmed.push({ no: existing.no, at: observed });
     return;

@@ -87,7 +87,8 @@ export type Candidate = {
 /** A record whose bytes are those that last ended loaded (or filtered) under the same mapping set. */
 export type Recognised = {
   readonly no: number;
-  readonly filtered: boolean;
+  /** Why the mapping leaves it out; `null`: it does not. */
+  readonly filtered: string | null;
   /** Order among the page's records. */
   readonly place: number;
   /** The source's version where it comes beside the bytes: it may have risen although they did not change. */

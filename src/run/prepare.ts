@@ -2,6 +2,7 @@
 import { hashAt } from '../extract/pages.ts';
 import type { ExtractedPage } from '../extract/types.ts';
 import { credibleVersion, mapRecord } from '../load/map-record.ts';
+import { reasonOf } from '../load/sort-out.ts';
 import type { Candidate, MappingSet, PreparedPage, Recognised } from '../load/types.ts';
 import type { Known } from './known.ts';
 
@@ -12,9 +13,14 @@ export function preparePage(extracted: ExtractedPage, set: MappingSet, known: Kn
   const candidates: Candidate[] = [];
   const recognised: Recognised[] = [];
   const candidateAt = (at: number): Candidate => toCandidate(extracted, at, set);
+  const recognisedAt = (at: number, found: { readonly no: number; readonly filtered: boolean }): Recognised => ({
+    ...{ no: found.no, place: at, version: versionOf(extracted, at, set) },
+    // What is left out is counted under its reason, which only the mapping knows.
+    filtered: found.filtered ? (reasonOf(candidateAt(at).outcome) ?? 'filtered') : null,
+  });
   for (let at = 0; at < extracted.records.length; at += 1) {
     const found = known.recognise(hashAt(extracted, at));
-    if (found) recognised.push({ ...found, place: at, version: versionOf(extracted, at, set) });
+    if (found) recognised.push(recognisedAt(at, found));
     else candidates.push(candidateAt(at));
   }
   const page = (of: readonly Candidate[], same: readonly Recognised[]): PreparedPage => ({
@@ -39,7 +45,7 @@ export function preparePage(extracted: ExtractedPage, set: MappingSet, known: Kn
       // The page before it brought the same content: loading it again would only move it.
       const gained = candidates.flatMap((one): Recognised[] => {
         const found = now.recognise(one.hash);
-        return found ? [{ ...found, place: one.place, version: versionOf(extracted, one.place, set) }] : [];
+        return found ? [recognisedAt(one.place, found)] : [];
       });
       if (lost.size === 0 && gained.length === 0) return page(candidates, recognised);
       const left = gained.length === 0 ? candidates : candidates.filter((one) => !now.recognise(one.hash));

@@ -36,6 +36,7 @@ export async function checkWorld(store: Store, seed: number, streams = STREAMS):
     const place = `seed ${seed}, delivery ${step} of ${delivery.stream.name}`;
     expect(run.error?.code === 'ERR_EXTRACT_PARSE' ? null : run.error, place).toBe(null);
     expect(countsOf(run), place).toEqual(counts);
+    expect(Object.keys(run.skipped_by), place).not.toContain('filtered');
     expect(run.read, place).toBe(run.created + run.updated + run.unchanged + run.skipped + run.dead_lettered);
     expect(
       Object.values(run.skipped_by).reduce((sum, one) => sum + Number(one), 0),
