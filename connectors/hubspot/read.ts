@@ -42,12 +42,19 @@ export async function* read(account: Account, request: ReadRequest): AsyncGenera
 }
 
 async function* pass(account: Account, stream: ObjectStream, request: ReadRequest): AsyncGenerator<Page> {
-  const now = account.context.clock.now().getTime();
-  let at: Running | null = running.safeParse(request.cursor).data ?? begun(request, now);
+  const { clock } = account.context;
+  let at: Running | null = running.safeParse(request.cursor).data ?? null;
+  // A pass that somebody else began ends where it was meant to; what changed since is a pass of its own.
+  let isBehind = at !== null && request.mode === 'incremental';
+  at ??= begun(request, clock.now().getTime());
   while (at !== null) {
     const page: Page = await pageAt(account, stream, request, at);
     yield page;
     at = running.safeParse(page.next).data ?? null;
+    if (at === null && isBehind) {
+      isBehind = false;
+      at = begun({ ...request, cursor: page.next }, clock.now().getTime());
+    }
   }
 }
 

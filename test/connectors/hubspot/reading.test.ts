@@ -80,6 +80,17 @@ describe('changes by search', () => {
     for (const id of ids) expect(known.get(id)).toBe(account.hubspot.truth('contacts').get(id));
   });
 
+  test('are read up to now by who goes on with a pass that was left long ago', async () => {
+    await using account = await openTestAccount();
+    const before = await readPass(account, 'contacts');
+    await account.clock.advance(2 * MINUTE_MS);
+    const begun = await readPass(account, 'contacts', { cursor: before.cursor, most: 1 });
+    await account.clock.advance(180 * MINUTE_MS);
+    const id = await account.hubspot.change({ kind: 'create', stream: 'contacts', marker: 'since then' });
+    await account.clock.advance(2 * MINUTE_MS);
+    expect((await readPass(account, 'contacts', { cursor: begun.cursor })).known.get(id)).toBe('since then');
+  });
+
   test('read contacts by the time that contacts have, and the others by theirs', async () => {
     await using account = await openTestAccount();
     for (const stream of ['contacts', 'deals'] as const) {
