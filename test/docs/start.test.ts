@@ -53,6 +53,9 @@ async function countOf(path: string): Promise<number> {
   return pagination.total_items;
 }
 
+const running = (program: Started) =>
+  waitFor('the program to run', () => (program.said().includes('Tributary runs at') ? true : undefined), MINUTE_MS);
+
 /** Units of one SKU at a place; `undefined`: none are known yet. */
 async function unitsIn(place: string): Promise<number | undefined> {
   const { locations } = (await ask('/api/v2/inventory/TEN-002')) as {
@@ -77,7 +80,7 @@ async function busyPort(): Promise<{ port: number; close(): void }> {
   return { port: typeof address === 'object' && address ? address.port : 0, close: () => server.close() };
 }
 
-describe('npm start without a tributary.yaml', { timeout: 180_000 }, () => {
+describe('npm start without a tributary.yaml', { timeout: 5 * MINUTE_MS }, () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'tributary-start-'));
   });
@@ -92,7 +95,11 @@ describe('npm start without a tributary.yaml', { timeout: 180_000 }, () => {
   it('runs the sandbox, on the next free port where the wanted one is taken, and says so', async () => {
     const busy = await busyPort();
     const program = start({ PORT: String(busy.port) });
-    await waitFor('the words of the first start', () => (program.said().includes('Ctrl-C') ? true : undefined));
+    await waitFor(
+      'the words of the first start',
+      () => (program.said().includes('Ctrl-C') ? true : undefined),
+      2 * MINUTE_MS,
+    );
     busy.close();
     expect(program.said()).toContain(`Port ${busy.port} is taken`);
     expect(program.said()).toContain('this is the sandbox');
@@ -132,7 +139,7 @@ describe('npm start without a tributary.yaml', { timeout: 180_000 }, () => {
 
   it('shows a purchase in the shop by webhook, keeps it over a restart, and by a poll without webhooks', async () => {
     const program = start({ PORT: '0' });
-    await waitFor('the program to run', () => (program.said().includes('Tributary runs at') ? true : undefined));
+    await running(program);
     expect(Object.keys(sandbox().systems)).toEqual(['shopify', 'woocommerce', 'salesforce', 'hubspot']);
     const before = await waitFor('the stock of the shop', () => unitsIn('berlin'), MINUTE_MS);
     const { url, apiKey } = sandbox();
@@ -164,11 +171,11 @@ describe('npm start without a tributary.yaml', { timeout: 180_000 }, () => {
   it('goes on where a killed one was, with the same key', async () => {
     const { apiKey } = sandbox();
     const program = start({ PORT: '0' });
-    await waitFor('the program to run', () => (program.said().includes('Tributary runs at') ? true : undefined));
+    await running(program);
     program.child.kill('SIGKILL');
     await program.ended;
     const again = start({ PORT: '0' });
-    await waitFor('the program to run again', () => (again.said().includes('Tributary runs at') ? true : undefined));
+    await running(again);
     expect(sandbox().apiKey).toBe(apiKey);
     expect(await countOf('/api/v2/inventory?limit=1')).toBeGreaterThanOrEqual(50);
     again.child.kill('SIGTERM');
