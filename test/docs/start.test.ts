@@ -157,7 +157,14 @@ describe('npm start without a tributary.yaml', { timeout: 5 * MINUTE_MS }, () =>
     );
     expect((await buy('shopify', 'TEN-002')).status).toBe(201);
     await waitFor('the purchase', async () => ((await unitsIn('berlin')) === before - 1 ? true : undefined), MINUTE_MS);
-    expect(await tributary('runs', 'list', '--connection', 'shopify', '--json')).toContain('"trigger": "webhook"');
+    await waitFor(
+      'the run of the webhook',
+      async () => {
+        const runs = await tributary('runs', 'list', '--connection', 'shopify', '--limit', '200', '--json');
+        return runs.includes('"trigger": "webhook"') ? true : undefined;
+      },
+      MINUTE_MS,
+    );
 
     await tributary('connections', 'unsubscribe', 'shopify');
     expect(await tributary('sandbox', 'buy', 'shopify', 'TEN-002')).toContain('Bought TEN-002');
