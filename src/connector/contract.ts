@@ -231,7 +231,10 @@ export type Page = {
   readonly notBefore: Date | null;
   /** What `decode` needs beside the bytes: format, header, file name. Kept once per page. */
   readonly context: JsonObject;
-  /** Run after the page is committed (archive a file, acknowledge). At least once: must bear repetition. */
+  /**
+   * Run after the page is committed (archive a file, acknowledge); must bear repetition. A process that dies in between does
+   * not come back to it: what must not stay undone is done by the next `read`, whose cursor says that the page is in.
+   */
   readonly afterCommit?: () => Promise<void>;
 };
 

@@ -316,7 +316,9 @@ async function finish(deps: RunDeps, run: RunRow, stream: RunStream): Promise<Sl
   const [row] = await deps.store.rows<{ tainted: string | null; held: boolean; cursor: RunRow['cursor'] }>(
     sql`select tainted, held, cursor from run where id = ${run.id}`,
   );
-  if ((run.mode === 'full' || run.mode === 'sweep') && row?.cursor)
+  // What a full read did not show, a later one must still look for behind the old cursor; a sweep comes round again.
+  const isThrough = read === outcomes && row?.tainted === null;
+  if (row?.cursor && (run.mode === 'sweep' || (run.mode === 'full' && isThrough)))
     await deps.store.rows(sql`
       update stream set ${sql.raw(run.mode === 'full' ? 'cursor' : 'sweep_cursor')} = ${JSON.stringify(row.cursor)}::jsonb
       where id = ${stream.id} and exists (select 1 from run where id = ${run.id} and lease_epoch = ${run.lease_epoch} and state = 'running')`);

@@ -7,7 +7,7 @@ import { type Store, sql } from '../../src/store/store.ts';
 import { MAPPINGS } from '../load/shop-mapping.ts';
 import { makeTestClock, type TestClock } from '../support/clock.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
-import { declared } from '../support/scripted.ts';
+import { declared, type ScriptPage } from '../support/scripted.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -20,7 +20,11 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-function openShop(clock: TestClock, more: Partial<Parameters<typeof declared>[1]> = {}): Promise<Loading> {
+function openShop(
+  clock: TestClock,
+  more: Partial<Parameters<typeof declared>[1]> = {},
+  brake?: { share: number; count: number },
+): Promise<Loading> {
   tenants += 1;
   return openLoading(store, {
     clock,
@@ -28,6 +32,7 @@ function openShop(clock: TestClock, more: Partial<Parameters<typeof declared>[1]
     connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
     mappings: MAPPINGS,
     streams: [declared('products', { deletes: ['tombstone'], ...more })],
+    ...(brake ? { brake } : {}),
   });
 }
 
@@ -111,4 +116,37 @@ it('what a webhook named is read between two slices of a long run', async () => 
   await store.rows(sql`update run set lease_until = null where id = ${full}`);
   expect(await claimRun(store, ids, clock.now(), MINUTE)).toMatchObject({ run: { id: ids } });
   expect(await claimRun(store, full, clock.now(), MINUTE)).toEqual({ againInMs: 1000 });
+});
+
+describe('the cursor of changes after a full read', () => {
+  const half = { message: 'half a line', position: 3, raw: null };
+  const bodies = (ids: string) => [...ids].map((id) => ({ id, body: { id, name: id, variants: [] } }));
+
+  /** Where changes are read on after a first read, and after a full one of this page. */
+  async function cursorAfter(page: Partial<ScriptPage>) {
+    const clock = makeTestClock();
+    await using loading = await openShop(clock, { deletes: ['absence'] }, { share: 0, count: 0 });
+    const window = (id: string) => ({ window: { id, kind: 'snapshot', scope: 'all' } as const, complete: true });
+    loading.script.say('shop', 'products', [{ ...window('first'), records: bodies('abc'), observedAt: clock.now() }]);
+    await loading.run('shop/products');
+    await clock.advance(MINUTE);
+    loading.script.say('shop', 'products', [
+      { ...window('second'), records: bodies('abc'), observedAt: clock.now(), ...page },
+    ]);
+    const { state } = await loading.run('shop/products', 'full');
+    const [row] = await store.rows<{ cursor: { reading: number } }>(
+      sql`select cursor from stream where id = ${loading.stream('shop/products').id}`,
+    );
+    return [state, row?.cursor.reading];
+  }
+
+  it('stands at its start when everything was read, also where deletes wait', async () => {
+    expect(await cursorAfter({})).toEqual(['succeeded', 2]);
+    expect(await cursorAfter({ records: bodies('a') })).toEqual(['held', 2]);
+  });
+
+  it('stays where it was when a part could not be read: what happened in between is still to be looked for', async () => {
+    expect(await cursorAfter({ problems: [half] })).toEqual(['incomplete', 1]);
+    expect(await cursorAfter({ expected: 4 })).toEqual(['incomplete', 1]);
+  });
 });
