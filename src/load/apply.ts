@@ -13,6 +13,7 @@ import { entry } from './entry.ts';
 import { type rawPages, resolveOutputs } from './evaluate.ts';
 import { changesOf, type Statement, same, stable, withEchoes } from './fold.ts';
 import { outputName } from './mapping-sets.ts';
+import { followMerges, redirectArchived } from './merges.ts';
 import type { PlannedOutput, priorOf, RecordPlan, Work } from './plan.ts';
 import { writeRecords } from './records.ts';
 import { externalNames, type Target } from './references.ts';
@@ -71,7 +72,10 @@ export async function applyPlans(
     stream,
     work.plans.flatMap((plan) => plan.withdrawn),
   );
-  await applyStock(tx, ids, request, pageId, work, targets, previous);
+  const followed = await followMerges(tx, stream, work.plans, at);
+  for (const { entity, id } of followed.moved) note(byEntity, entity, 'updated', id);
+  await redirectArchived(tx, stream.tenant, byEntity);
+  await applyStock(tx, ids, request, pageId, work, [...targets, ...followed.targets], previous);
   return { changes: byEntity, changed };
 }
 

@@ -112,10 +112,20 @@ function byExternalId(
   name: string | null,
   values: readonly string[],
 ): Promise<Hit[]> {
-  return tx.rows(sql`select r.external_id as value, c.entity_id as id from stream s
+  // A record that was merged into another is found under both ids.
+  return tx.rows(sql`
+    with recursive streams as (
+      select id from stream where connection_id = ${connectionId} and (${name}::text is null or name = ${name}::text)),
+    merged as (
+      select m.stream_id, m.external_id as value, m.merged_into from merged_record m
+      where m.stream_id in (select id from streams) and m.external_id = any(${texts(values)})
+      union select o.stream_id, o.value, m.merged_into from merged o join merged_record m on m.stream_id = o.stream_id and m.external_id = o.merged_into)
+    select r.external_id as value, c.entity_id as id from streams s
     join record r on r.stream_id = s.id and r.external_id = any(${texts(values)})
     join contribution c on c.stream_id = r.stream_id and c.no = r.no and c.entity = ${entity} and c.state = 'live'
-    where s.connection_id = ${connectionId} and (${name}::text is null or s.name = ${name}::text)`);
+    union select m.value, c.entity_id from merged m
+    join record r on r.stream_id = m.stream_id and r.external_id = m.merged_into
+    join contribution c on c.stream_id = r.stream_id and c.no = r.no and c.entity = ${entity} and c.state = 'live'`);
 }
 
 /** Remembers references by key, resolved or not; replaces what the same fields referred to before. */
@@ -165,12 +175,24 @@ export async function settle(
   );
   if (!any?.some) return [];
   const sole = await soleTargets(tx, stream, targets);
-  const settled = await tx.rows<{ entity: EntityName; entity_id: number; field: string; target_id: number }>(sql`
+  const settled = await tx.rows<Settled>(sql`
     update reference r set target_id = n.id
     from (select target, key, value, min(id) as id from jsonb_to_recordset(${JSON.stringify(sole.map((one) => ({ target: one.entity, key: one.key, value: one.value, id: one.id })))}::jsonb)
             as t(target text, key text, value text, id bigint) group by 1, 2, 3 having count(distinct id) = 1) n
     where r.tenant = ${stream.tenant} and r.target_id is null and r.target = n.target and r.key = n.key and r.value = n.value
     returning r.entity, r.entity_id, r.field, r.target_id`);
+  return pointTo(tx, settled, at);
+}
+
+/** A reference that found its target, or another one than before. */
+export type Settled = { entity: EntityName; entity_id: number; field: string; target_id: number };
+
+/** Writes what references found into their rows; returns the entities whose rows changed. */
+export async function pointTo(
+  tx: Tx,
+  settled: readonly Settled[],
+  at: string,
+): Promise<readonly { entity: EntityName; id: number }[]> {
   for (const [, members] of groupBy(settled, (one) => `${one.entity}.${one.field}`)) {
     const first = members[0];
     if (!first || !(first.field in ENTITIES[first.entity].fields)) continue;

@@ -165,7 +165,8 @@ export async function updateRows(
       sql`, `,
     )},
       updated_at = ${at}::timestamptz,
-      archived_at = case when n.archived then coalesce(t.archived_at, ${at}::timestamptz) end
+      archived_at = case when n.archived then coalesce(t.archived_at, ${at}::timestamptz) end,
+      merged_into = case when n.archived then t.merged_into end
     from jsonb_to_recordset(${JSON.stringify(payload)}::jsonb) as n(${sql.join(definitions, sql`, `)})
     where t.id = n.id`);
 }

@@ -109,10 +109,11 @@ export type Mention = { readonly candidate: Candidate; readonly slot: number };
 /** What the page says record by record; a tombstone is a record of which nothing is left, and stands behind the others. */
 export function* mentionsOf(page: PreparedPage): Generator<Mention> {
   for (const [slot, candidate] of page.candidates.entries()) yield { candidate, slot };
-  for (const { id, version } of page.tombstones) {
+  for (const { id, version, mergedInto } of page.tombstones) {
     const outcome = { kind: 'deleted' } as const;
     const candidate = { id, version, hash: NO_HASH, parts: [], position: 0, place: Number.MAX_SAFE_INTEGER, outcome };
-    yield { candidate, slot: NO_SLOT };
+    const isMerged = mergedInto !== undefined && mergedInto !== id && isStorable(mergedInto);
+    yield { candidate: isMerged ? { ...candidate, mergedInto } : candidate, slot: NO_SLOT };
   }
 }
 

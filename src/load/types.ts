@@ -82,6 +82,8 @@ export type Candidate = {
   readonly outcome: RecordOutcome;
   /** The dead letter without an external id that it was. */
   readonly letter?: number;
+  /** Of a tombstone: external id of the record it was merged into. */
+  readonly mergedInto?: string;
 };
 
 /** A record whose bytes are those that last ended loaded (or filtered) under the same mapping set. */
@@ -96,7 +98,7 @@ export type Recognised = {
 };
 
 /** A delete the source reported, or one by absence (`no` known, no longer counted as read). */
-export type Gone = { readonly id: string; readonly version: number | null };
+export type Gone = { readonly id: string; readonly version: number | null; readonly mergedInto?: string };
 
 /** A part of the input that could not be read as records; `id` where it is known which record it was. */
 export type PageProblem = { readonly message: string; readonly position: number | null; readonly id?: string };

@@ -6,6 +6,7 @@ import { withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
 import { applyEntities, type Touch, touch } from './entities.ts';
 import { contributionsOfRecords, type rawPages } from './evaluate.ts';
+import { redirectArchived } from './merges.ts';
 import { writeOutbox } from './outbox.ts';
 import type { RecordRow } from './plan.ts';
 import { keepHistory } from './records.ts';
@@ -32,6 +33,7 @@ export async function withdrawRecords(
   for (const row of rows) touch(touches, row.entity_id, row.entity, false);
   const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), [], at);
   await withdrawContributions(tx, stream, rows);
+  await redirectArchived(tx, stream.tenant, byEntity);
   const moved = await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
   await tellStock(tx, stream.tenant, moved, page.observedAt);
   await keepHistory(tx, stream, pageId, nos);

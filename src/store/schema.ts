@@ -335,6 +335,22 @@ export const record = pgTable(
   (t) => [primaryKey({ columns: [t.stream_id, t.no] }), uniqueIndex('record_external').on(t.stream_id, t.external_id)],
 );
 
+/** Records whose source merged them into others: who names one by its id means the other. */
+export const mergedRecord = pgTable(
+  'merged_record',
+  {
+    stream_id: integer('stream_id').notNull(),
+    external_id: code('external_id').notNull(),
+    tenant: integer().notNull(),
+    /** External id of the record that took its place; it may be unknown yet, or merged itself. */
+    merged_into: code('merged_into').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.stream_id, t.external_id] }),
+    index('merged_record_survivor').on(t.stream_id, t.merged_into),
+  ],
+);
+
 /** Earlier versions of records. */
 export const recordHistory = pgTable(
   'record_history',
