@@ -41,8 +41,18 @@ export type Change =
     }
   | { readonly kind: 'delete'; readonly stream: string; readonly id: string; readonly stamp?: Stamp };
 
-/** Times of a change that differ from now: a transaction that committed late is `at` one time and seen at a later one. */
+/**
+ * Times of a change that differ from now: a transaction that committed late is `at` one time and seen at a later one. They
+ * are by the clock that the system was opened with, which its own may differ from.
+ */
 export type Stamp = { readonly at?: Date; readonly visibleAt?: Date };
+
+/** A change with its times by a clock that is off by so much: the system's own. */
+export function onOwnClock(change: Change, skewMs: number): Change {
+  const own = (time: Date | undefined) => (time ? new Date(time.getTime() + skewMs) : null);
+  const [at, visibleAt] = [own(change.stamp?.at), own(change.stamp?.visibleAt)];
+  return { ...change, stamp: { ...(at ? { at } : {}), ...(visibleAt ? { visibleAt } : {}) } };
+}
 
 /** One answered request, as tests and benches count them. */
 export type RequestRecord = {

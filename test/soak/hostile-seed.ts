@@ -60,14 +60,14 @@ const template = {
   },
 };
 
-/** @param names the targets that seeds take in turn */
+/** @param names the targets that seeds take in turn, moved on by one now and then so that real kills come to all */
 export async function trySeed(
   server: string,
   seed: number,
   safety: HostileSafety | null,
   names: readonly string[] = Object.keys(TARGETS),
 ): Promise<SeedResult> {
-  const name = names[seed % names.length] ?? '';
+  const name = names[(seed + Math.floor(seed / (3 * REAL_KILLS))) % names.length] ?? '';
   const target = TARGETS[name];
   if (!target) throw new Error(`there is no target ${name}`);
   await using database = await createDatabase(server, template);
@@ -154,12 +154,12 @@ async function live(ground: Ground): Promise<Findings> {
     system,
     app.streams.all.map(({ name }) => name),
   );
-  const killRound = ground.seed % REAL_KILLS === 0 ? random.whole(1, ROUNDS) : 0;
+  const killRounds = ground.seed % REAL_KILLS === 0 ? random.shuffle([1, 2, 3, 4]).slice(0, 2) : [];
   for (let round = 1; round <= ROUNDS; round += 1) {
     await hostile.disturb(random.whole(2, 6));
     for (const stream of random.shuffle(app.streams.all)) {
       const mode = modeOf(random, stream, round);
-      if (round === killRound) await killedRun(ground, stream, mode);
+      if (killRounds.includes(round)) await killedRun(ground, stream, mode);
       else if (random.next() < 0.3) await frozenRun(ground, stream, mode);
       else await strickenRun(ground, tap, stream, mode);
     }
@@ -273,7 +273,7 @@ async function killedRun(ground: Ground, stream: RunStream, mode: RunMode): Prom
   const run = await requested(ground, stream, mode);
   const life: HostileLife = {
     ...{ dir, database, run, now: clock.now().toISOString(), safety },
-    strike: { what: 'kill', place: random.pick(PLACES), nth: random.whole(1, 8) },
+    strike: { what: 'kill', place: random.pick(PLACES), nth: random.whole(1, 3) },
   };
   const { isKilled } = await startLife('hostile-process.ts', life).ended;
   if (isKilled) deaths.killed += 1;

@@ -22,6 +22,8 @@ export type HostileReport = {
   /** How often each trick was played, and each death died. */
   readonly played: Readonly<Record<string, number>>;
   readonly byTarget: Readonly<Record<string, number>>;
+  /** Of each target, on a lane of its own. */
+  readonly secondsPerSeed: Readonly<Record<string, number>>;
   readonly cursors: Readonly<Record<string, number>>;
   readonly runs: number;
   readonly failedRuns: number;
@@ -42,15 +44,18 @@ export async function hostileSoak(
   const seconds = () => Math.round((performance.now() - started) / 100) / 10;
   const server = await startPostgres({ fsync: false });
   const results: SeedResult[] = [];
+  const spent: Record<string, number> = {};
   const waiting = Array.from({ length: seeds.count }, (_, at) => seeds.from + at);
   const lane = async (): Promise<void> => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      const begun = performance.now();
       const result = await trySeed(server.url, seed, without, only).catch((thrown: unknown) => {
         throw new Error(`seed ${seed}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
           cause: thrown,
         });
       });
       results.push(result);
+      spent[result.target] = (spent[result.target] ?? 0) + (performance.now() - begun) / 1000;
       tell(seed, result, say);
       if (results.length % TELL_EVERY === 0) say(`${results.length} of ${seeds.count} seeds in ${seconds()} s`);
     }
@@ -61,6 +66,7 @@ export async function hostileSoak(
     await server.stop();
   }
   const sum = (of: (result: SeedResult) => number) => results.reduce((total, result) => total + of(result), 0);
+  const byTarget = tally(results.map(({ target }) => target));
   const total = {
     lost: sum(({ lost }) => lost.length),
     falseDeletes: sum(({ falseDeletes }) => falseDeletes.length),
@@ -81,8 +87,11 @@ export async function hostileSoak(
       ),
       ...Object.fromEntries(deaths.map((death) => [`worker ${death}`, sum((result) => result.deaths[death])])),
     },
-    byTarget: tally(results.map(({ target }) => target)),
+    byTarget,
     cursors: tally(results.flatMap(({ cursors }) => cursors)),
+    secondsPerSeed: Object.fromEntries(
+      Object.entries(spent).map(([target, total]) => [target, Math.round((total / (byTarget[target] ?? 1)) * 10) / 10]),
+    ),
     runs: sum(({ runs }) => runs),
     failedRuns: sum(({ failedRuns }) => failedRuns),
     seconds: seconds(),

@@ -133,6 +133,7 @@ async function hostile({ seeds, without, only, json }: Asked): Promise<number> {
         .join(', ');
     say(`played: ${counts(report.played)}`);
     say(`read: ${counts(report.byTarget)}; cursors: ${counts(report.cursors)}`);
+    say(`seconds per seed: ${counts(report.secondsPerSeed)}`);
     say(
       `${report.runs} runs, ${report.failedRuns} failed and made up for, ${report.unbalanced} unbalanced; ${report.seconds} s`,
     );

@@ -2,7 +2,14 @@
 import type { JsonObject } from '../../connector/contract.ts';
 import { NO_FAULTS } from '../faults.ts';
 import { type SystemAnswer, type SystemRequest, serve } from '../server.ts';
-import type { Change, RequestRecord, SandboxAction, SystemOptions, VendorSystem } from '../system.ts';
+import {
+  type Change,
+  onOwnClock,
+  type RequestRecord,
+  type SandboxAction,
+  type SystemOptions,
+  type VendorSystem,
+} from '../system.ts';
 import { Table } from '../table.ts';
 
 const ACCESS_TOKEN = 'acme-sandbox-token';
@@ -88,10 +95,10 @@ export async function openAcme(options: SystemOptions): Promise<VendorSystem> {
       const changed = kind === 'edit' ? { name: `${values['name']} *` } : { quantity: left };
       things.put(id, kind === 'delete' ? null : { ...values, ...changed }, { at: now() });
     },
-    async change(change: Change) {
-      const at = change.stamp?.at?.getTime() ?? now();
-      const visibleAt = (change.stamp?.visibleAt?.getTime() ?? clock.now().getTime()) + faults.clockSkewMs;
-      const times = { at, visibleAt };
+    async change(given: Change) {
+      const change = onOwnClock(given, faults.clockSkewMs);
+      const { at, visibleAt } = change.stamp ?? {};
+      const times = { at: at?.getTime() ?? now(), visibleAt: visibleAt?.getTime() ?? now() };
       if (change.kind === 'create')
         return add({ sku: `NEW-${change.marker}`, name: change.marker, quantity: 1 }, times);
       const values = change.kind === 'delete' ? null : { ...things.latest(change.id), name: change.marker };

@@ -5,7 +5,14 @@
 import type { Json, JsonObject } from '../../connector/contract.ts';
 import { NO_FAULTS } from '../faults.ts';
 import { type SystemAnswer, type SystemRequest, serve } from '../server.ts';
-import type { Change, RequestRecord, SandboxAction, SystemOptions, VendorSystem } from '../system.ts';
+import {
+  type Change,
+  onOwnClock,
+  type RequestRecord,
+  type SandboxAction,
+  type SystemOptions,
+  type VendorSystem,
+} from '../system.ts';
 import { act } from './act.ts';
 import { ApiError, answerTo, faulty } from './errors.ts';
 import { makeHooks } from './hooks.ts';
@@ -73,12 +80,6 @@ export async function openHubSpot(options: HubSpotOptions): Promise<HubSpotSyste
     { clock, faults, ...(options.port === undefined ? {} : { port: options.port }) },
   );
 
-  // What a test says of times it says by its own clock; the account has another.
-  const onOurClock = (time: Date | undefined) => (time ? new Date(time.getTime() + faults.clockSkewMs) : null);
-  const skewed = (change: Change): Change => {
-    const [at, visibleAt] = [onOurClock(change.stamp?.at), onOurClock(change.stamp?.visibleAt)];
-    return { ...change, stamp: { ...(at ? { at } : {}), ...(visibleAt ? { visibleAt } : {}) } };
-  };
   return {
     name: 'hubspot',
     url: server.url,
@@ -90,7 +91,7 @@ export async function openHubSpot(options: HubSpotOptions): Promise<HubSpotSyste
     },
     streams: MARKED_STREAMS,
     act: async (action: SandboxAction) => act(portal, action),
-    change: async (change: Change) => changeRecord(portal, marketing, skewed(change)),
+    change: async (change: Change) => changeRecord(portal, marketing, onOwnClock(change, faults.clockSkewMs)),
     truth: (stream) => markers(portal, marketing, stream),
     marker: markerIn,
     requests,

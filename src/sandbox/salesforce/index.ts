@@ -5,7 +5,14 @@
 import type { Json, JsonObject } from '../../connector/contract.ts';
 import { NO_FAULTS } from '../faults.ts';
 import { type SystemAnswer, type SystemRequest, serve } from '../server.ts';
-import type { Change, RequestRecord, SandboxAction, SystemOptions, VendorSystem } from '../system.ts';
+import {
+  type Change,
+  onOwnClock,
+  type RequestRecord,
+  type SandboxAction,
+  type SystemOptions,
+  type VendorSystem,
+} from '../system.ts';
 import { act } from './act.ts';
 import { makeBulk } from './bulk.ts';
 import { describeGlobal, describeObject } from './describe.ts';
@@ -129,7 +136,7 @@ export async function openSalesforce(options: SystemOptions): Promise<Salesforce
     },
     streams: Object.keys(OBJECT_OF),
     act: async (action: SandboxAction) => act(org, action),
-    change: async (change: Change) => changeRecord(org, change),
+    change: async (change: Change) => changeRecord(org, onOwnClock(change, faults.clockSkewMs)),
     truth: (stream) => markers(org, stream),
     marker: markerIn,
     requests,

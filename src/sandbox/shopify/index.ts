@@ -2,7 +2,7 @@
 import { parse } from 'graphql';
 import { NO_FAULTS } from '../faults.ts';
 import { type SystemAnswer, type SystemRequest, serve } from '../server.ts';
-import type { RequestRecord, SystemOptions, VendorSystem } from '../system.ts';
+import { onOwnClock, type RequestRecord, type SystemOptions, type VendorSystem } from '../system.ts';
 import { act, change, marker, STREAMS, truth } from './actions.ts';
 import { openBucket } from './bucket.ts';
 import { openBulk } from './bulk.ts';
@@ -90,7 +90,7 @@ export async function openShopify(options: SystemOptions): Promise<VendorSystem>
     },
     streams: STREAMS,
     act: (action) => act(shop, action),
-    change: (wanted) => change(shop, wanted),
+    change: (wanted) => change(shop, onOwnClock(wanted, faults.clockSkewMs)),
     truth: (stream) => truth(shop, stream),
     marker,
     requests,

@@ -1,7 +1,7 @@
 /** A WooCommerce shop on this machine: its REST API (wc/v3) over plain http, its webhooks, and its buyers. */
 import { NO_FAULTS } from '../faults.ts';
 import { type SystemAnswer, type SystemRequest, serve } from '../server.ts';
-import type { RequestRecord, SystemOptions, VendorSystem } from '../system.ts';
+import { onOwnClock, type RequestRecord, type SystemOptions, type VendorSystem } from '../system.ts';
 import { act, applyChange, MARKED_STREAMS, markerIn, truthOf } from './actions.ts';
 import { sendable } from './answers.ts';
 import { type ApiKey, openGate } from './auth.ts';
@@ -57,7 +57,7 @@ export async function openWooCommerce(options: WooCommerceOptions): Promise<Vend
     },
     streams: MARKED_STREAMS,
     act: async (action) => act(shop, action),
-    change: async (change) => applyChange(shop, change),
+    change: async (change) => applyChange(shop, onOwnClock(change, faults.clockSkewMs)),
     truth: (stream) => truthOf(shop, stream),
     marker: markerIn,
     requests,

@@ -88,7 +88,7 @@ export class Shop {
   /** Writes a version; WordPress keeps whole seconds. `null` removes the record for good. */
   put(kind: Kind, id: string, values: JsonObject | null, times: Times = {}): void {
     const at = Math.floor((times.at?.getTime() ?? this.now()) / 1000) * 1000;
-    const visibleAt = times.visibleAt ? { visibleAt: times.visibleAt.getTime() + this.#clockSkewMs } : {};
+    const visibleAt = times.visibleAt ? { visibleAt: times.visibleAt.getTime() } : {};
     const createdAt = times.createdAt ? { createdAt: times.createdAt.getTime() } : {};
     this.table(kind).put(id, values, { at, ...visibleAt, ...createdAt });
   }
