@@ -158,8 +158,15 @@ function goesFirst(state: BudgetState, one: Contender, two: Contender, now: numb
   return ahead < 0 || (ahead === 0 && turn(one) < turn(two));
 }
 
+/** What counts: a bucket of which the vendor tells how it fills is the limit itself, and what was declared only stood in for it. */
+function inForce(state: BudgetState): readonly RateWindow[] {
+  const all = Object.entries(state.windows);
+  const isBucket = all.some(([, { said }]) => said !== null && said.restorePerSecond > 0);
+  return all.flatMap(([name, window]) => (isBucket && name.startsWith('declared ') ? [] : [window]));
+}
+
 function waitOf(state: BudgetState, cost: number, kept: number, now: number): number {
-  const waits = Object.values(state.windows).map((window) => waitFor(window, cost, kept, now));
+  const waits = inForce(state).map((window) => waitFor(window, cost, kept, now));
   return Math.max(0, state.notBefore - now, ...waits);
 }
 

@@ -12,7 +12,7 @@ const PROMISED = [
   ),
   ...Array.from({ length: 12 }, (_, at) => `part.${at + 1}`),
   ...Array.from({ length: 8 }, (_, at) => `vendors.${at + 1}`),
-  ...['hostile', 'echo', 'live', 'bench.connectors'].map((name) => `show.${name}`),
+  ...['echo', 'live'].map((name) => `show.${name}`),
   ...['CTL-07', 'EVT-IN-04', 'EVT-IN-05', 'MKT-LEAD-01', 'MKT-LEAD-03', 'ETL-19'],
   ...['kill', 'fold', 'invariants', 'explain', 'commands', 'mutation', 'bench.mapping', 'bench.feed'].map(
     (name) => `show.${name}`,

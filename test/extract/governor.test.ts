@@ -50,6 +50,16 @@ describe('budgets', () => {
     expect(granted.map((one) => one.name)).toEqual(['poll', 'webhook', 'write', 'poll', 'backfill']);
   });
 
+  test('go by the bucket that a vendor tells of, not by the pace declared before', async () => {
+    const { clock, ask, granted, governor } = bench(declared(100, 1000));
+    governor.observeLimits({ window: 'points', limit: 2000, remaining: 1500, restorePerSecond: 100 });
+    for (let number = 0; number < 4; number++) void ask(`q${number}`, 'poll', 500);
+    await clock.advance(100);
+    expect(granted.map((one) => one.name)).toEqual(['q0', 'q1', 'q2']);
+    await clock.advance(5000);
+    expect(granted.map((one) => one.name)).toEqual(['q0', 'q1', 'q2', 'q3']);
+  });
+
   test('keep several windows and budgets apart', async () => {
     const { clock, ask, granted } = bench(declared(2, 1000), declared(3, 60_000), declared(1, 1000, 'search'));
     for (let number = 0; number < 4; number++) void ask(`g${number}`);

@@ -65,7 +65,7 @@ describe('queries', () => {
         ],
       },
     ]);
-    expect(headers.get('sforce-limit-info')).toMatch(/^api-usage=\d+\/15000$/);
+    expect(headers.get('sforce-limit-info')).toMatch(/^api-usage=\d+\/100000$/);
   });
 
   test('compare texts without case, ids in both forms, and times', async () => {

@@ -13,7 +13,7 @@ const refused: Readonly<Record<string, readonly [file: string, line: string]>> =
   'room-api': ['src/api/a.ts', "import '../connector/index.ts'"],
   'room-cli': ['src/cli/a.ts', "import '../connector/index.ts'"],
   'room-run': ['src/run/a.ts', "import '../api/index.ts'"],
-  'room-publish': ['src/publish/a.ts', "import '../load/index.ts'"],
+  'room-publish': ['src/publish/a.ts', "import '../run/index.ts'"],
   'room-subject': ['src/inventory/a.ts', "import '../campaigns/index.ts'"],
   'room-load': ['src/load/a.ts', "import '../extract/index.ts'"],
   'room-extract': ['src/extract/a.ts', "import '../store/index.ts'"],

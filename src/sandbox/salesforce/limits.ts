@@ -1,7 +1,7 @@
 /** Calls of the last 24 hours, counted by the hour, and what an org says of them. */
 const HOURS = 24;
 const HOUR_MS = 3_600_000;
-const DAILY_CALLS = 15_000;
+const DAILY_CALLS = 100_000;
 const DAILY_BULK_JOBS = 10_000;
 
 export type Limits = {

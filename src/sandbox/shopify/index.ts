@@ -26,7 +26,7 @@ export async function openShopify(options: SystemOptions): Promise<VendorSystem>
   else shop.load(options.saved);
   const random = seededRandom(20261120);
   const bucket = openBucket(shop);
-  const tokens = openTokens(shop, SHOP_DOMAIN, random);
+  const tokens = openTokens(shop, SHOP_DOMAIN);
   const hooks = openHooks(shop, { domain: SHOP_DOMAIN, secret: CLIENT.secret, version: '2026-10' });
   shop.listener = hooks.send;
   const bulk = openBulk(adminSchema(), (execution, document) => {

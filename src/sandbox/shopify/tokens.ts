@@ -1,5 +1,5 @@
 /** Access tokens: the client credentials grant, and the login of a person with its signed way back. */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { SystemAnswer, SystemRequest } from '../server.ts';
 import type { Shop } from './shop.ts';
 
@@ -19,16 +19,12 @@ export type Tokens = {
   authorize(request: SystemRequest): SystemAnswer;
 };
 
-export function openTokens(shop: Shop, domain: string, random: () => number): Tokens {
+export function openTokens(shop: Shop, domain: string): Tokens {
   const ends = new Map<string, number>([[PERMANENT_TOKEN, Number.POSITIVE_INFINITY]]);
   const refresh = new Set<string>();
   const codes = new Map<string, Code>();
-  const word = () =>
-    Array.from({ length: 4 }, () =>
-      Math.floor(random() * 0xffffffff)
-        .toString(16)
-        .padStart(8, '0'),
-    ).join('');
+  // Not seeded: a shop that was started again must not give out the word that it refused a moment ago.
+  const word = () => randomBytes(16).toString('hex');
   const grant = (lifeMs: number | null, more: Record<string, unknown> = {}): SystemAnswer => {
     const token = `shpat_${word()}`;
     ends.set(token, lifeMs === null ? Number.POSITIVE_INFINITY : shop.now() + lifeMs / shop.speed);
