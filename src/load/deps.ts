@@ -6,6 +6,7 @@ import type { MappingSet } from './types.ts';
 /** A record as it arrived. */
 export type ArrivedRecord = {
   readonly id: string;
+  readonly version: number | null;
   readonly parts: readonly Uint8Array[];
   readonly context: JsonObject;
 };

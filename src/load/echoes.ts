@@ -33,7 +33,9 @@ async function newEchoes(
   { context }: CommitRequest['page'],
   plans: readonly RecordPlan[],
 ): Promise<Echoes> {
-  const records = plans.flatMap(({ candidate: { id, parts } }) => (id === null ? [] : [{ id, parts, context }]));
+  const records = plans.flatMap(({ candidate: { id, version, parts } }) =>
+    id === null ? [] : [{ id, version, parts, context }],
+  );
   const byId = await deps.written.echoesIn(tx, streamId, records);
   return new Map(
     plans.flatMap(({ no, candidate }) => {

@@ -1,6 +1,7 @@
 /** Tells the loader which records are our own writes: what they are about, and what of them nobody but us has said. */
 import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
 import type { Connector, JsonObject } from '../connector/contract.ts';
+import { YEAR_2000 } from '../load/change-time.ts';
 import type { ArrivedRecord, WrittenRecords } from '../load/deps.ts';
 import { decodeJson } from '../load/mapping-sets.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
@@ -18,7 +19,7 @@ export type TwoWay = {
   readonly outgoing: () => Outgoing;
 };
 
-type Known = { external_id: string; theirs: JsonObject; written: JsonObject };
+type Known = { external_id: string; theirs: JsonObject; written: JsonObject; synced_at: Date };
 
 /** @param twoWay by the id of the stream that is read */
 export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenRecords {
@@ -42,7 +43,7 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
       const of = twoWay.get(streamId);
       if (!of || records.length === 0) return new Map();
       const rows = await tx.rows<Known>(sql`
-        select external_id, theirs, written from write_state
+        select external_id, theirs, written, synced_at from write_state
         where stream_id = ${of.out} and part = '' and written <> '{}'::jsonb and external_id = any(${texts(records.map((record) => record.id))})`);
       const known = new Map(rows.map((row) => [row.external_id, row]));
       const echoes = new Map<string, ReadonlySet<string>>();
@@ -53,7 +54,7 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
         if (!state || !now) continue;
         const { fields, lost } = compare(of.outgoing(), state, now);
         echoes.set(record.id, fields);
-        if (lost.length > 0) taken.push({ id: record.id, fields: lost });
+        if (lost.length > 0 && !isEarlier(record.version, state.synced_at)) taken.push({ id: record.id, fields: lost });
       }
       if (taken.length > 0)
         await tx.rows(sql`
@@ -63,6 +64,15 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
     },
   };
 }
+
+/**
+ * Whether a version was there before we last wrote or looked: searches show such for a while, and it takes nothing from us.
+ * Of a whole second only those before it are certain.
+ */
+const isEarlier = (version: number | null, syncedAt: Date): boolean =>
+  version !== null &&
+  version >= YEAR_2000 &&
+  version < (version % 1000 === 0 ? Math.floor(syncedAt.getTime() / 1000) * 1000 : syncedAt.getTime());
 
 function valuesOf({ name, connector }: TwoWay, { id, parts, context }: ArrivedRecord): JsonObject | undefined {
   const record = (connector.decode ?? decodeJson)(parts, context);

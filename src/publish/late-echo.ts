@@ -7,13 +7,13 @@ import type { JsonObject } from '../connector/contract.ts';
 import { applyEntities, type Touch, touch } from '../load/entities.ts';
 import { contributionsOfRecords, rawPages } from '../load/evaluate.ts';
 import { ECHOED } from '../load/fold.ts';
-import { decodeJson } from '../load/mapping-sets.ts';
 import { writeOutbox } from '../load/outbox.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import type { PublishDeps, PushStream } from './deps.ts';
 import { compare } from './echo.ts';
+import { type RecordHeld, recordValues } from './read-before.ts';
 
 /** A write that was carried out: `written` is what the vendor made of the fields that it named. */
 export type Done = {
@@ -23,8 +23,6 @@ export type Done = {
   readonly theirs: JsonObject;
   readonly written: JsonObject;
 };
-
-type RecordRow = { no: number; external_id: string; page_id: number; slot: number };
 
 export async function markLateEchoes(
   deps: PublishDeps,
@@ -38,13 +36,13 @@ export async function markLateEchoes(
   const entity = ENTITY_NAMES.find((name) => name === outgoing.entity);
   if (twin === null || entity === undefined || done.length === 0) return;
   const asked = done.map(({ externalId, sentAt }) => ({ id: externalId, at: sentAt.toISOString() }));
-  const rows = await tx.rows<RecordRow>(sql`
+  const rows = await tx.rows<RecordHeld>(sql`
     select r.no, r.external_id, r.page_id, r.slot from jsonb_to_recordset(${json(asked)}) as n(id text, at timestamptz)
     join record r on r.stream_id = ${twin} and r.external_id = n.id and r.state = ${RECORD_STATE.live}
     join page p on p.id = r.page_id and p.observed_at >= n.at`);
   if (rows.length === 0) return;
   const pages = rawPages(tx);
-  const raw = await pages(rows.map((row) => row.page_id));
+  const records = await recordValues(stream, pages, rows);
   const contributions = await contributionsOfRecords(
     tx,
     twin,
@@ -52,14 +50,10 @@ export async function markLateEchoes(
   );
   const touches = new Map<number, Touch>();
   const marks: { no: number; page_id: number; fields: readonly string[]; changed: Record<string, number> }[] = [];
-  for (const row of rows) {
+  for (const row of records.values()) {
     const write = done.find((one) => one.externalId === row.external_id);
-    const page = raw.get(row.page_id);
-    const parts = page?.records.at(row.slot);
-    if (!write || !page || !parts) continue;
-    const record = (stream.connector.decode ?? decodeJson)(parts, page.context);
-    const now = stream.connector.writable?.(outgoing.to, record).find(({ id }) => id === row.external_id)?.values;
-    const fields = now ? [...compare(outgoing, write, now).fields] : [];
+    if (!write) continue;
+    const fields = [...compare(outgoing, write, row.values).fields];
     const mine = contributions.filter(
       (one) => one.no === row.no && one.entity_id === write.entityId && one.state === 'live',
     );

@@ -31,6 +31,8 @@ export type Sides = {
   readonly base: Base | null;
   /** Whether what the mapping says of a field is the vendor's own word, taken over here. */
   readonly isTheirWord: (field: string) => boolean;
+  /** Whether what the vendor holds of a field was read here, so that the fold has weighed it. */
+  readonly isWeighed: (field: string) => boolean;
   readonly policy: Conflict;
   /** Whether our change of a field is the later one. */
   readonly isOursLater: (field: string) => boolean;
@@ -52,28 +54,33 @@ export function merge(sides: Sides): Merged {
     }
     const weMoved = !sides.base || !isAlike(ours, sides.base.ours[field]);
     if (!weMoved) continue;
+    // What is not weighed yet is no base: the next change here may be an older one than it.
+    const leave = (): void => {
+      if (theirs === undefined || sides.isWeighed(field)) agree(field, ours, theirs);
+    };
+    if (sides.isTheirWord(field)) {
+      leave();
+      continue;
+    }
     const before = sides.base?.theirs[field];
     const theyMoved = theirs !== undefined && (before === undefined || !isAlike(theirs, before));
     if (!theyMoved || (before === undefined && theirs === null)) {
       write[field] = ours;
       continue;
     }
-    if (sides.isTheirWord(field)) {
-      agree(field, ours, theirs);
-      continue;
-    }
     const winner = winnerOf(sides, field);
     conflicts.push({ field, policy: sides.policy, winner });
     if (winner === 'ours') write[field] = ours;
-    else agree(field, ours, theirs);
+    else leave();
   }
   return { write, conflicts, agreed };
 }
 
-function winnerOf({ policy, isOursLater }: Sides, field: string): FieldConflict['winner'] {
+function winnerOf({ policy, isWeighed, isOursLater }: Sides, field: string): FieldConflict['winner'] {
   if (policy === 'platform_wins') return 'ours';
   if (policy === 'source_wins') return 'theirs';
-  return isOursLater(field) ? 'ours' : 'theirs';
+  // Where the fold has weighed it and still says otherwise, ours is the later one.
+  return isWeighed(field) || isOursLater(field) ? 'ours' : 'theirs';
 }
 
 /** Values are alike when they are the same, or one number or time written in two ways. */

@@ -1,5 +1,6 @@
 /** Decides, for a portion of entities, what the vendor has to be told; and commits that before anybody is told. */
 import type { JsonObject, Source, WriteDeclaration } from '../connector/contract.ts';
+import { rawPages } from '../load/evaluate.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
 import { fitValues } from '../mapping/outgoing-fit.ts';
 import type { RecordProblem } from '../mapping/types.ts';
@@ -21,8 +22,9 @@ import {
 } from './ledger.ts';
 import { isAlike, type Merged, merge } from './merge.ts';
 import { type Held, readAgain } from './read-again.ts';
+import { type ReadRecord, recordsHeld, recordValues } from './read-before.ts';
 import { type View, viewsOf } from './view.ts';
-import { type Words, wordsOf } from './winners.ts';
+import { type Word, type Words, wordsOf } from './winners.ts';
 
 export type Planning = {
   readonly deps: PublishDeps;
@@ -88,9 +90,9 @@ export async function makePlan(planning: Planning, ids: readonly number[]): Prom
     updates.map(({ id, view }) => ({ id, recordId: view.recordId ?? id })),
   );
   const words = await wordsFor(planning, updates, held);
-  const seen = await versionsSeen(planning, updates);
+  const read = await readBefore(planning, updates);
   for (const update of updates)
-    verdicts.push(verdictOf(planning, update, held.get(update.id) ?? null, words, seen.get(update.id) ?? null));
+    verdicts.push(verdictOf(planning, update, held.get(update.id) ?? null, words, read.get(update.id) ?? null));
   return { ids, verdicts, states };
 }
 
@@ -152,33 +154,26 @@ async function sharedIds(tx: Tx, stream: PushStream, views: readonly View[]): Pr
   return new Map(rows.map((row) => [row.external_id, row.entity_id]));
 }
 
-/** Whose words these values are; asked only where the vendor's side has moved as well. */
+/** Whose words these values are; asked only where the vendor holds something else. */
 async function wordsFor(
   { deps, outgoing }: Planning,
   updates: readonly Update[],
   held: ReadonlyMap<string, Held>,
 ): Promise<Words> {
   if (outgoing.entity === 'stock') return () => null;
-  const moved = updates.filter(({ id, values, base }) => {
+  const apart = updates.filter(({ id, values }) => {
     const theirs = held.get(id)?.values;
-    return (
-      theirs &&
-      Object.entries(values).some(
-        ([name, value]) => !isAlike(theirs[name], value) && !isAlike(theirs[name], base?.theirs[name]),
-      )
-    );
+    return theirs && Object.entries(values).some(([name, value]) => !isAlike(theirs[name], value));
   });
-  if (moved.length === 0) return () => null;
-  return deps.store.transaction((tx) => wordsOf(deps.load, tx, [...new Set(moved.map(({ view }) => view.entityId))]));
+  if (apart.length === 0) return () => null;
+  return deps.store.transaction((tx) => wordsOf(deps.load, tx, [...new Set(apart.map(({ view }) => view.entityId))]));
 }
 
-/** Versions of the vendor's records that were read here, by their ids. */
-async function versionsSeen({ deps, stream }: Planning, updates: readonly Update[]): Promise<Map<string, number>> {
-  if (stream.twin === null || updates.length === 0) return new Map();
-  const rows = await deps.store.rows<{ id: string; version: number }>(sql`
-    select external_id as id, version from record where stream_id = ${stream.twin} and version is not null
-      and external_id = any(${sql.param(updates.map(({ id }) => id))}::text[])`);
-  return new Map(rows.map((row) => [row.id, row.version]));
+/** What of the vendor's records was read here, by their ids: that much the fold has weighed. */
+async function readBefore({ deps, stream }: Planning, updates: readonly Update[]): Promise<Map<string, ReadRecord>> {
+  if (updates.length === 0) return new Map();
+  const ids = updates.map(({ id }) => id);
+  return deps.store.transaction(async (tx) => recordValues(stream, rawPages(tx), await recordsHeld(tx, stream, ids)));
 }
 
 function verdictOf(
@@ -186,12 +181,10 @@ function verdictOf(
   { view, id, values: ours, base }: Update,
   held: Held | null,
   words: Words,
-  seen: number | null,
+  read: ReadRecord | null,
 ): Verdict {
   if (held?.values === null) return { kind: 'skip', view, reason: GONE };
   const theirs = held?.values ?? {};
-  // What is read here already has been weighed by the fold, field by field: where it still says otherwise, it is later.
-  const isWeighed = seen !== null && held?.version !== null && held !== null && seen >= held.version;
   const wordsOfField = (field: string) =>
     (outgoing.reads[field] ?? []).flatMap((name) => words(view.entityId, name) ?? []);
   const merged = merge({
@@ -201,13 +194,14 @@ function verdictOf(
     policy: stream.writes?.conflict ?? 'last_write_wins',
     isTheirWord(field) {
       const spoken = wordsOfField(field);
-      return spoken.length > 0 && spoken.every(({ streamId }) => streamId !== null && streamId === stream.twin);
+      const isTheirs = ({ record }: Word) => record?.streamId === stream.twin && record?.no === read?.no;
+      return read !== null && spoken.length > 0 && spoken.every(isTheirs);
     },
+    // By value: versions of whole seconds do not tell apart what was changed within one.
+    isWeighed: (field) => read !== null && isAlike(read.values[field], theirs[field]),
     // Of stock there is one authority, and where it is written to a vendor it is not the vendor.
     isOursLater: (field) =>
-      isWeighed ||
-      outgoing.entity === 'stock' ||
-      Math.max(0, ...wordsOfField(field).map(({ at }) => at)) >= (held?.at ?? 0),
+      outgoing.entity === 'stock' || Math.max(0, ...wordsOfField(field).map(({ at }) => at)) >= (held?.at ?? 0),
   });
   if (Object.keys(merged.write).length === 0) return { kind: 'agree', view, id, merged, ours, theirs };
   return { kind: 'write', view, action: 'update', id, values: merged.write, ours, theirs, merged };
@@ -315,7 +309,7 @@ export const picked = (from: JsonObject, like: JsonObject): JsonObject =>
 function agreedState(
   before: WriteStateRow | null,
   subject: { readonly entity_id: number; readonly part: string },
-  { id, merged }: { readonly id: string; readonly merged: Merged },
+  { id, merged, theirs }: { readonly id: string; readonly merged: Merged; readonly theirs: JsonObject },
 ): StateWrite {
   const base = before?.external_id === id ? before : null;
   return {
@@ -324,7 +318,11 @@ function agreedState(
     state: 'live',
     ours: { ...base?.ours, ...merged.agreed.ours },
     theirs: { ...base?.theirs, ...merged.agreed.theirs },
-    written: base?.written ?? {},
+    written: Object.fromEntries(
+      Object.entries(base?.written ?? {}).filter(
+        ([name, value]) => theirs[name] === undefined || isAlike(theirs[name], value),
+      ),
+    ),
   };
 }
 

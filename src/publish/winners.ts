@@ -1,11 +1,11 @@
-/** Whose word the values of entities are, and since when: asked only where both sides have changed a field. */
+/** Whose word the values of entities are, and since when: asked only where something would be written. */
 import type { LoadDeps } from '../load/deps.ts';
 import { contributionsOfEntities, contributionsOfRecords, evaluate, rawPages } from '../load/evaluate.ts';
 import { candidates, changedAt, type Statement } from '../load/fold.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 
-/** Who gave a field, and when it was last changed there (epoch milliseconds). */
-export type Word = { readonly streamId: number | null; readonly at: number };
+/** Which record gave a field (`null`: a person did), and when it was last changed there (epoch milliseconds). */
+export type Word = { readonly record: { readonly streamId: number; readonly no: number } | null; readonly at: number };
 export type Words = (entityId: number, field: string) => Word | null;
 
 export async function wordsOf(deps: LoadDeps, tx: Tx, ids: readonly number[]): Promise<Words> {
@@ -24,8 +24,8 @@ export async function wordsOf(deps: LoadDeps, tx: Tx, ids: readonly number[]): P
   const decisions = new Map(decided.map((one) => [`${one.entity_id}/${one.field}`, one.at.getTime()]));
   return (entityId, field) => {
     const decision = decisions.get(`${entityId}/${field}`);
-    if (decision !== undefined) return { streamId: null, at: decision };
+    if (decision !== undefined) return { record: null, at: decision };
     const [winner] = candidates(field, spoken.get(entityId) ?? []);
-    return winner ? { streamId: winner.streamId, at: changedAt(field, winner) } : null;
+    return winner ? { record: winner, at: changedAt(field, winner) } : null;
   };
 }

@@ -16,7 +16,7 @@ outputs:
       notes: Notes
 `;
 
-const OUT = `write:
+export const OUT = `write:
   entity: lead
   to: leads
   when: email is not empty
@@ -41,7 +41,12 @@ export type World = Loading & {
 export async function openCrms(
   store: Store,
   tenant: string,
-  options: { readonly conflict?: Conflict; readonly approved?: boolean; readonly twoWays?: boolean } = {},
+  options: {
+    readonly conflict?: Conflict;
+    readonly approved?: boolean;
+    readonly twoWays?: boolean;
+    readonly out?: string;
+  } = {},
 ): Promise<World> {
   const clock = makeTestClock();
   const now = () => clock.now().getTime();
@@ -49,7 +54,7 @@ export async function openCrms(
   const writes = [{ to: 'leads', mapping: 'lead-to-crm', conflict: options.conflict ?? 'last_write_wins' }] as const;
   const streams = [{ name: 'leads', mappings: ['crm-leads'] }];
   const loading = await openLoading(store, {
-    ...{ tenant, clock, mappings: { 'crm-leads': IN, 'lead-to-crm': OUT }, streams: [CRM_LEADS] },
+    ...{ tenant, clock, mappings: { 'crm-leads': IN, 'lead-to-crm': options.out ?? OUT }, streams: [CRM_LEADS] },
     connections: [
       { name: 'alpha', streams, writes },
       { name: 'beta', streams, ...(options.twoWays ? { writes } : {}) },

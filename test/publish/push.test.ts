@@ -4,7 +4,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { CRM_LENGTH } from '../support/crm.ts';
-import { IN, openCrms } from './crms.ts';
+import { IN, OUT, openCrms } from './crms.ts';
 
 const ANN = { Email: 'ann@example.com', LastName: 'Lee', Company: 'Pots', Notes: 'hot' };
 
@@ -130,6 +130,86 @@ describe('a push', () => {
     );
     expect(conflicts).toEqual([{ conflicts: [{ field: 'LastName', policy: 'last_write_wins', winner: 'theirs' }] }]);
     await balanced(world.streams.tenant);
+  });
+
+  it('leaves a word of the vendor as it is, also where the mapping would write it in another form', async () => {
+    const out = OUT.replace('value: notes,', 'value: notes | upper,');
+    await using world = await openCrms(store, 'own-words', { out });
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.beta.edit('L1', { Notes: 'from beta' });
+    await world.run('beta/leads');
+    await world.clock.advance(1000);
+    world.alpha.edit('L1', { Notes: 'from alpha' });
+    await world.run('alpha/leads:out');
+    await world.settle();
+    expect(world.alpha.records.get('L1')?.fields['Notes']).toBe('from alpha');
+    expect(await world.lead('ann@example.com')).toMatchObject({ notes: 'from alpha' });
+    expect(world.alpha.carriedOut).toHaveLength(1);
+  });
+
+  it('knows its own write after a search has shown what was there before it', async () => {
+    await using world = await openCrms(store, 'trailing');
+    const long = 'A company with a long name';
+    world.beta.edit(null, ANN);
+    await world.settle();
+    const there = world.beta.records.get('L1');
+    if (!there) throw new Error('no record');
+    world.beta.records.set('L1', { ...there, fields: { ...ANN, Company: long }, version: world.clock.now().getTime() });
+    await world.run('beta/leads');
+    world.alpha.edit('L1', { Industry: 'Clay' });
+    const before = world.alpha.records.get('L1');
+    await world.clock.advance(1000);
+    await world.run('alpha/leads:out');
+    const after = world.alpha.records.get('L1');
+    if (!before || !after) throw new Error('no record');
+    world.alpha.records.set('L1', before);
+    await world.run('alpha/leads');
+    world.alpha.records.set('L1', after);
+    await world.settle();
+    expect(world.alpha.records.get('L1')?.fields['Company']).toBe(long.slice(0, CRM_LENGTH));
+    expect((await world.lead('ann@example.com'))?.['company']).toMatchObject({ name: long });
+    expect(world.alpha.carriedOut).toHaveLength(2);
+  });
+
+  it('does not write an older change over one of the vendor that was not read yet', async () => {
+    await using world = await openCrms(store, 'unread');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.beta.edit('L1', { LastName: 'First' });
+    await world.run('beta/leads');
+    await world.clock.advance(1000);
+    const older = world.clock.now().getTime();
+    await world.clock.advance(1000);
+    world.alpha.edit('L1', { LastName: 'Alpha' });
+    await world.run('alpha/leads:out');
+    // It was changed before alpha's, and turns up after it.
+    const same = { id: 'L2', key: null, deleted: false, version: older };
+    world.beta.records.set('L2', { ...same, fields: { ...ANN, LastName: 'Older' } });
+    await world.run('beta/leads');
+    expect(await world.lead('ann@example.com')).toMatchObject({ last_name: 'Older' });
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields['LastName']).toBe('Alpha');
+    await world.settle();
+    expect(world.alpha.records.get('L1')?.fields['LastName']).toBe('Alpha');
+    expect(await world.lead('ann@example.com')).toMatchObject({ last_name: 'Alpha' });
+  });
+
+  it('writes a later change over what it has read, also where the vendor tells no times', async () => {
+    await using world = await openCrms(store, 'timeless');
+    world.alpha.isVersioned = false;
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.alpha.edit('L1', { LastName: 'Low' });
+    await world.run('alpha/leads');
+    await world.clock.advance(1000);
+    world.beta.edit('L1', { LastName: 'High' });
+    await world.run('beta/leads');
+    await world.clock.advance(1000);
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields['LastName']).toBe('High');
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ last_name: 'High' });
   });
 
   it.each([

@@ -24,6 +24,8 @@ export type Crm = {
   /** Somebody at the vendor changes a record, or makes one. */
   edit(id: string | null, fields: JsonObject): string;
   remove(id: string): void;
+  /** Whether records come with the time of their last change. */
+  isVersioned: boolean;
   /** Told when a write was carried out, before it is answered. */
   onWritten: () => void | Promise<void>;
 };
@@ -43,6 +45,7 @@ export function makeCrm(now: () => number): Crm {
     records: new Map(),
     faults: [],
     carriedOut: [],
+    isVersioned: true,
     onWritten: () => undefined,
     edit(id, fields) {
       const known = id === null ? undefined : crm.records.get(id);
@@ -95,7 +98,7 @@ export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => num
         records: records
           .filter((one) => !one.deleted)
           .map(({ id, fields, version }, at) => ({
-            ...{ id, version, position: at + 1 },
+            ...{ id, version: crm.isVersioned ? version : null, position: at + 1 },
             raw: Buffer.from(JSON.stringify({ id, ...fields })),
           })),
         tombstones: records.filter((one) => one.deleted).map(({ id, version }) => ({ id, version })),
