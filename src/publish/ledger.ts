@@ -104,6 +104,13 @@ export const openIntents = (
     select ${COLUMNS} from write_ledger where stream_id = ${streamId} and state = ${state}
       and (${now?.toISOString() ?? null}::timestamptz is null or next_attempt_at is null or next_attempt_at <= ${now?.toISOString() ?? null}::timestamptz) order by id limit ${limit}`);
 
+/** Changes that were planned before `since` and not sent are to be planned anew: the vendor's side may have moved. */
+export async function planAnew(tx: Tx, streamId: number, since: Date): Promise<void> {
+  await tx.rows(sql`
+    update write_ledger set state = 'retry' where stream_id = ${streamId} and state = 'planned' and external_id is not null
+      and created_at < ${since.toISOString()}::timestamptz`);
+}
+
 /** When the next intent that waits may be tried; `null`: none waits. */
 export async function nextAttempt(db: Pick<Store, 'rows'>, streamId: number): Promise<Date | null> {
   const [row] = await db.rows<{ at: Date | null }>(

@@ -15,6 +15,7 @@ import {
   type LedgerRow,
   markSent,
   openIntents,
+  planAnew,
   type Settled,
   type StateWrite,
   settleIntents,
@@ -29,10 +30,15 @@ import { type Planning, picked } from './plan.ts';
 /** What the vendor may refuse for a while, before the entity becomes a dead letter. */
 const PATIENCE: RetryPolicy = { maxAttempts: 8, baseMs: 2_000, maxMs: 300_000, multiplier: 2, jitter: 0.2 };
 
+/** How long what was read of a vendor's record is good enough to write over. */
+const FRESH_MS = 60_000;
+
 /** Sends what is planned, portion by portion, until nothing is due or `isOver` says so. */
 export async function sendPlanned(planning: Planning, run: PushRun, isOver: () => boolean): Promise<void> {
   const { deps, stream, target } = planning;
   while (!isOver()) {
+    const since = new Date(deps.clock.now().getTime() - FRESH_MS);
+    await fenced(deps.store, run, newBooks(), (tx) => planAnew(tx, stream.id, since));
     const due = await openIntents(deps.store, stream.id, 'planned', deps.clock.now(), Math.max(1, target.batch));
     const [first] = due;
     if (!first) return;

@@ -311,6 +311,32 @@ describe('a push', () => {
     await balanced(world.streams.tenant);
   });
 
+  it('reads again what it had planned before it was killed', async () => {
+    await using world = await openCrms(store, 'planned');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.beta.edit('L1', { LastName: 'From beta' });
+    await world.run('beta/leads');
+    const real = store.transaction;
+    const run = await world.queue('alpha/leads:out');
+    const planned = () =>
+      store.rows(sql`select 1 from write_ledger where tenant = ${world.streams.tenant} and state = 'planned'`);
+    store.transaction = async (work, options) => {
+      if ((await planned()).length > 0) throw new Error('killed');
+      return real(work, options);
+    };
+    await world.work(run).catch(() => undefined);
+    store.transaction = real;
+    expect(await planned()).toHaveLength(1);
+    await world.clock.advance(120_000);
+    world.alpha.edit('L1', { LastName: 'From alpha' });
+    await world.work(run);
+    expect(world.alpha.records.get('L1')?.fields['LastName']).toBe('From alpha');
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ last_name: 'From alpha' });
+    await balanced(world.streams.tenant);
+  });
+
   it('goes on after a kill at any step without a second create or a lost change', async () => {
     for (const step of [1, 2, 3, 4, 5, 6, 7]) {
       await using world = await openCrms(store, `killed-${step}`);
