@@ -175,7 +175,7 @@ export function makeHostile({ seed, clock, bearsMs, optional }: HostileOptions):
           return changed;
         }
         const missing = optional[random.whole(0, optional.length - 1)] ?? '';
-        const { changed, count } = drifted(body, ({ [missing]: _, ...rest }) => rest);
+        const { changed, count } = drifted(body, ({ [missing]: _, ...rest }) => rest, missing);
         if (count > 0) play('missing field');
         return changed;
       },
@@ -215,13 +215,13 @@ function faultsOf(trick: Trick, random: Random): RequestFault[] {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Changes the records of an answer: objects with an id, in a list. */
-function drifted(body: object, change: (record: Fields) => Fields): { changed: object; count: number } {
+/** Changes the records of an answer that have the field: objects with an id, in a list. */
+function drifted(body: object, change: (record: Fields) => Fields, field?: string): { changed: object; count: number } {
   let count = 0;
   const visit = (value: unknown, isInList: boolean): unknown => {
     if (Array.isArray(value)) return value.map((entry) => visit(entry, true));
     if (typeof value !== 'object' || value === null) return value;
-    if (isInList && ('id' in value || 'Id' in value)) {
+    if (isInList && ('id' in value || 'Id' in value) && (field === undefined || field in value)) {
       count += 1;
       return change({ ...value });
     }

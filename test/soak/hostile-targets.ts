@@ -57,14 +57,18 @@ function target(
 
 /** By name. */
 export const TARGETS: Readonly<Record<string, Target>> = {
-  acme: target('acme', openAcme, { connector: template, mappings: { 'acme-things': ACME_THINGS } }),
+  acme: target('acme', openAcme, {
+    connector: template,
+    mappings: { 'acme-things': ACME_THINGS },
+    optional: ['quantity'],
+  }),
   shopify: target('shopify', openShopify),
   // Plugins add and hide fields of a shop's answers.
   woocommerce: target('woocommerce', openWooCommerce, {
     optional: ['short_description', 'permalink', 'low_stock_amount'],
   }),
-  salesforce: target('salesforce', openSalesforce),
-  hubspot: target('hubspot', openHubSpot),
+  salesforce: target('salesforce', openSalesforce, { optional: ['Phone', 'Description', 'Title'] }),
+  hubspot: target('hubspot', openHubSpot, { optional: ['url', 'createdAt'] }),
   feed: target('feed', openFeedFolder, { settings: FEED_STREAM }),
 };
 

@@ -51,11 +51,7 @@ export async function hostileSoak(
   const lane = async (): Promise<void> => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
       const begun = performance.now();
-      const result = await trySeed(server.url, seed, without, only).catch((thrown: unknown) => {
-        throw new Error(`seed ${seed}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
-          cause: thrown,
-        });
-      });
+      const result = await trySeed(server.url, seed, without, only).catch(broken);
       results.push(result);
       spent[result.target] = (spent[result.target] ?? 0) + (performance.now() - begun) / 1000;
       tell(seed, result, say);
@@ -100,6 +96,13 @@ export async function hostileSoak(
     line: `${results.length} seeds, ${total.lost} lost, ${total.falseDeletes} false deletes, ${total.duplicates} duplicates`,
   };
 }
+
+/** A seed that came to no end: what it lost nobody knows, so it counts as lost. */
+const broken = (thrown: unknown): SeedResult => ({
+  ...{ target: 'broken off', streams: [], cursors: [], played: {}, runs: 0, failedRuns: 0 },
+  ...{ falseDeletes: [], duplicates: [], unbalanced: [], deaths: { cut: 0, killed: 0, frozen: 0 } },
+  lost: [thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)],
+});
 
 function tell(seed: number, result: SeedResult, say: (line: string) => void): void {
   for (const finding of ['lost', 'falseDeletes', 'duplicates', 'unbalanced'] as const) {
