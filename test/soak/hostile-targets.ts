@@ -67,7 +67,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   woocommerce: target('woocommerce', openWooCommerce, {
     optional: ['short_description', 'permalink', 'low_stock_amount'],
   }),
-  salesforce: target('salesforce', openSalesforce, { optional: ['Phone', 'Description', 'Title'] }),
+  salesforce: target('salesforce', openSalesforce, { optional: ['Phone', 'Title'] }),
   hubspot: target('hubspot', openHubSpot, { optional: ['url', 'createdAt'] }),
   feed: target('feed', openFeedFolder, { settings: FEED_STREAM }),
 };

@@ -17,7 +17,7 @@ function soak(...args: string[]): Promise<Ended> {
   });
 }
 
-describe('a hostile source', () => {
+describe.concurrent('a hostile source', () => {
   it(
     'loses nothing, whatever the system',
     async () => {
@@ -31,9 +31,9 @@ describe('a hostile source', () => {
   it.each(HOSTILE_SAFETIES)(
     'is noticed where %s is taken away',
     async (safety) => {
-      const { code, out } = await soak('--seeds', '6', '--from', '1', '--only', 'acme', '--without', safety);
-      expect(out).toMatch(/^6 seeds, /);
-      expect(out).not.toBe('6 seeds, 0 lost, 0 false deletes, 0 duplicates');
+      const { code, out } = await soak('--seeds', '3', '--from', '1', '--only', 'acme', '--without', safety);
+      expect(out).toMatch(/^3 seeds, /);
+      expect(out).not.toBe('3 seeds, 0 lost, 0 false deletes, 0 duplicates');
       expect(code).toBe(1);
     },
     LIMIT_MS,
