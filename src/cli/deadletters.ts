@@ -130,7 +130,7 @@ export const deadlettersReplay = command({
       await context.err('note: some of these are not open any more, or do not exist.\n');
     if (replay.without.length > 0)
       await context.err(
-        `${counted(replay.without.length, 'dead letter')} without stored bytes can only be sent again by the source: ${replay.without.slice(0, 5).join(', ')}${replay.without.length > 5 ? ' …' : ''}\n`,
+        `${counted(replay.without.length, 'dead letter')} without a record or its id can only be sent again by the source: ${replay.without.slice(0, 5).join(', ')}${replay.without.length > 5 ? ' …' : ''}\n`,
       );
     if (replay.runs.length === 0) {
       await context.out(context.json ? json([]) : 'Nothing to replay.\n');

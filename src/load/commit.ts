@@ -7,7 +7,7 @@ import { TributaryError } from '../errors.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import { applyPlans } from './apply.ts';
-import { closeDeadLetters, type PutRight, writeDeadLetters } from './dead-letters.ts';
+import { closeDeadLetters, type DeadLetterWrite, type PutRight, writeDeadLetters } from './dead-letters.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
 import { passFence } from './fence.ts';
@@ -32,10 +32,17 @@ import {
 export async function commitPage(deps: LoadDeps, request: CommitRequest): Promise<PageOutcome> {
   checkContext(request.page);
   const slots = request.page.candidates.map((one) => one.parts);
+  // Behind the records; a problem says where its bytes are.
+  const problems = request.page.problems.map((one) => ({
+    ...one,
+    kept: one.raw === null ? null : slots.push([one.raw]) - 1,
+  }));
   // What patches become is known when they are merged.
   const payload = request.stream.mode === 'patch' ? null : await pack(slots);
   const ids = await deps.store.newIds(idsNeeded(request.page));
-  return deps.store.transaction((tx) => load(deps, tx, ids, slots, payload, request), { durable: request.durable });
+  return deps.store.transaction((tx) => load(deps, tx, ids, { slots, problems }, payload, request), {
+    durable: request.durable,
+  });
 }
 
 /** What decodes the page's records must be kept with them. @throws ERR_EXTRACT_PARSE */
@@ -51,7 +58,7 @@ function checkContext({ context, window }: PreparedPage): void {
 
 /** An upper bound: page, entities, movements, dead letters, outbox rows, figures that waited. */
 function idsNeeded(page: PreparedPage): number {
-  let needed = 4096 + page.tombstones.length * 4;
+  let needed = 4096 + page.tombstones.length * 4 + page.problems.length;
   for (const { outcome } of page.candidates)
     needed += outcome.kind === 'mapped' ? outcome.entities.length + 2 * outcome.stock.length + 1 : 1;
   return needed;
@@ -61,7 +68,7 @@ async function load(
   deps: LoadDeps,
   tx: Tx,
   ids: IdBlocks,
-  slots: (readonly Uint8Array[])[],
+  { slots, problems }: { readonly slots: (readonly Uint8Array[])[]; readonly problems: DeadLetterWrite['problems'] },
   payload: Payload | null,
   request: CommitRequest,
 ): Promise<PageOutcome> {
@@ -93,7 +100,7 @@ async function load(
     ...triedAgain(page),
     ...mergedIn(work),
   ]);
-  await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems: page.problems, at });
+  await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems, at });
   await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
   const ranges = { seen: seenOf(page, work, sorted), stale: rangesOf([...sorted.stale]) };
   await writePage(tx, request, pageId, payload ?? (await pack(slots)), { ...ranges, tainted: tainted !== null });

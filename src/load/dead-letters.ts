@@ -9,8 +9,8 @@ export type DeadLetterWrite = {
   readonly runId: number;
   readonly pageId: number;
   readonly dead: readonly DeadRecord[];
-  /** Parts of the input that could not be read as records. */
-  readonly problems: readonly PageProblem[];
+  /** Parts of the input that could not be read as records; `kept`: where their bytes are in the page's payload. */
+  readonly problems: readonly (PageProblem & { readonly kept: number | null })[];
   readonly windowId: string;
   readonly at: string;
 };
@@ -21,15 +21,17 @@ export async function writeDeadLetters(tx: Tx, ids: IdBlocks, write: DeadLetterW
     ...write.dead.map(({ candidate, slot, problems }) => ({
       id: ids.next(),
       slot,
+      kept: null,
       external_id: candidate.id,
       version: candidate.version,
       position: candidate.position,
       code: problems[0]?.code ?? 'ERR_MAPPING_REJECTED',
       problems,
     })),
-    ...write.problems.map(({ message, position, id }) => ({
+    ...write.problems.map(({ message, position, id, kept }) => ({
       id: ids.next(),
       slot: null,
+      kept,
       external_id: id && isStorable(id) ? id : null,
       version: null,
       position,
@@ -48,10 +50,10 @@ export async function writeDeadLetters(tx: Tx, ids: IdBlocks, write: DeadLetterW
 }
 
 const ROW = sql.raw(
-  'n(id bigint, slot integer, external_id text, version bigint, position bigint, code text, problems jsonb)',
+  'n(id bigint, slot integer, kept integer, external_id text, version bigint, position bigint, code text, problems jsonb)',
 );
 const COLUMNS = sql.raw(
-  'id, tenant, stream_id, run_id, page_id, slot, external_id, version, position, code, problems, state, first_at, last_at',
+  'id, tenant, stream_id, run_id, page_id, slot, kept, external_id, version, position, code, problems, state, first_at, last_at',
 );
 
 /** The dead letter of a newer version stays. */
@@ -63,10 +65,10 @@ async function writeNamed(
   if (rows.length === 0) return;
   await tx.rows(sql`
     insert into dead_letter (${COLUMNS})
-    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, n.external_id, n.version, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
+    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, n.kept, n.external_id, n.version, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
     from jsonb_to_recordset(${json(rows)}) as ${ROW}
     on conflict (stream_id, external_id) where state = 'open' and external_id is not null
-    do update set run_id = excluded.run_id, page_id = excluded.page_id, slot = excluded.slot, version = excluded.version, position = excluded.position,
+    do update set run_id = excluded.run_id, page_id = excluded.page_id, slot = excluded.slot, kept = excluded.kept, version = excluded.version, position = excluded.position,
       code = excluded.code, problems = excluded.problems, times = dead_letter.times + 1, last_at = excluded.last_at
       where dead_letter.version is null or excluded.version is null or dead_letter.version <= excluded.version`);
 }
@@ -81,13 +83,13 @@ async function writeNameless(
   await tx.rows(sql`
     with n as (select distinct on (position, problems) * from jsonb_to_recordset(${json(rows)}) as ${ROW} order by position, problems, id),
     again as (
-      update dead_letter d set run_id = ${runId}, page_id = ${pageId}, slot = n.slot, times = d.times + 1, last_at = ${at}::timestamptz
+      update dead_letter d set run_id = ${runId}, page_id = ${pageId}, slot = n.slot, kept = n.kept, times = d.times + 1, last_at = ${at}::timestamptz
       from n join dead_letter o on o.stream_id = ${stream.id} and o.state = 'open' and o.external_id is null
           and o.position is not distinct from n.position and o.problems = n.problems
         join page p on p.id = o.page_id and p.window_id = ${windowId}
       where d.id = o.id returning n.id)
     insert into dead_letter (${COLUMNS})
-    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, null, n.version, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
+    select n.id, ${stream.tenant}, ${stream.id}, ${runId}, ${pageId}, n.slot, n.kept, null, n.version, n.position, n.code, n.problems, 'open', ${at}::timestamptz, ${at}::timestamptz
     from n where not exists (select 1 from again where again.id = n.id)`);
 }
 

@@ -29,7 +29,7 @@ export type DeadLetter = {
   readonly run: string;
   readonly firstAt: string;
   readonly lastAt: string;
-  /** Its bytes are kept, so that it can be tried again; what could not even be framed has none. */
+  /** It can be tried again from its bytes; what could not even be framed cannot. */
   readonly canReplay: boolean;
 };
 
@@ -107,7 +107,7 @@ export async function letterRaw(
   letter: FoundLetter,
 ): Promise<{ readonly parts: readonly Uint8Array[]; readonly context: JsonObject } | null> {
   const [page] = await tx.rows<{ slot: number | null; context: JsonObject; payload: Uint8Array }>(
-    sql`select d.slot, p.context, p.payload from dead_letter d join page p on p.id = d.page_id where d.id = ${letter.number}`,
+    sql`select coalesce(d.slot, d.kept) as slot, p.context, p.payload from dead_letter d join page p on p.id = d.page_id where d.id = ${letter.number}`,
   );
   if (!page || page.slot === null) return null;
   const parts = (await unpack(page.payload)).at(page.slot);

@@ -101,7 +101,13 @@ export type Recognised = {
 export type Gone = { readonly id: string; readonly version: number | null; readonly mergedInto?: string };
 
 /** A part of the input that could not be read as records; `id` where it is known which record it was. */
-export type PageProblem = { readonly message: string; readonly position: number | null; readonly id?: string };
+export type PageProblem = {
+  readonly message: string;
+  readonly position: number | null;
+  /** Its bytes as they came, where they are at hand. */
+  readonly raw: Uint8Array | null;
+  readonly id?: string;
+};
 
 export type PreparedPage = {
   readonly candidates: readonly Candidate[];

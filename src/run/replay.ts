@@ -1,5 +1,6 @@
 import { publicId } from '../canonical/ids.ts';
 import { type LetterFilter, listDeadLetters } from '../load/list-dead-letters.ts';
+import { type NamedChange, noteChanges } from './changed-ids.ts';
 import type { RunDeps } from './deps.ts';
 import { requestRun } from './request-run.ts';
 import type { RunTrigger } from './states.ts';
@@ -7,11 +8,14 @@ import type { RunTrigger } from './states.ts';
 export type Replay = {
   readonly runs: readonly number[];
   readonly letters: number;
-  /** Open dead letters of which no bytes are kept: only the source can send them again. */
+  /** Open dead letters that are no record and name none: only the source can send them again. */
   readonly without: readonly string[];
 };
 
-/** Makes one run for each stream with open dead letters among those asked for; the run tries exactly these again. */
+/**
+ * Makes one run for each stream with open dead letters among those asked for; the run tries exactly these again. Records
+ * that could not be read, and whose ids are known, are read again from the source.
+ */
 export async function requestReplay(
   deps: RunDeps,
   tenant: number,
@@ -34,7 +38,18 @@ export async function requestReplay(
       }),
     );
   }
-  const without = all.flatMap((letter) => (letter.canReplay ? [] : [publicId('deadLetter', letter.number)]));
+  const unread: NamedChange[] = [];
+  const without: string[] = [];
+  for (const { canReplay, externalId, streamId, number } of all) {
+    if (canReplay) continue;
+    if (externalId !== null && (await deps.stream(streamId)).writes === null) unread.push({ streamId, id: externalId });
+    else without.push(publicId('deadLetter', number));
+  }
+  if (unread.length > 0) {
+    const ids = await deps.store.newIds(2 * unread.length);
+    const at = deps.clock.now();
+    runs.push(...(await deps.store.transaction((tx) => noteChanges(tx, { tenant, at, changes: unread, ids }))));
+  }
   return { runs, letters: all.length - without.length, without };
 }
 

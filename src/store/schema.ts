@@ -442,6 +442,8 @@ export const deadLetter = pgTable(
     run_id: id('run_id').notNull(),
     page_id: id('page_id').notNull(),
     slot: integer(),
+    /** Place in the page's payload of bytes that could not be read as a record. */
+    kept: integer(),
     external_id: text('external_id'),
     /** Source version of the record; a lower one that loads does not put it right. */
     version: id('version'),

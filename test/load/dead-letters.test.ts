@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listDeadLetters, showDeadLetter } from '../../src/load/list-dead-letters.ts';
+import { decodeJson } from '../../src/load/mapping-sets.ts';
+import { requestReplay } from '../../src/run/replay.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
@@ -116,4 +119,30 @@ describe('dead letters', () => {
       expect(await names(loading)).toBe('5,nameless,nameless');
     },
   );
+
+  it('of what could not be read keep its bytes, and read the record again where its id is known', async () => {
+    await using loading = await openShop();
+    const problem = (id: string | null, text: string | null, position: number) => ({
+      ...{ message: 'half of it is missing', position, raw: text === null ? null : new TextEncoder().encode(text) },
+      ...(id === null ? {} : { id }),
+    });
+    const problems = [problem('b', '{"id":"b","na', 2), problem(null, 'half a line', 3), problem(null, null, 4)];
+    await read(loading, { records: [said('one')], problems });
+    const { tenant } = loading.streams;
+    const found = await store.answer(tenant, (tx) => listDeadLetters(tx, { limit: 9, page: 1 }));
+    const shown = await Promise.all(found.map(({ id }) => showDeadLetter(store, tenant, id, () => decodeJson)));
+    expect(shown.map(({ position, raw }) => [position, raw]).sort()).toEqual([
+      [2, ['{"id":"b","na']],
+      [3, ['half a line']],
+      [4, null],
+    ]);
+    loading.script.say('shop', 'products', [
+      { observedAt: loading.clock.now(), records: [{ id: 'b', body: { id: 'b', name: 'two' } }] },
+    ]);
+    const replay = await requestReplay(loading.runs, tenant, {}, 'command');
+    expect([replay.letters, replay.without.length]).toEqual([1, 2]);
+    for (const run of replay.runs) expect((await loading.work(run)).state).toBe('succeeded');
+    expect(await names(loading)).toBe('one,two');
+    expect((await letters(loading)).filter((line) => line.startsWith('replayed'))).toEqual(['replayed b v- x1']);
+  });
 });

@@ -83,8 +83,14 @@ export function scriptedConnector(script: Script, streams: readonly StreamDeclar
       streams: () => streams,
       check: async () => [],
       read: (request) => read(script, connection, request),
-      readIds: async () => {
-        throw new Error('not scripted');
+      readIds: async (stream, ids) => {
+        const [page] = script.reading(connection, stream).pages;
+        const records = (page?.records ?? []).filter((one) => ids.includes(one.id ?? '')).map(sourceRecord);
+        const window = { id: `ids ${ids.join()}`, kind: 'delta', scope: 'all' } as const;
+        return {
+          ...{ records, tombstones: [], problems: [], next: null, window, complete: false },
+          ...{ observedAt: page?.observedAt ?? new Date(0), expected: null, notBefore: null, context: {} },
+        };
       },
       externalId: (_stream, raw) => String(raw),
       close: async () => {},
