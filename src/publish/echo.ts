@@ -5,7 +5,7 @@ import { YEAR_2000 } from '../load/change-time.ts';
 import type { ArrivedRecord, WrittenRecords } from '../load/deps.ts';
 import { decodeJson } from '../load/mapping-sets.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
-import { json, sql, texts } from '../store/store.ts';
+import { json, sql, type Tx, texts } from '../store/store.ts';
 import { isAlike } from './merge.ts';
 
 /** A stream that is read and written. */
@@ -19,7 +19,7 @@ export type TwoWay = {
   readonly outgoing: () => Outgoing;
 };
 
-type Known = { external_id: string; theirs: JsonObject; written: JsonObject; synced_at: Date };
+type Known = { external_id: string; entity_id: number; theirs: JsonObject; written: JsonObject; synced_at: Date };
 
 /** @param twoWay by the id of the stream that is read */
 export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenRecords {
@@ -43,7 +43,7 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
       const of = twoWay.get(streamId);
       if (!of || records.length === 0) return new Map();
       const rows = await tx.rows<Known>(sql`
-        select external_id, theirs, written, synced_at from write_state
+        select external_id, entity_id, theirs, written, synced_at from write_state
         where stream_id = ${of.out} and part = '' and written <> '{}'::jsonb and external_id = any(${texts(records.map((record) => record.id))})`);
       const known = new Map(rows.map((row) => [row.external_id, row]));
       const echoes = new Map<string, ReadonlySet<string>>();
@@ -52,9 +52,11 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
         const state = known.get(record.id);
         const now = state && valuesOf(of, record);
         if (!state || !now) continue;
-        const { fields, lost } = compare(of.outgoing(), state, now);
+        const isOld = isEarlier(record.version, state.synced_at);
+        const written = isOld ? { ...state.written, ...(await writtenBefore(tx, of.out, state, now)) } : state.written;
+        const { fields, lost } = compare(of.outgoing(), { ...state, written }, now);
         echoes.set(record.id, fields);
-        if (lost.length > 0 && !isEarlier(record.version, state.synced_at)) taken.push({ id: record.id, fields: lost });
+        if (lost.length > 0 && !isOld) taken.push({ id: record.id, fields: lost });
       }
       if (taken.length > 0)
         await tx.rows(sql`
@@ -73,6 +75,20 @@ const isEarlier = (version: number | null, syncedAt: Date): boolean =>
   version !== null &&
   version >= YEAR_2000 &&
   version < (version % 1000 === 0 ? Math.floor(syncedAt.getTime() / 1000) * 1000 : syncedAt.getTime());
+
+/** What of an earlier version an earlier write of ours had put there. */
+async function writtenBefore(
+  tx: Tx,
+  out: number,
+  { entity_id, external_id }: Known,
+  now: JsonObject,
+): Promise<JsonObject> {
+  const rows = await tx.rows<{ kept: JsonObject }>(sql`
+    select values || coalesce((select jsonb_object_agg(key, value) from jsonb_each(outcome->'stored') where values ? key), '{}') as kept
+    from write_ledger where entity_id = ${entity_id}::bigint and stream_id = ${out} and external_id = ${external_id} and state = 'ok' order by id desc limit 20`);
+  const isOurs = (name: string): boolean => rows.some(({ kept }) => name in kept && isAlike(kept[name], now[name]));
+  return Object.fromEntries(Object.entries(now).filter(([name]) => isOurs(name)));
+}
 
 function valuesOf({ name, connector }: TwoWay, { id, parts, context }: ArrivedRecord): JsonObject | undefined {
   const record = (connector.decode ?? decodeJson)(parts, context);

@@ -172,6 +172,31 @@ describe('a push', () => {
     expect(world.alpha.carriedOut).toHaveLength(2);
   });
 
+  it('knows an earlier write of its own after a later one', async () => {
+    await using world = await openCrms(store, 'trailing-write', {
+      out: OUT.replace('value: notes,', 'value: notes | upper,'),
+    });
+    world.beta.edit(null, ANN);
+    await world.settle();
+    for (const notes of ['first', 'second']) {
+      world.beta.edit('L1', { Notes: notes });
+      await world.run('beta/leads');
+      await world.clock.advance(2000);
+      const before = world.alpha.records.get('L1');
+      await world.run('alpha/leads:out');
+      const after = world.alpha.records.get('L1');
+      if (!before || !after) throw new Error('no record');
+      if (notes === 'first') continue;
+      world.alpha.records.set('L1', before);
+      await world.run('alpha/leads');
+      expect(await world.lead('ann@example.com')).toMatchObject({ notes: 'second' });
+      world.alpha.records.set('L1', after);
+    }
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ notes: 'second' });
+    expect(world.alpha.records.get('L1')?.fields['Notes']).toBe('SECOND');
+  });
+
   it('does not write an older change over one of the vendor that was not read yet', async () => {
     await using world = await openCrms(store, 'unread');
     world.beta.edit(null, ANN);
