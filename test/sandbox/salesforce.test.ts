@@ -296,7 +296,7 @@ describe('tokens', () => {
 });
 
 test('a day has so many calls, and more by speed', async () => {
-  await using small = await closing(openSalesforce({ world: makeWorld(), clock, speed: 1 / 3000 }));
+  await using small = await closing(openSalesforce({ world: makeWorld(), clock, speed: 1 / 20_000 }));
   const { connector: _name, ...settings } = small.settings;
   const config = salesforce.config.parse(settings);
   const issued = await salesforce.issueToken?.(config, {
