@@ -78,7 +78,7 @@ describe('what only reads', () => {
     ['export customer', 0, /^$/],
     ['checkpoints show', 0, /feeds\/products/],
     ['checkpoints show feeds/products --json', 0, /"cursor": \{/],
-    ['connections list', 0, /feeds\/products +feed +active +manual +12? +12? */],
+    ['connections list', 0, /feeds\/products +feed +active +manual +manual +manual +12? +12? */],
     ['connections list --json', 0, /"deadLetters": 1/],
     ['connections check feeds', 0, /ok +reach/],
     ['connections sample feeds/products --limit 1', 0, /products-flat-csv id A-1: mapped/],
