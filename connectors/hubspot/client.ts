@@ -5,6 +5,7 @@ import {
   type Json,
   type JsonObject,
   type TrafficClass,
+  withToken,
 } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { HubSpotConfig } from './config.ts';
@@ -69,15 +70,11 @@ export function openPortal(config: HubSpotConfig, context: ConnectionContext): P
   };
   const ask = async (call: Call): Promise<Answer> => {
     if (call.developerApiKey !== undefined) return send(call, '');
-    const token = await accessToken(config, context);
-    try {
-      return await send(call, token);
-    } catch (error) {
-      if (!(error instanceof TributaryError) || error.evidence.status !== 401) throw error;
-      const renewed = await accessToken(config, context, token);
-      if (renewed === token) throw error;
-      return send(call, renewed);
-    }
+    return withToken(
+      (rejected) => accessToken(config, context, rejected),
+      (error) => error instanceof TributaryError && error.evidence.status === 401,
+      (token) => send(call, token),
+    );
   };
   return {
     ask,

@@ -6,6 +6,7 @@ import {
   type Json,
   type JsonObject,
   type TrafficClass,
+  withToken,
 } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { SalesforceConfig } from './config.ts';
@@ -51,17 +52,12 @@ export function openOrg(config: SalesforceConfig, context: ConnectionContext): O
     context.signal.throwIfAborted();
     return exchange(config, context, call, token);
   };
-  const send = async (call: Call): Promise<Answer> => {
-    const token = await context.token();
-    try {
-      return await once(call, token);
-    } catch (error) {
-      if (!(error instanceof TributaryError) || !isSessionOver(error)) throw error;
-      const renewed = await context.token(token);
-      if (renewed === token) throw error;
-      return once(call, renewed);
-    }
-  };
+  const send = (call: Call): Promise<Answer> =>
+    withToken(
+      (rejected) => context.token(rejected),
+      (error) => error instanceof TributaryError && isSessionOver(error),
+      (token) => once(call, token),
+    );
   return {
     config,
     context,

@@ -1,6 +1,12 @@
 /** The one file that knows @shopify/shopify-api: a call to the Admin GraphQL API and what its answers mean. */
 import type { GraphqlClient } from '@shopify/shopify-api';
-import type { ConnectionContext, Fetch, JsonObject, TrafficClass } from '../../src/connector/index.ts';
+import {
+  type ConnectionContext,
+  type Fetch,
+  type JsonObject,
+  type TrafficClass,
+  withToken,
+} from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { ShopifyConfig } from './config.ts';
 import { accessToken } from './token.ts';
@@ -58,17 +64,12 @@ export async function openShop(config: ShopifyConfig, context: ConnectionContext
     }
   };
   return {
-    call: async (request) => {
-      const token = await accessToken(config, context);
-      try {
-        return await send(request, token);
-      } catch (error) {
-        if (!(error instanceof TributaryError) || error.evidence.status !== 401) throw error;
-        const renewed = await accessToken(config, context, token);
-        if (renewed === token) throw error;
-        return send(request, renewed);
-      }
-    },
+    call: (request) =>
+      withToken(
+        (rejected) => accessToken(config, context, rejected),
+        (error) => error instanceof TributaryError && error.evidence.status === 401,
+        (token) => send(request, token),
+      ),
     close: () => void routes.delete(route),
   };
 }

@@ -7,3 +7,4 @@ export { probe } from './findings.ts';
 export { missingId } from './missing-id.ts';
 export { isFresh, isSigned } from './signature.ts';
 export { unsupported, unsupportedPages } from './unsupported.ts';
+export { withToken } from './with-token.ts';
