@@ -1,32 +1,17 @@
 /** Sample feeds of a made-up outdoor shop, so that there is something to see at the first start. Seeded: always the same. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeWorld } from './world.ts';
 
-const KINDS = [
-  ['Tent', 'Camping > Tents', 'TEN'],
-  ['Backpack', 'Hiking > Backpacks', 'BAC'],
-  ['Stove', 'Camping > Cooking', 'STO'],
-  ['Rope', 'Climbing > Ropes', 'ROP'],
-  ['Lamp', 'Camping > Light', 'LAM'],
-] as const;
-const BRANDS = ['Fernweh', 'Kestrel', 'Nordhang'] as const;
-const PER_KIND = 8;
 const COUNTED_AT = '2026-11-20T08:00:00Z';
 
-type Sample = { sku: string; name: string; category: string; brand: string; price: string; quantity: number };
-
-function samples(): Sample[] {
-  return KINDS.flatMap(([name, category, code], kind) =>
-    Array.from({ length: PER_KIND }, (_, at) => ({
-      sku: `${code}-${String(at + 1).padStart(3, '0')}`,
-      name: `${BRANDS[(kind + at) % BRANDS.length]} ${name} ${at + 1}`,
-      category,
-      brand: BRANDS[(kind + at) % BRANDS.length] ?? BRANDS[0],
-      price: `${19 + kind * 30 + at * 7}.90`,
-      quantity: (kind * 13 + at * 5) % 40,
-    })),
+/** The products of the world that are in the feed: those with one form. */
+const samples = () =>
+  makeWorld().products.flatMap(({ sku, name, description, brand, category, variants: [form, ...others] }) =>
+    form && others.length === 0
+      ? [{ sku, name, description, brand, category, price: form.price, quantity: form.stock['main'] ?? 0 }]
+      : [],
   );
-}
 
 /** Text of the sample feeds by file name. The last inventory line is for a SKU that no product feed knows, on purpose. */
 export function sampleFeeds(): Readonly<Record<string, string>> {
@@ -35,7 +20,7 @@ export function sampleFeeds(): Readonly<Record<string, string>> {
     [
       one.sku,
       one.name,
-      `A ${one.name.toLowerCase()} for people who go outside.`,
+      one.description,
       one.brand,
       one.price,
       'EUR',
