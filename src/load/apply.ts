@@ -48,6 +48,8 @@ export async function applyPlans(
     created: newRows(stream, set, at),
   };
   const { contributions, created, touches } = speech;
+  // Those that need nothing more go first: the server takes them while the rest is made.
+  await writeRecords(tx, request, pageId, work.plans);
   const changed = new Set<number>();
   for (const plan of work.plans) {
     const before = plan.existing ? previous.get(plan.existing.no) : undefined;
@@ -65,8 +67,8 @@ export async function applyPlans(
     at,
   );
   for (const [entity, made] of created.made) for (const id of made) note(byEntity, entity, 'created', id);
-  await writeRecords(tx, request, pageId, work.plans);
   await contributions.flush(tx);
+  request.whenSent?.();
   await withdrawContributions(
     tx,
     stream,

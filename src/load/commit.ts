@@ -42,6 +42,7 @@ export async function commitPage(deps: LoadDeps, request: CommitRequest): Promis
   const ids = await deps.store.newIds(idsNeeded(request.page));
   return deps.store.transaction((tx) => load(deps, tx, ids, { slots, problems }, payload, request), {
     durable: request.durable,
+    byKey: true,
   });
 }
 
@@ -101,10 +102,13 @@ async function load(
     ...mergedIn(work),
   ]);
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems, at });
-  await writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
   const ranges = { seen: seenOf(page, work, sorted), stale: rangesOf([...sorted.stale]) };
-  await writePage(tx, request, pageId, payload ?? (await pack(slots)), { ...ranges, tainted: tainted !== null });
-  await closeBooks(tx, request, work.nextNo, counts, tainted);
+  const raw = payload ?? (await pack(slots));
+  await Promise.all([
+    writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts),
+    writePage(tx, request, pageId, raw, { ...ranges, tainted: tainted !== null }),
+    closeBooks(tx, request, work.nextNo, counts, tainted),
+  ]);
   return {
     counts,
     pageId,

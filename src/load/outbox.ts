@@ -12,11 +12,15 @@ export async function writeOutbox(
   changes: EntityChanges['byEntity'],
   counts: Counts | null,
 ): Promise<void> {
+  const written: Promise<unknown>[] = [];
   for (const [entity, byChange] of changes) {
     for (const [change, changed] of byChange) {
       if (counts) count(counts.entities, `${entity}.${change}`, changed.length);
-      await tx.rows(sql`insert into outbox (id, tenant, page_id, entity, change, ids, at)
-        values (${ids.next()}, ${tenant}, ${pageId}, ${entity}, ${change}, ${numbers(changed)}, ${at}::timestamptz)`);
+      written.push(
+        tx.rows(sql`insert into outbox (id, tenant, page_id, entity, change, ids, at)
+        values (${ids.next()}, ${tenant}, ${pageId}, ${entity}, ${change}, ${numbers(changed)}, ${at}::timestamptz)`),
+      );
     }
   }
+  await Promise.all(written);
 }

@@ -202,6 +202,8 @@ export type CommitRequest = {
    * crashes may forget the last pages, data and checkpoint together, and they are read again.
    */
   readonly durable: boolean;
+  /** Called when most of the page is on its way to the server: what takes a while here can be done meanwhile. */
+  readonly whenSent?: () => void;
 };
 
 /** Leaves a record out, with its reason. */

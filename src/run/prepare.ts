@@ -1,4 +1,5 @@
 /** A page from the source, sorted into records known to be unchanged and candidates with what the mappings say of them. */
+import { setImmediate } from 'node:timers/promises';
 import { hashAt } from '../extract/pages.ts';
 import type { ExtractedPage } from '../extract/types.ts';
 import { credibleVersion, mapRecord } from '../load/map-record.ts';
@@ -9,7 +10,10 @@ import type { Known } from './known.ts';
 /** A prepared page that can be made current again when the page before it changed what is known. */
 export type Prepared = { readonly page: PreparedPage; refresh(known: Known): PreparedPage };
 
-export function preparePage(extracted: ExtractedPage, set: MappingSet, known: Known): Prepared {
+/** Records that are mapped before the page that is being committed gets its turn. */
+const AT_A_TIME = 256;
+
+export async function preparePage(extracted: ExtractedPage, set: MappingSet, known: Known): Promise<Prepared> {
   const candidates: Candidate[] = [];
   const recognised: Recognised[] = [];
   const candidateAt = (at: number): Candidate => toCandidate(extracted, at, set);
@@ -21,7 +25,10 @@ export function preparePage(extracted: ExtractedPage, set: MappingSet, known: Kn
   for (let at = 0; at < extracted.records.length; at += 1) {
     const found = known.recognise(hashAt(extracted, at));
     if (found) recognised.push(recognisedAt(at, found));
-    else candidates.push(candidateAt(at));
+    else {
+      candidates.push(candidateAt(at));
+      if (candidates.length % AT_A_TIME === 0) await setImmediate();
+    }
   }
   const page = (of: readonly Candidate[], same: readonly Recognised[]): PreparedPage => ({
     candidates: of,

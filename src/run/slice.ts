@@ -126,7 +126,7 @@ async function loadPages(
       pagesOf(deps, run, stream, set, known, signal),
       deps.pageSize,
     )) {
-      // The next page is prepared while the last one is committed; here the last one must be through.
+      // The next page is prepared while the server takes the last one in; here the last one must be through.
       if (committing) await committing;
       committing = null;
       if (progress.isCancelled) return 'done';
@@ -139,9 +139,11 @@ async function loadPages(
         (await webhooksWait(deps.store, stream.id))
       )
         return { notBefore: null };
-      committing = commit(deps, run, stream, set, known, progress, prepared, afterCommit);
-      committing.catch(() => undefined); // Awaited at the next turn; until then it must not count as unhandled.
+      const sent = Promise.withResolvers<void>();
+      committing = commit(deps, run, stream, set, known, progress, prepared, afterCommit, sent.resolve);
+      committing.then(sent.resolve, sent.resolve); // Awaited at the next turn; until then it must not count as unhandled.
       notBefore = waitUntil;
+      await sent.promise;
     }
     if (committing) await committing;
   } finally {
@@ -186,7 +188,7 @@ async function* pagesOf(
       isRawJson: stream.connector.isRawJson,
       scratchDir,
     })) {
-      yield { prepared: preparePage(page, set, known), afterCommit: page.afterCommit, waitUntil: page.notBefore };
+      yield { prepared: await preparePage(page, set, known), afterCommit: page.afterCommit, waitUntil: page.notBefore };
     }
   } finally {
     await source.close();
@@ -211,6 +213,7 @@ async function commit(
   progress: Progress,
   prepared: Prepared,
   afterCommit: Step['afterCommit'],
+  whenSent: () => void,
 ): Promise<void> {
   const started = deps.clock.now().getTime();
   const page = prepared.refresh(known);
@@ -223,6 +226,7 @@ async function commit(
     otherScopes: known.hasOtherScopes(page.window.scope),
     moveCheckpoint: run.mode === 'incremental',
     durable: afterCommit !== undefined || run.trigger === 'webhook',
+    whenSent,
   });
   progress.seq += 1;
   known.learn(outcome);

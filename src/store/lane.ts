@@ -1,31 +1,34 @@
-/** Statements of one transaction, one after another on its connection, also when they are asked for at once. */
+/** Statements of one transaction: sent as they are asked for, answered in that order on its connection. */
 export type Lane = {
-  /** Runs when everything before it has. After a failure nothing runs any more; all that follows fails with the first error. */
+  /** After a failure nothing is sent any more; all that follows it fails with the first error. */
   run<T>(statement: () => Promise<T>): Promise<T>;
   /** Resolves when all are through. */
   end(): Promise<void>;
 };
 
 export function openLane(): Lane {
-  let tail: Promise<void> = Promise.resolve();
-  let failure: { readonly error: unknown } | null = null;
+  const failed: { error: unknown }[] = [];
+  let last: Promise<void> = Promise.resolve();
+  const check = (): void => {
+    if (failed[0]) throw failed[0].error;
+  };
   return {
-    run(statement) {
-      const turn = tail.then(() => {
-        if (failure) throw failure.error;
-        return statement();
-      });
-      tail = turn.then(
+    async run(statement) {
+      check();
+      const answer = statement();
+      // What was sent behind a failure fails as well, because the server has given the transaction up.
+      const settled = answer.then(
         () => undefined,
-        (error: unknown) => {
-          failure ??= { error };
-        },
+        (error: unknown) => void failed.push({ error }),
       );
-      return turn;
+      last = settled;
+      await settled;
+      check();
+      return answer;
     },
     async end() {
-      await tail;
-      if (failure) throw failure.error;
+      await last;
+      check();
     },
   };
 }

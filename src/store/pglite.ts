@@ -5,7 +5,7 @@ import { TributaryError } from '../errors.ts';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
 import { lockFolder } from './lock.ts';
-import { becomeReader, compile, type Store, type Tx, takeIds } from './store.ts';
+import { BY_KEY, becomeReader, compile, type Store, type TransactionOptions, type Tx, takeIds } from './store.ts';
 
 const INT8 = 20;
 
@@ -35,15 +35,16 @@ export async function openPglite(folder: string | null): Promise<Store> {
       throw storeError(thrown);
     }
   };
-  const transaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const transaction = async <T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T> => {
     await refuseWhenFull(folder);
-    return within(work);
+    return within(work, options);
   };
-  const within = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const within = async <T>(work: (tx: Tx) => Promise<T>, { byKey }: TransactionOptions = {}): Promise<T> => {
     try {
       return await db.transaction(async (inner) => {
         const lane = openLane();
         try {
+          if (byKey) await inner.exec(BY_KEY);
           const result = await work(txOn(inner, lane));
           await lane.end();
           return result;

@@ -1,11 +1,9 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import { TributaryError } from '../errors.ts';
+import { copyInto } from './copy-query.ts';
 import { storeError } from './errors.ts';
 import { type Lane, openLane } from './lane.ts';
-import { becomeReader, compile, type Store, type TransactionOptions, type Tx, takeIds } from './store.ts';
+import { BY_KEY, becomeReader, compile, type Store, type TransactionOptions, type Tx, takeIds } from './store.ts';
 
 const INT8 = 20;
 /** Every 64-bit number of ours stays below 2^53. */
@@ -30,6 +28,8 @@ export async function openPostgres(url: string, options: PostgresOptions): Promi
     max: options.connections,
     types,
     keepAlive: true,
+    // Statements are sent as they are asked for, so that the server works on one while the next is being made.
+    pipeline: true,
     connectionTimeoutMillis: 10_000,
   });
   const begin = `begin; set local idle_in_transaction_session_timeout to ${options.idleTransactionMs ?? IDLE_MS}`;
@@ -44,7 +44,10 @@ export async function openPostgres(url: string, options: PostgresOptions): Promi
     }
   };
 
-  async function transaction<T>(work: (tx: Tx) => Promise<T>, { durable = true }: TransactionOptions = {}): Promise<T> {
+  async function transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    { durable = true, byKey = false }: TransactionOptions = {},
+  ): Promise<T> {
     let client: pg.PoolClient;
     try {
       client = await pool.connect();
@@ -58,7 +61,9 @@ export async function openPostgres(url: string, options: PostgresOptions): Promi
     };
     client.on('error', onError);
     try {
-      await client.query(durable ? begin : `${begin}; set local synchronous_commit to off`);
+      await client.query(
+        [begin, ...(durable ? [] : ['set local synchronous_commit to off']), ...(byKey ? [BY_KEY] : [])].join('; '),
+      );
       const result = await work(txOn(client, lane));
       await lane.end();
       await client.query('commit');
@@ -109,15 +114,7 @@ function txOn(client: pg.PoolClient, lane: Lane): Tx {
       if (lines.count === 0) return;
       const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from stdin`;
       // Told when the transaction ends, or by the next statement.
-      lane
-        .run(() => pipeline(Readable.from(slices(lines.bytes)), client.query(copyFrom(statement))))
-        .catch(() => undefined);
+      lane.run(() => copyInto(client, statement, lines.bytes)).catch(() => undefined);
     },
   };
-}
-
-const SLICE = 1 << 18;
-
-function* slices(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
 }

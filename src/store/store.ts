@@ -25,6 +25,11 @@ export type TransactionOptions = {
    * neighbours; the next durable one makes it last. @defaultValue true
    */
   readonly durable?: boolean;
+  /**
+   * True: all it asks for is by key, and found by index, also in tables so new that the server knows nothing of them and
+   * would read them whole. @defaultValue false
+   */
+  readonly byKey?: boolean;
 };
 
 export type Store = {
@@ -53,6 +58,12 @@ export function compile(query: SQL): Statement {
   const { sql: text, params } = dialect.sqlToQuery(query);
   return { sql: text, params };
 }
+
+/** Settings of a transaction that asks by key. Where there is no index to take, the plan looks dear enough to be compiled: it is not. */
+export const BY_KEY = ['seqscan', 'hashjoin', 'mergejoin']
+  .map((way) => `set local enable_${way} to off; `)
+  .concat('set local jit to off')
+  .join('');
 
 /** Statements that turn a transaction into a reader's. */
 export const becomeReader = (tenant: number): readonly SQL[] => [
@@ -87,4 +98,4 @@ export const json = (value: unknown): SQL => sql`${JSON.stringify(value)}::jsonb
 
 /** Arrays as parameters. */
 export const texts = (values: readonly string[]): SQL => sql`${sql.param([...values])}::text[]`;
-export const numbers = (values: readonly number[]): SQL => sql`${sql.param([...values])}::bigint[]`;
+export const numbers = (values: readonly number[]): SQL => sql`${`{${values.join(',')}}`}::bigint[]`;
