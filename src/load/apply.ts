@@ -1,6 +1,6 @@
 /** Carries a page's plan out: records, contributions and the entities they speak about. */
 import type { EntityName } from '../canonical/entities.ts';
-import { CopyLines } from '../store/copy.ts';
+import { CopyRows } from '../store/copy.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, sql, type Tx } from '../store/store.ts';
 import { applyStock } from './apply-stock.ts';
@@ -171,21 +171,22 @@ const refersByKey = (plan: RecordPlan): boolean => plan.entities.some(({ output 
 
 /** New rows of entities that one record alone speaks about: straight into their tables. */
 function newRows(stream: LoadStream, set: MappingSet, at: string) {
-  const shapes = new Map<string, { shape: InsertShape; lines: CopyLines }>();
+  const shapes = new Map<string, { shape: InsertShape; rows: CopyRows }>();
   const made = new Map<EntityName, number[]>();
+  const madeAt = Date.parse(at);
   return {
     made: made as ReadonlyMap<EntityName, readonly number[]>,
     add(entity: EntityName, mappingId: number, output: string, id: number, values: Statement['values']): void {
       // Repeated outputs (`variant:…`) fill the same fields and go in together.
       const insert = entry(shapes, `${mappingId}/${outputName(output)}`, () => ({
         shape: insertShape(entity, set.fills(mappingId, output)),
-        lines: new CopyLines(),
+        rows: new CopyRows(),
       }));
-      insert.lines.push(insert.shape.line(id, stream.tenant, at, values));
+      insert.shape.write(insert.rows, id, stream.tenant, madeAt, values);
       entry(made, entity, () => []).push(id);
     },
     async flush(tx: Tx): Promise<void> {
-      for (const { shape, lines } of shapes.values()) tx.copy(shape.table, shape.columns, lines);
+      for (const { shape, rows } of shapes.values()) tx.copy(shape.table, shape.columns, rows);
     },
   };
 }

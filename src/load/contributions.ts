@@ -1,5 +1,5 @@
 /** Contributions on their way into the store: new ones by COPY, changed ones in one statement. */
-import { CopyLines, copyText } from '../store/copy.ts';
+import { CopyRows } from '../store/copy.ts';
 import { sql, type Tx } from '../store/store.ts';
 import type { ContributionRow } from './evaluate.ts';
 import type { CommitRequest, LoadStream, TaggedEntity } from './types.ts';
@@ -40,19 +40,18 @@ export type ContributionWriter = {
 };
 
 export function contributionWriter({ stream, set }: CommitRequest, pageId: number): ContributionWriter {
-  const lines = new CopyLines();
+  const rows = new CopyRows();
   const updates: Record<string, unknown>[] = [];
   return {
     create({ no, slot }, { mappingId, key, entity }, entityId, since) {
-      lines.push(
-        `${stream.id}\t${no}\t${stream.tenant}\t${entityId}\t${mappingId}\t${copyText(key)}\t${entity}\tlive\t${since}\t${pageId}\t${slot}\t${set.id}\n`,
-      );
+      rows.row(COLUMNS.length).int4(stream.id).int8(no).int4(stream.tenant).int8(entityId).int4(mappingId);
+      rows.text(key).text(entity).text('live').int8(since).int8(pageId).int4(slot).int4(set.id);
     },
     update({ no, mappingId, output, changed, since, slot }) {
       updates.push({ no, mapping_id: mappingId, output, changed, since, slot });
     },
     async flush(tx) {
-      tx.copy('contribution', COLUMNS, lines);
+      tx.copy('contribution', COLUMNS, rows);
       if (updates.length === 0) return;
       await tx.rows(sql`
         update contribution c set state = 'live', changed = n.changed, since = n.since, page_id = ${pageId}, slot = n.slot, mapping_set = ${set.id}

@@ -1,7 +1,7 @@
 /** Folds the entities a page touches and writes their rows; everything is set-based. */
 import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
 import type { Json } from '../connector/contract.ts';
-import { CopyLines } from '../store/copy.ts';
+import { CopyRows } from '../store/copy.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { entry } from './entry.ts';
@@ -218,15 +218,16 @@ async function write(
   at: string,
 ): Promise<Map<EntityName, Map<Change, number[]>>> {
   const changes = new Map<EntityName, Map<Change, number[]>>();
-  const inserts = new Map<EntityName, { shape: InsertShape; lines: CopyLines }>();
+  const inserts = new Map<EntityName, { shape: InsertShape; rows: CopyRows }>();
   const updates = new Map<EntityName, Row[]>();
+  const madeAt = Date.parse(at);
   for (const row of rows) {
     if (!row.stored) {
       const insert = entry(inserts, row.entity, () => ({
         shape: insertShape(row.entity, Object.keys(ENTITIES[row.entity].fields)),
-        lines: new CopyLines(),
+        rows: new CopyRows(),
       }));
-      insert.lines.push(insert.shape.line(row.id, tenant, at, row.values));
+      insert.shape.write(insert.rows, row.id, tenant, madeAt, row.values);
       note(changes, row.entity, 'created', row.id);
       continue;
     }
@@ -235,7 +236,7 @@ async function write(
     entry(updates, row.entity, () => []).push(row);
     note(changes, row.entity, change, row.id);
   }
-  for (const { shape, lines } of inserts.values()) tx.copy(shape.table, shape.columns, lines);
+  for (const { shape, rows } of inserts.values()) tx.copy(shape.table, shape.columns, rows);
   for (const [entity, changed] of updates) await updateRows(tx, entity, changed, at);
   return changes;
 }

@@ -1,8 +1,13 @@
-import { CopyLines, copyBytes, copyPlain, copyText } from '../store/copy.ts';
+import { CopyRows } from '../store/copy.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { RecordPlan } from './plan.ts';
 import type { CommitRequest, LoadStream, PreparedPage, Recognised } from './types.ts';
+
+const COLUMNS = [
+  ...['stream_id', 'no', 'tenant', 'external_id', 'hash'],
+  ...['page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'],
+];
 
 /** Writes the latest version of each record; the one before it goes into the history. */
 export async function writeRecords(
@@ -12,25 +17,20 @@ export async function writeRecords(
   plans: readonly RecordPlan[],
 ): Promise<void> {
   const { stream, page, set } = request;
-  const lines = new CopyLines();
+  const rows = new CopyRows();
   const updates: Record<string, unknown>[] = [];
-  const scope = copyText(page.window.scope);
   const stillGone: { no: number; version: number | null }[] = [];
   for (const plan of plans) {
     const { candidate, existing, no, slot, state } = plan;
     if (isStillGone(plan)) stillGone.push({ no, version: candidate.version });
     else if (existing)
       updates.push({ no, hash: Buffer.from(candidate.hash).toString('hex'), slot, version: candidate.version, state });
-    else
-      lines.push(
-        `${stream.id}\t${no}\t${stream.tenant}\t${copyText(candidate.id)}\t${copyBytes(candidate.hash)}\t${pageId}\t${slot}\t${copyPlain(candidate.version)}\t${set.id}\t${state}\t${scope}\n`,
-      );
+    else {
+      rows.row(COLUMNS.length).int4(stream.id).int8(no).int4(stream.tenant).text(candidate.id).raw(candidate.hash);
+      rows.int8(pageId).int4(slot).int8(candidate.version).int4(set.id).int2(state).text(page.window.scope);
+    }
   }
-  tx.copy(
-    'record',
-    ['stream_id', 'no', 'tenant', 'external_id', 'hash', 'page_id', 'slot', 'version', 'mapping_set', 'state', 'scope'],
-    lines,
-  );
+  tx.copy('record', COLUMNS, rows);
   await setVersions(tx, stream, stillGone);
   if (updates.length === 0) return;
   if (!page.again)

@@ -1,8 +1,8 @@
-/** Canonical rows on their way into the store: COPY lines for new ones, one statement per entity for changed ones. */
+/** Canonical rows on their way into the store: COPY for new ones, one statement per entity for changed ones. */
 import { ENTITIES, type EntityName, type Field } from '../canonical/entities.ts';
 import { NORMALISERS } from '../canonical/normalise.ts';
 import { columnOf, matchFields, tableOf } from '../store/columns.ts';
-import { copyJson, copyPlain, copyText } from '../store/copy.ts';
+import type { CopyRows } from '../store/copy.ts';
 import { numbers, type SQL, sql, type Tx } from '../store/store.ts';
 
 /** A row's values by field; references are ids. */
@@ -14,7 +14,7 @@ type Shape = {
     readonly name: string;
     readonly column: string;
     readonly field: Field;
-    readonly encode: (value: never) => string;
+    readonly encode: Encode;
   }[];
   readonly keys: readonly {
     readonly field: string;
@@ -48,10 +48,27 @@ function shapeOf(entity: EntityName): Shape {
   return shape;
 }
 
-function encoderOf(field: Field): (value: never) => string {
-  if (field.type === 'json' || field.type === 'list') return copyJson;
-  if (field.type === 'text') return copyText;
-  return copyPlain;
+type Encode = (rows: CopyRows, value: unknown) => void;
+
+function encoderOf(field: Field): Encode {
+  switch (field.type) {
+    case 'text':
+      return (rows, value) => rows.text(String(value));
+    case 'integer':
+    case 'reference':
+      return (rows, value) => rows.int8(Number(value));
+    case 'decimal':
+      return (rows, value) => rows.decimal(String(value));
+    case 'boolean':
+      return (rows, value) => rows.bool(value === true);
+    case 'timestamp':
+      return (rows, value) => rows.time(Date.parse(String(value)));
+    case 'date':
+      return (rows, value) => rows.date(String(value));
+    case 'json':
+    case 'list':
+      return (rows, value) => rows.json(value);
+  }
 }
 
 /** Normalised match key of a value; `null` when it is blank. */
@@ -67,8 +84,8 @@ export const keyFields = (entity: EntityName): readonly string[] => shapeOf(enti
 export type InsertShape = {
   readonly table: string;
   readonly columns: readonly string[];
-  /** One COPY line. `at`: when the row is made. */
-  readonly line: (id: number, tenant: number, at: string, values: RowValues) => string;
+  /** Writes one row. `at`: when it is made. */
+  readonly write: (rows: CopyRows, id: number, tenant: number, at: number, values: RowValues) => void;
 };
 
 /** @param fields the fields that rows of this shape may fill */
@@ -76,24 +93,25 @@ export function insertShape(entity: EntityName, fields: readonly string[]): Inse
   const shape = shapeOf(entity);
   const filled = shape.fields.filter((one) => fields.includes(one.name));
   const keys = shape.keys.filter((one) => fields.includes(one.field));
+  const columns = [
+    ...['id', 'tenant', 'created_at', 'updated_at'],
+    ...filled.map((one) => one.column),
+    ...keys.map((one) => one.column),
+  ];
   return {
     table: shape.table,
-    columns: [
-      'id',
-      'tenant',
-      'created_at',
-      'updated_at',
-      ...filled.map((one) => one.column),
-      ...keys.map((one) => one.column),
-    ],
-    line(id, tenant, at, values) {
-      let line = `${id}\t${tenant}\t${at}\t${at}`;
-      for (const { name, encode } of filled) line += `\t${encode(values[name] as never)}`;
+    columns,
+    write(rows, id, tenant, at, values) {
+      rows.row(columns.length).int8(id).int4(tenant).time(at).time(at);
+      for (const { name, encode } of filled) {
+        const value = values[name];
+        if (value === null || value === undefined) rows.null();
+        else encode(rows, value);
+      }
       for (const { field, normalise } of keys) {
         const value = values[field];
-        line += `\t${typeof value === 'string' ? copyText(normalise(value) || null) : '\\N'}`;
+        rows.text(typeof value === 'string' ? normalise(value) || null : null);
       }
-      return `${line}\n`;
     },
   };
 }

@@ -3,7 +3,7 @@
  * connection that first set it (and may speak for stock); what others report is an observation, shown as drift.
  * A figure is true as of its time T; an older T never applies.
  */
-import { CopyLines, copyText } from '../store/copy.ts';
+import { CopyRows } from '../store/copy.ts';
 import { type IdBlocks, numbers, sql, type Tx, takeIds, texts } from '../store/store.ts';
 import type { LoadStream } from './types.ts';
 
@@ -105,6 +105,9 @@ async function lockLevels(tx: Tx, figures: readonly Figure[]): Promise<Map<strin
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+const LEVEL = ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'];
+const MOVEMENT = ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'];
+
 async function insertLevels(
   tx: Tx,
   ids: IdBlocks,
@@ -113,22 +116,16 @@ async function insertLevels(
   figures: readonly Figure[],
 ): Promise<void> {
   if (figures.length === 0) return;
-  const levels = new CopyLines();
-  const movements = new CopyLines();
+  const levels = new CopyRows();
+  const movements = new CopyRows();
   for (const { variantId, location, quantity, asOf, no } of figures) {
-    const at = iso(asOf);
-    const code = copyText(location);
-    levels.push(`${variantId}\t${code}\t${stream.tenant}\t${quantity}\t${at}\t${stream.id}\t${no}\n`);
-    movements.push(
-      `${ids.next()}\t${stream.tenant}\t${variantId}\t${code}\t${quantity}\tset\t${pageId}\t${no}\t${at}\n`,
-    );
+    levels.row(LEVEL.length).int8(variantId).text(location).int4(stream.tenant);
+    levels.int8(quantity).time(asOf).int4(stream.id).int8(no);
+    movements.row(MOVEMENT.length).int8(ids.next()).int4(stream.tenant).int8(variantId).text(location);
+    movements.int8(quantity).text('set').int8(pageId).int8(no).time(asOf);
   }
-  tx.copy('stock_level', ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'], levels);
-  tx.copy(
-    'stock_movement',
-    ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'],
-    movements,
-  );
+  tx.copy('stock_level', LEVEL, levels);
+  tx.copy('stock_movement', MOVEMENT, movements);
 }
 
 /** Sets levels; sales the authority has counted by then are no longer taken off beside its figure. */

@@ -93,11 +93,11 @@ function txOn(inner: Transaction, lane: Lane): Tx {
       const { sql, params } = compile(query);
       return lane.run(async () => (await inner.query<Row>(sql, params)).rows);
     },
-    copy(table, columns, lines) {
-      if (lines.count === 0) return;
-      const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from '/dev/blob'`;
+    copy(table, columns, rows) {
+      if (rows.count === 0) return;
+      const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from '/dev/blob' (format binary)`;
       // Told when the transaction ends, or by the next statement.
-      lane.run(() => inner.query(statement, [], { blob: new Blob([lines.bytes.slice()]) })).catch(() => undefined);
+      lane.run(() => inner.query(statement, [], { blob: new Blob([rows.bytes.slice()]) })).catch(() => undefined);
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { PgDialect } from 'drizzle-orm/pg-core';
-import type { CopyLines } from './copy.ts';
+import type { CopyRows } from './copy.ts';
 import { ID_BLOCK } from './schema.ts';
 
 export { type SQL, sql };
@@ -13,10 +13,10 @@ export { type SQL, sql };
 export type Tx = {
   rows<Row>(query: SQL): Promise<Row[]>;
   /**
-   * COPY in text format (see `copy.ts`). Queued, so that the next lines can be made while these go in: statements after it
-   * see the rows, and the transaction does not end before they are in.
+   * COPY (see `copy.ts`). Sent at once, so that the next rows can be made while these go in: statements after it see them,
+   * and the transaction does not end before they are in.
    */
-  copy(table: string, columns: readonly string[], lines: CopyLines): void;
+  copy(table: string, columns: readonly string[], rows: CopyRows): void;
 };
 
 export type TransactionOptions = {

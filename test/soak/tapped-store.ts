@@ -2,7 +2,7 @@
  * A store with a finger on it: counts what goes through, strikes at a chosen place, and can take a safety away.
  * Nothing of the product is changed; only statements on their way to the database.
  */
-import type { CopyLines } from '../../src/store/copy.ts';
+import type { CopyRows } from '../../src/store/copy.ts';
 import { compile, type SQL, type Store, sql, type Tx } from '../../src/store/store.ts';
 import { type Alteration, FENCE } from './alterations.ts';
 
@@ -105,10 +105,10 @@ function tapTx(
       done.push({ run: () => tx.rows(own) });
       return tx.rows<Row>(own);
     },
-    copy(table: string, columns: readonly string[], lines: CopyLines): void {
-      if (lines.count > 0) onCopy();
-      done.push({ run: async () => tx.copy(table, columns, lines) });
-      tx.copy(table, columns, lines);
+    copy(table: string, columns: readonly string[], rows: CopyRows): void {
+      if (rows.count > 0) onCopy();
+      done.push({ run: async () => tx.copy(table, columns, rows) });
+      tx.copy(table, columns, rows);
     },
   };
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CopyLines, copyJson, copyText } from '../../src/store/copy.ts';
+import { CopyRows } from '../../src/store/copy.ts';
 import { storeError } from '../../src/store/errors.ts';
 import { isLocked, lockFolder } from '../../src/store/lock.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -65,29 +65,89 @@ describe.each(engines)('a store on $engine', ({ open }) => {
   });
 
   it('takes any text by COPY and gives it back as it was', async () => {
-    const lines = new CopyLines();
+    const copied = new CopyRows();
     for (const [at, text] of TEXTS.entries())
-      lines.push(`${at}\t${copyText(text)}\t${copyJson({ [text.slice(0, 9)]: [text] })}\n`);
+      copied
+        .row(3)
+        .int4(at)
+        .text(text)
+        .json({ [text.slice(0, 9)]: [text] });
     await store.rows(sql`create table copied (id int, said text, held jsonb)`);
     const kept = await store.transaction(async (tx) => {
-      tx.copy('copied', ['id', 'said', 'held'], lines);
-      tx.copy('copied', ['id', 'said'], new CopyLines());
+      tx.copy('copied', ['id', 'said', 'held'], copied);
+      tx.copy('copied', ['id', 'said'], new CopyRows());
       return tx.rows<{ said: string; held: Record<string, string[]> }>(sql`select said, held from copied order by id`);
     });
     expect(kept.map((row) => row.said)).toEqual(TEXTS);
     expect(kept.map((row) => Object.values(row.held)[0]?.[0])).toEqual(TEXTS);
   });
 
+  it('takes any number, time and day by COPY as PostgreSQL itself reads it', async () => {
+    const digits = ['0', '7', '10', '9999', '10000', '99990000', '120003000', '1'.repeat(38)];
+    const decimals = digits.flatMap((whole) =>
+      ['', '.0', '.5', '.05', '.0001', '.00001', '.10000', '.000000005'].map((fraction) => whole + fraction),
+    );
+    const signed = decimals.flatMap((text) => (/[1-9]/.test(text) ? [text, `-${text}`] : [text]));
+    const whole = [
+      0,
+      1,
+      -1,
+      2 ** 31,
+      -(2 ** 31) - 1,
+      2 ** 32,
+      2 ** 40 + 1,
+      Number.MAX_SAFE_INTEGER,
+      -Number.MAX_SAFE_INTEGER,
+    ];
+    const times = [
+      '0001-01-01T00:00:00.000Z',
+      '1969-12-31T23:59:59.999Z',
+      '2026-11-20T10:00:00.001Z',
+      '9999-12-31T23:59:59.999Z',
+    ];
+    const copied = new CopyRows();
+    const count = Math.max(signed.length, whole.length);
+    for (let at = 0; at < count; at += 1) {
+      const time = times[at % times.length] ?? '';
+      copied.row(7).int4(at);
+      copied.decimal(signed[at % signed.length] ?? '');
+      copied.int8(whole[at % whole.length] ?? 0).int2(at - 9);
+      copied
+        .bool(at % 2 === 0)
+        .time(Date.parse(time))
+        .date(time.slice(0, 10));
+    }
+    await store.rows(
+      sql`create table numbered (at int, n numeric, i bigint, s smallint, b boolean, t timestamptz, d date)`,
+    );
+    const kept = await store.transaction(async (tx) => {
+      tx.copy('numbered', ['at', 'n', 'i', 's', 'b', 't', 'd'], copied);
+      return tx.rows<{ n: string; i: number; s: number; b: boolean; t: string; d: string }>(
+        sql`select n::text, i, s, b, to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as t, d::text from numbered order by at`,
+      );
+    });
+    expect(kept).toEqual(
+      Array.from({ length: count }, (_, at) => ({
+        n: signed[at % signed.length],
+        i: whole[at % whole.length],
+        s: at - 9,
+        b: at % 2 === 0,
+        t: times[at % times.length],
+        d: times[at % times.length]?.slice(0, 10),
+      })),
+    );
+  });
+
   it('keeps nothing of a transaction whose copied lines are refused', async () => {
-    const lines = new CopyLines();
-    lines.push('1\tone\n');
-    lines.push('zwei\ttwo\n');
+    const copied = new CopyRows();
+    copied.row(2).int4(1).text('one');
+    copied.row(2).text('three').text('three');
     await store.rows(sql`create table refused (id int, said text)`);
     const failed = store.transaction(async (tx) => {
       await tx.rows(sql`insert into refused values (0, 'zero')`);
-      tx.copy('refused', ['id', 'said'], lines);
+      tx.copy('refused', ['id', 'said'], copied);
     });
-    await expect(failed).rejects.toThrow(/integer/);
+    await expect(failed).rejects.toThrow(/binary data format/);
     expect(await store.rows(sql`select * from refused`)).toEqual([]);
   });
 
