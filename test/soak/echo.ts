@@ -1,7 +1,6 @@
 /**
- * The echo soak: leads that change on both sides of two CRMs and here, stock that changes here and in two shops, through the real
- * program and the vendor systems of the sandbox. After each round nothing may be left to be said, and all sides agree as the
- * policy wants it. HubSpot is told a lossy form of the field (capital letters), which must not come back as a change.
+ * The echo soak: leads that change in two CRMs and here, stock that changes in two shops and here, through the real program and
+ * the vendor systems of the sandbox. After each round nothing may be left to be said, and all sides agree as the policy wants it.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,17 +8,21 @@ import { join } from 'node:path';
 import { type App, openApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { silentLog } from '../../src/observe/log.ts';
-import { append } from '../../src/run/append.ts';
 import { createRun } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
 import { isFinal, type RunState } from '../../src/run/states.ts';
 import { openHubSpot } from '../../src/sandbox/hubspot/index.ts';
-import { type Random, randomOf } from '../../src/sandbox/random.ts';
+import { randomOf } from '../../src/sandbox/random.ts';
 import { openSalesforce } from '../../src/sandbox/salesforce/index.ts';
+import { openShopify } from '../../src/sandbox/shopify/index.ts';
 import type { VendorSystem } from '../../src/sandbox/system.ts';
+import { openWooCommerce } from '../../src/sandbox/woocommerce/index.ts';
 import { makeWorld } from '../../src/sandbox/world.ts';
 import { sql } from '../../src/store/store.ts';
-import { type SoakClock, soakClock } from './hostile-clock.ts';
+import type { Ground, Subject, Systems } from './echo-ground.ts';
+import { LEAD_MAPPINGS, openLeads } from './echo-leads.ts';
+import { openStock, stockMappings } from './echo-stock.ts';
+import { soakClock } from './hostile-clock.ts';
 
 export const ECHO_SAFETIES = ['echo-guard'] as const;
 export type EchoSafety = (typeof ECHO_SAFETIES)[number];
@@ -35,62 +38,42 @@ export type EchoReport = {
   readonly line: string;
 };
 
-const CRM_MAPPINGS: Readonly<Record<string, string>> = {
-  'soak-salesforce':
-    'outputs:\n  lead:\n    match: email\n    fields: {email: Email | email, last_name: LastName, title: Description}\n',
-  'soak-hubspot':
-    'outputs:\n  lead:\n    match: email\n    fields: {email: properties.email | email, last_name: properties.lastname, title: properties.jobtitle}\n',
-  'soak-to-salesforce':
-    'write: {entity: lead, to: leads, when: email is not empty, match: Email}\nfields: {Email: email, LastName: last_name | default("Unknown"), Company: = "Soak", Description: title}\n',
-  'soak-to-hubspot':
-    'write: {entity: lead, to: contacts, when: email is not empty, match: email}\nfields: {email: email, lastname: last_name, jobtitle: title | upper}\n',
-};
+type Asked = { readonly changes: number; readonly seed: number; readonly without: EchoSafety | null };
+type Say = (line: string) => void;
+type Stream = App['streams']['all'][number];
 
 const MINUTE_MS = 60_000;
-const LEADS = 60;
-const PER_ROUND = 300;
+const PER_ROUND = 500;
 const MOST_SLICES = 200;
 const EXAMPLES = 5;
 
-type Side = 'here' | 'salesforce' | 'hubspot';
-type Lead = { readonly email: string; readonly key: string; expected: string };
-type Ground = {
-  readonly app: App;
-  readonly clock: SoakClock;
-  readonly random: Random;
-  readonly systems: Readonly<Record<'salesforce' | 'hubspot', VendorSystem>>;
-  readonly leads: readonly Lead[];
-  readonly say: (line: string) => void;
-};
-
-export async function echoSoak(
-  { changes, seed, without }: { readonly changes: number; readonly seed: number; readonly without: EchoSafety | null },
-  say: (line: string) => void,
-): Promise<EchoReport> {
+export async function echoSoak(asked: Asked, say: Say): Promise<EchoReport> {
   const started = performance.now();
   const clock = soakClock(new Date('2026-11-21T12:00:00Z'));
   const dir = await mkdtemp(join(tmpdir(), 'tributary-echo-'));
   const world = makeWorld();
-  const systems = {
-    salesforce: await openSalesforce({ world, clock, speed: 1000 }),
-    hubspot: await openHubSpot({ world, clock, speed: 1000 }),
+  const simple = world.products.flatMap(({ variants }) =>
+    variants.length === 1 ? variants.map(({ sku }) => sku) : [],
+  );
+  const options = { world, clock, speed: 1000 };
+  const systems: Systems = {
+    salesforce: await openSalesforce(options),
+    hubspot: await openHubSpot(options),
+    shopify: await openShopify(options),
+    woocommerce: await openWooCommerce(options),
   };
   try {
-    await writeProject(dir, systems);
+    await writeProject(dir, systems, { ...LEAD_MAPPINGS, ...stockMappings(simple) });
     const app = await openApp(loadConfig({ dir, env: {} }), { log: silentLog, clock });
     try {
-      if (without === 'echo-guard') Object.assign(app.runs.load, { written: NOBODY_KNOWS });
+      if (asked.without === 'echo-guard') Object.assign(app.runs.load, { written: NOBODY_KNOWS });
       await app.store.rows(sql`update connection set writes_approved_at = now() where tenant = ${app.streams.tenant}`);
-      const leads = Array.from({ length: LEADS }, (_, at) => ({
-        email: `soak${at}@example.com`,
-        key: `soak-${at}`,
-        expected: '',
-      }));
-      const found = await live({ app, clock, systems, leads, say, random: randomOf(seed) }, changes);
+      const ground: Ground = { app, clock, systems, random: randomOf(asked.seed) };
+      const found = await live(ground, simple, asked.changes, say);
       const seconds = Math.round((performance.now() - started) / 1000);
       const { echoes, lost, unbalanced } = found;
-      const line = `${changes} changes, ${echoes} echoes, ${lost} lost updates, ${unbalanced} unbalanced runs`;
-      return { changes, ...found, isClean: echoes + lost + unbalanced === 0, seconds, line };
+      const line = `${asked.changes} changes, ${echoes} echoes, ${lost} lost updates, ${unbalanced} unbalanced runs`;
+      return { changes: asked.changes, ...found, isClean: echoes + lost + unbalanced === 0, seconds, line };
     } finally {
       await app.close();
     }
@@ -102,19 +85,36 @@ export async function echoSoak(
 
 const NOBODY_KNOWS = { has: () => false, entitiesOf: async () => new Map(), echoesIn: async () => new Map() };
 
-async function writeProject(dir: string, { salesforce, hubspot }: Ground['systems']): Promise<void> {
+async function writeProject(dir: string, systems: Systems, mappings: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(join(dir, 'mappings'));
-  for (const [name, text] of Object.entries(CRM_MAPPINGS)) await writeFile(join(dir, 'mappings', `${name}.yaml`), text);
-  const connection = ({ settings }: VendorSystem, stream: string, name: string) => ({
-    ...{ ...settings, direction: 'both' },
-    streams: { [stream]: { mapping: `soak-${name}`, every: 'manual', reconcile: 'manual' } },
-    writes: { [stream]: { mapping: `soak-to-${name}`, every: 'manual' } },
-  });
+  for (const [name, text] of Object.entries(mappings)) await writeFile(join(dir, 'mappings', `${name}.yaml`), text);
+  const every = 'manual';
+  const read = (name: string) => ({ mapping: `soak-${name}`, every, reconcile: every });
+  const write = (name: string) => ({ mapping: `soak-to-${name}`, every });
+  const both = ({ settings }: VendorSystem) => ({ ...settings, direction: 'both' });
   const config = {
     ...{ tenant: 'soak', port: 0, lease: '3h', slice: '1d', delete_brake: { share: 1, count: 1e6 } },
     connections: {
-      salesforce: connection(salesforce, 'leads', 'salesforce'),
-      hubspot: connection(hubspot, 'contacts', 'hubspot'),
+      salesforce: {
+        ...both(systems.salesforce),
+        streams: { leads: read('salesforce') },
+        writes: { leads: write('salesforce') },
+      },
+      hubspot: {
+        ...both(systems.hubspot),
+        streams: { contacts: read('hubspot') },
+        writes: { contacts: write('hubspot') },
+      },
+      shopify: {
+        ...{ ...both(systems.shopify), stock_authority: true },
+        streams: { locations: read('locations'), inventory: read('inventory') },
+        writes: { inventory: write('inventory') },
+      },
+      woocommerce: {
+        ...{ ...both(systems.woocommerce), stock_authority: true },
+        streams: { products: read('products'), variations: read('variations') },
+        writes: { products: write('products'), variations: write('variations') },
+      },
     },
   };
   await writeFile(join(dir, 'tributary.yaml'), JSON.stringify(config));
@@ -122,36 +122,40 @@ async function writeProject(dir: string, { salesforce, hubspot }: Ground['system
 
 type Found = { readonly writes: number; readonly echoes: number; readonly lost: number; readonly unbalanced: number };
 
-async function live(ground: Ground, changes: number): Promise<Found> {
-  const { app, clock, random, leads, say } = ground;
-  for (const lead of leads) await change(ground, lead, 'here', 0);
-  await settle(ground);
+async function live(ground: Ground, simple: readonly string[], changes: number, say: Say): Promise<Found> {
+  const { app, clock, random } = ground;
+  const started = performance.now();
+  const all = () => settle(ground);
+  const read = (names: readonly string[]) =>
+    pass(
+      ground,
+      app.streams.all.filter(({ connection, name }) => names.includes(`${connection}/${name}`)),
+    );
+  const stock = await openStock(ground, simple, { read, settle: all });
+  const leads = await openLeads(ground, all);
+  const subjects: readonly Subject[] = [leads, stock];
   let [echoes, lost, done] = [0, 0, 0];
-  let told = 0;
   while (done < changes) {
-    const round = Math.min(PER_ROUND, changes - done);
-    for (let at = 0; at < round; at += 1) {
+    const until = Math.min(done + PER_ROUND, changes);
+    while (done < until) {
       done += 1;
-      const lead = leads[random.whole(0, leads.length - 1)];
-      if (lead) await change(ground, lead, random.pick(['here', 'salesforce', 'hubspot'] as const), done);
+      await random.pick([leads, leads, stock] as const).change(done);
       await clock.advance(random.whole(1, 3000));
-      // A side may be read and told in the middle of it all.
-      if (random.next() < 0.02) await pass(ground, random.shuffle(app.streams.all));
+      // Some sides may be read and told in the middle of it all.
+      if (random.next() < 0.02) await pass(ground, random.shuffle(app.streams.all).slice(random.whole(0, 8)));
     }
     await settle(ground);
-    for (const problem of await disagreements(ground)) {
-      lost += 1;
-      if (lost <= EXAMPLES) say(problem);
-    }
+    for (const subject of subjects)
+      for (const problem of await subject.problems()) {
+        lost += 1;
+        if (lost <= EXAMPLES) say(problem);
+      }
     const before = await spoken(app);
-    await clock.advance(10 * MINUTE_MS);
-    await pass(ground, app.streams.all);
+    await readAndTell(ground);
     const after = await spoken(app);
     echoes += after.writes - before.writes + (after.events - before.events);
-    if (done - told >= 1000) {
-      told = done;
-      say(`${done} changes: ${after.writes} writes, ${echoes} echoes, ${lost} lost updates`);
-    }
+    const seconds = Math.round((performance.now() - started) / 1000);
+    say(`${done} changes: ${after.writes} writes, ${echoes} echoes, ${lost} lost updates; ${seconds} s`);
   }
   const [row] = await app.store.rows<{ unbalanced: number }>(
     sql`select count(*) as unbalanced from run where read <> created + updated + unchanged + skipped + dead_lettered or state not in ('succeeded')`,
@@ -159,38 +163,26 @@ async function live(ground: Ground, changes: number): Promise<Found> {
   return { writes: (await spoken(app)).writes, echoes, lost, unbalanced: row?.unbalanced ?? 0 };
 }
 
-/** Somebody changes a lead: through our API, or in a CRM that has it. */
-async function change({ app, systems }: Ground, lead: Lead, side: Side, number: number): Promise<void> {
-  const marker = `${side.slice(0, 3)}-${number}`;
-  if (side === 'here') {
-    const values = { contact: { email: lead.email, last_name: 'Soak', title: marker } };
-    const made = await append(app.runs, app.leads, lead.key, values);
-    if (made.kind === 'rejected') throw new Error(JSON.stringify(made.problems));
-  } else {
-    const stream = side === 'salesforce' ? 'leads' : 'contacts';
-    const id = await idOf(app, side, lead.email);
-    await systems[side].change({ kind: 'update', stream, id, marker });
-  }
-  lead.expected = marker;
-}
-
-async function idOf(app: App, connection: string, email: string): Promise<string> {
-  const [row] = await app.store.rows<{ id: string }>(sql`
-    select w.external_id as id from write_state w join stream s on s.id = w.stream_id join connection c on c.id = s.connection_id
-    join lead l on l.id = w.entity_id where c.name = ${connection} and l.email_key = ${email}`);
-  if (!row) throw new Error(`${connection} does not have ${email}`);
-  return row.id;
-}
-
-/** Everything is read and told, until every side has seen what the others said. */
+/** Until every side has seen what the others said. */
 async function settle(ground: Ground): Promise<void> {
-  for (let round = 0; round < 3; round += 1) {
-    await ground.clock.advance(10 * MINUTE_MS);
-    await pass(ground, ground.app.streams.all);
-  }
+  for (let round = 0; round < 2; round += 1) await readAndTell(ground);
 }
 
-async function pass({ app, clock }: Ground, streams: App['streams']['all']): Promise<void> {
+/** Everything is read, and then told. */
+async function readAndTell(ground: Ground): Promise<void> {
+  await ground.clock.advance(10 * MINUTE_MS);
+  const { all } = ground.app.streams;
+  await pass(
+    ground,
+    all.filter((stream) => stream.writes === null),
+  );
+  await pass(
+    ground,
+    all.filter((stream) => stream.writes !== null),
+  );
+}
+
+async function pass({ app, clock }: Ground, streams: readonly Stream[]): Promise<void> {
   for (const stream of streams) {
     await clock.advance(1);
     const mode = stream.writes ? 'push' : 'incremental';
@@ -208,26 +200,9 @@ async function pass({ app, clock }: Ground, streams: App['streams']['all']): Pro
   }
 }
 
-/** Where a lead is not on every side what was said last. */
-async function disagreements({ app, systems, leads }: Ground): Promise<string[]> {
-  const rows = await app.store.rows<{ email: string; title: string }>(sql`select email_key as email, title from lead`);
-  const here = new Map(rows.map((row) => [row.email, row.title]));
-  const problems: string[] = [];
-  for (const { email, expected } of leads) {
-    const salesforce = systems.salesforce.truth('leads').get(await idOf(app, 'salesforce', email));
-    const hubspot = systems.hubspot.truth('contacts').get(await idOf(app, 'hubspot', email));
-    const isAgreed = here.get(email) === expected && salesforce === expected && hubspot?.toLowerCase() === expected;
-    if (!isAgreed)
-      problems.push(
-        `${email} should be ${expected}: here ${here.get(email)}, Salesforce ${salesforce}, HubSpot ${hubspot}`,
-      );
-  }
-  return problems;
-}
-
 /** Writes to vendors, and changes that were told. */
 async function spoken(app: App): Promise<{ writes: number; events: number }> {
   const [row] = await app.store.rows<{ writes: number; events: number }>(sql`
-    select (select count(*) from write_ledger where sent_at is not null) as writes, (select count(*) from outbox where entity = 'lead') as events`);
+    select (select count(*) from write_ledger where sent_at is not null) as writes, (select count(*) from outbox where entity in ('lead', 'stock')) as events`);
   return row ?? { writes: 0, events: 0 };
 }

@@ -29,9 +29,9 @@ hostile: vendor systems that misbehave while runs read them
   --only <names>     these systems alone, with commas: ${Object.keys(TARGETS).join(', ')}
   --without <what>   take a safety away: ${HOSTILE_SAFETIES.join(', ')}; the soak must then fail
 
-echo: changes on both sides of two CRMs and here
+echo: changes in two CRMs, in two shops and here
   --changes <n>      how many changes (default 1000)
-  --from <seed>      seed of all that is left to chance (default 1)
+  --seed <n>         seed of all that is left to chance (default 1)
   --without <what>   take a safety away: ${ECHO_SAFETIES.join(', ')}; the soak must then fail
 
   --json             one JSON object at the end
@@ -39,6 +39,7 @@ echo: changes on both sides of two CRMs and here
 Examples:
   npm run -s soak -- kill --points 50 --from 7 --engine both
   npm run -s soak -- hostile --seeds 1000 --from 1
+  npm run -s soak -- echo --changes 10000 --seed 1
 `;
 const SOAKS = ['kill', 'hostile', 'echo'] as const;
 
@@ -55,6 +56,7 @@ function parse() {
       engine: text,
       records: text,
       changes: text,
+      seed: text,
       without: text,
       json: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -82,7 +84,7 @@ function parse() {
     without: values.without ?? null,
     only: values.only?.split(','),
     seeds: { from: number(values.from, 1), count: number(values.seeds, 100) },
-    seed: number(values.from, 1),
+    seed: number(values.seed ?? values.from, 1),
     changes: number(values.changes, 1000),
     records: number(values.records, 20_000),
     points:
@@ -114,7 +116,7 @@ const say = (line: string) => void process.stderr.write(`${line}\n`);
 async function echo({ changes, seed, without, json }: Asked): Promise<number> {
   const safety = ECHO_SAFETIES.find((one) => one === without) ?? null;
   const report = await echoSoak({ changes, seed, without: safety }, say);
-  if (json) process.stdout.write(`${JSON.stringify({ ok: report.isClean, from: seed, without, ...report })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ ok: report.isClean, seed, without, ...report })}\n`);
   else {
     say(`${report.writes} writes; ${report.seconds} s`);
     process.stdout.write(`${report.line}\n`);
