@@ -7,7 +7,7 @@ import { applyStock } from './apply-stock.ts';
 import { changeTime } from './change-time.ts';
 import { type ContributionWriter, contributionWriter, withdrawContributions } from './contributions.ts';
 import type { LoadDeps } from './deps.ts';
-import { echoesOf } from './echoes.ts';
+import { type Echoes, echoesOf } from './echoes.ts';
 import { applyEntities, type EntityChanges, note, type Touch, touch } from './entities.ts';
 import { entry } from './entry.ts';
 import { type rawPages, resolveOutputs } from './evaluate.ts';
@@ -98,8 +98,7 @@ type Speech = {
   /** Set where stored versions are mapped anew, or several patches of a record came at once, or a late one. */
   readonly lives: Lives | null;
   readonly touches: Map<number, Touch>;
-  /** Canonical fields in which a record gives back what we wrote, by its number. */
-  readonly echoes: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly echoes: Echoes;
   readonly contributions: ContributionWriter;
   readonly created: ReturnType<typeof newRows>;
 };
@@ -108,7 +107,8 @@ type Speech = {
 function applyRecord(speech: Speech, plan: RecordPlan, before: MappedRecord | undefined): boolean {
   const { work, created, touches } = speech;
   let differs = plan.withdrawn.length > 0 || (plan.existing !== null && plan.existing.state !== plan.state);
-  const when = changeTime(plan.candidate.version, speech.request.page.observedAt);
+  const { notBefore = null } = speech.echoes.get(plan.no) ?? {};
+  const when = changeTime(plan.candidate.version, speech.request.page.observedAt, notBefore);
   for (const planned of plan.entities) {
     const { output, entityId, isNew } = planned;
     const values = resolveOutputs(output.entity, output.values, (key) => siblingOf(plan, output.mappingId, key));
@@ -142,7 +142,7 @@ function applyOutput(
   const earlier = prior?.changed ?? null;
   const life = lifeOf(speech, plan, output);
   const moved = said ? changesOf({ values: said, changed: earlier }, values, () => when) : null;
-  const changed = life ? life.changed : withEchoes(moved, said, values, speech.echoes.get(plan.no));
+  const changed = life ? life.changed : withEchoes(moved, said, values, speech.echoes.get(plan.no)?.fields);
   const since = life ? life.since : said && prior ? prior.since : when;
   if (prior !== null || changed !== null || life)
     contributions.update({ no: plan.no, slot: plan.slot, mappingId, output: key, changed, since });

@@ -11,6 +11,14 @@ export type ArrivedRecord = {
   readonly context: JsonObject;
 };
 
+/** What a record is of our own writing. */
+export type Echo = {
+  /** Canonical fields in which it only gives back what we wrote. */
+  readonly fields: ReadonlySet<string>;
+  /** When the rest was said at the earliest (epoch milliseconds), where its version tells no more than the second of our write. */
+  readonly notBefore: number | null;
+};
+
 /** Records of read streams that we have written, or whose entities we know because we have. */
 export type WrittenRecords = {
   /** Whether records of the stream may be among them; false spares the look-up. */
@@ -21,12 +29,13 @@ export type WrittenRecords = {
     streamId: number,
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, { readonly entity: EntityName; readonly id: number }>>;
-  /** Canonical fields in which a record only gives back what we wrote, by external id. What somebody changed there is no longer ours after it. */
+  /** What records give back of what we wrote, by external id. What somebody changed there is no longer ours after it. */
   echoesIn(
     tx: Tx,
     streamId: number,
     records: readonly ArrivedRecord[],
-  ): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
+    observedAt: Date,
+  ): Promise<ReadonlyMap<string, Echo>>;
 };
 
 /** What loading needs from outside: where to write, the time, and any mapping set that was ever registered. */

@@ -1,12 +1,12 @@
 /** Versions of records that only bring back what we wrote, as far as they do: kept, so that the fold can always be made again. */
 import { json, numbers, sql, type Tx } from '../store/store.ts';
-import type { LoadDeps } from './deps.ts';
+import type { Echo, LoadDeps } from './deps.ts';
 import type { RecordPlan } from './plan.ts';
 import type { CommitRequest } from './types.ts';
 
-type Echoes = ReadonlyMap<number, ReadonlySet<string>>;
+export type Echoes = ReadonlyMap<number, Echo>;
 
-/** Canonical fields in which the page's records are echoes, by record number; kept with the page. */
+/** What the page's records are echoes of, by record number; kept with the page. */
 export async function echoesOf(
   deps: LoadDeps,
   tx: Tx,
@@ -18,11 +18,14 @@ export async function echoesOf(
   const found = page.again
     ? await storedEchoes(tx, stream.id, plans)
     : await newEchoes(deps, tx, stream.id, page, plans);
-  const rows = [...found].flatMap(([no, fields]) => (fields.size > 0 ? [{ no, fields: [...fields] }] : []));
+  const rows = [...found].flatMap(([no, { fields, notBefore }]) =>
+    fields.size > 0 || notBefore !== null ? [{ no, fields: [...fields], not_before: notBefore }] : [],
+  );
   if (rows.length > 0)
     await tx.rows(sql`
-      insert into echo (tenant, stream_id, no, page_id, fields) select ${stream.tenant}, ${stream.id}, n.no, ${pageId}, n.fields
-      from jsonb_to_recordset(${json(rows)}) as n(no bigint, fields text[])`);
+      insert into echo (tenant, stream_id, no, page_id, fields, not_before)
+      select ${stream.tenant}, ${stream.id}, n.no, ${pageId}, n.fields, n.not_before
+      from jsonb_to_recordset(${json(rows)}) as n(no bigint, fields text[], not_before bigint)`);
   return found;
 }
 
@@ -30,17 +33,17 @@ async function newEchoes(
   deps: LoadDeps,
   tx: Tx,
   streamId: number,
-  { context }: CommitRequest['page'],
+  { context, observedAt }: CommitRequest['page'],
   plans: readonly RecordPlan[],
 ): Promise<Echoes> {
   const records = plans.flatMap(({ candidate: { id, version, parts } }) =>
     id === null ? [] : [{ id, version, parts, context }],
   );
-  const byId = await deps.written.echoesIn(tx, streamId, records);
+  const byId = await deps.written.echoesIn(tx, streamId, records, observedAt);
   return new Map(
     plans.flatMap(({ no, candidate }) => {
-      const fields = byId.get(candidate.id ?? '');
-      return fields ? [[no, fields] as const] : [];
+      const echo = byId.get(candidate.id ?? '');
+      return echo ? [[no, echo] as const] : [];
     }),
   );
 }
@@ -54,8 +57,8 @@ async function storedEchoes(tx: Tx, streamId: number, plans: readonly RecordPlan
   );
   return new Map(
     plans.flatMap(({ no, existing }) => {
-      const fields = kept(no, existing?.page_id ?? 0);
-      return fields ? [[no, fields] as const] : [];
+      const echo = kept(no, existing?.page_id ?? 0);
+      return echo ? [[no, echo] as const] : [];
     }),
   );
 }
@@ -65,10 +68,12 @@ export async function keptEchoes(
   tx: Tx,
   streamId: number,
   nos: readonly number[],
-): Promise<(no: number, pageId: number) => ReadonlySet<string> | undefined> {
-  const rows = await tx.rows<{ no: number; page_id: number; fields: string[] }>(
-    sql`select no, page_id, fields from echo where stream_id = ${streamId} and no = any(${numbers(nos)})`,
+): Promise<(no: number, pageId: number) => Echo | undefined> {
+  const rows = await tx.rows<{ no: number; page_id: number; fields: string[]; not_before: number | null }>(
+    sql`select no, page_id, fields, not_before from echo where stream_id = ${streamId} and no = any(${numbers(nos)})`,
   );
-  const kept = new Map(rows.map((row) => [`${row.no}/${row.page_id}`, new Set(row.fields)]));
+  const kept = new Map(
+    rows.map((row) => [`${row.no}/${row.page_id}`, { fields: new Set(row.fields), notBefore: row.not_before }]),
+  );
   return (no, pageId) => kept.get(`${no}/${pageId}`);
 }

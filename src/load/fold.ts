@@ -125,8 +125,9 @@ export function withEchoes(
   after: Values,
   echoes: ReadonlySet<string> | undefined,
 ): Record<string, number> | null {
+  // A field that we cleared is one; one that was empty all along is none.
   const marked = [...(echoes ?? [])].filter(
-    (field) => after[field] !== undefined && after[field] !== null && !same(before?.[field], after[field]),
+    (field) => after[field] !== undefined && !same(before?.[field] ?? null, after[field]),
   );
   if (marked.length === 0) return changed;
   return { ...changed, ...Object.fromEntries(marked.map((field) => [field, ECHOED])) };

@@ -69,15 +69,15 @@ export async function relive(
       if (one.state === RECORD_STATE.deleted || !held || !parts) living.clear();
       else {
         const { outcome, version } = set.map(parts, held.context, 0);
-        const when = changeTime(version ?? one.version, new Date(one.observed));
-        live(living, outcome, when, contributions, { echoes: echoes(plan.no, one.page_id), isLate: isLate(parts) });
+        const echo = echoes(plan.no, one.page_id);
+        const when = changeTime(version ?? one.version, new Date(one.observed), echo?.notBefore);
+        live(living, outcome, when, contributions, { echoes: echo?.fields, isLate: isLate(parts) });
       }
     }
     const { candidate, existing } = plan;
-    live(living, candidate.outcome, changeTime(candidate.version, page.observedAt), contributions, {
-      echoes: echoes(plan.no, existing?.page_id ?? 0),
-      isLate: isLate(candidate.parts),
-    });
+    const echo = echoes(plan.no, existing?.page_id ?? 0);
+    const when = changeTime(candidate.version, page.observedAt, echo?.notBefore);
+    live(living, candidate.outcome, when, contributions, { echoes: echo?.fields, isLate: isLate(candidate.parts) });
     lives.set(plan.no, living);
   }
   return lives;

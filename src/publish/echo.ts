@@ -1,8 +1,8 @@
 /** Tells the loader which records are our own writes: what they are about, and what of them nobody but us has said. */
 import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
-import type { Connector, JsonObject } from '../connector/contract.ts';
-import { YEAR_2000 } from '../load/change-time.ts';
-import type { ArrivedRecord, WrittenRecords } from '../load/deps.ts';
+import type { Connector, Json, JsonObject } from '../connector/contract.ts';
+import { isSecondOf, YEAR_2000 } from '../load/change-time.ts';
+import type { ArrivedRecord, Echo, WrittenRecords } from '../load/deps.ts';
 import { decodeJson } from '../load/mapping-sets.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
 import { json, sql, type Tx, texts } from '../store/store.ts';
@@ -39,23 +39,25 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
         }),
       );
     },
-    async echoesIn(tx, streamId, records) {
+    async echoesIn(tx, streamId, records, observedAt) {
       const of = twoWay.get(streamId);
       if (!of || records.length === 0) return new Map();
       const rows = await tx.rows<Known>(sql`
         select external_id, entity_id, theirs, written, synced_at from write_state
         where stream_id = ${of.out} and part = '' and written <> '{}'::jsonb and external_id = any(${texts(records.map((record) => record.id))})`);
       const known = new Map(rows.map((row) => [row.external_id, row]));
-      const echoes = new Map<string, ReadonlySet<string>>();
+      const echoes = new Map<string, Echo>();
       const taken: { id: string; fields: readonly string[] }[] = [];
       for (const record of records) {
         const state = known.get(record.id);
         const now = state && valuesOf(of, record);
         if (!state || !now) continue;
-        const isOld = isEarlier(record.version, state.synced_at);
+        const isOld = observedAt < state.synced_at || isEarlier(record.version, state.synced_at);
         const written = isOld ? { ...state.written, ...(await writtenBefore(tx, of.out, state, now)) } : state.written;
         const { fields, lost } = compare(of.outgoing(), { ...state, written }, now);
-        echoes.set(record.id, fields);
+        const isAfter =
+          !isOld && Object.keys(now).some((field) => isWrittenOver(state, field, now[field], record.version));
+        echoes.set(record.id, { fields, notBefore: isAfter ? state.synced_at.getTime() : null });
         if (lost.length > 0 && !isOld) taken.push({ id: record.id, fields: lost });
       }
       if (taken.length > 0)
@@ -75,6 +77,17 @@ const isEarlier = (version: number | null, syncedAt: Date): boolean =>
   version !== null &&
   version >= YEAR_2000 &&
   version < (version % 1000 === 0 ? Math.floor(syncedAt.getTime() / 1000) * 1000 : syncedAt.getTime());
+
+/**
+ * Whether a field is not as it was when we last wrote or looked, in a record read since then: that was done after it, though a
+ * version of whole seconds may say that it was before.
+ */
+export const isWrittenOver = (
+  { theirs, synced_at }: Pick<Known, 'theirs' | 'synced_at'>,
+  field: string,
+  now: Json | undefined,
+  version: number | null,
+): boolean => isSecondOf(version, synced_at) && field in theirs && now !== undefined && !isAlike(now, theirs[field]);
 
 /** What of an earlier version an earlier write of ours had put there. */
 async function writtenBefore(

@@ -11,6 +11,8 @@ export type WriteStateRow = {
   readonly ours: JsonObject;
   readonly theirs: JsonObject;
   readonly written: JsonObject;
+  /** When it was last written or looked at. */
+  readonly synced_at: Date;
 };
 
 export type LedgerRow = {
@@ -41,11 +43,11 @@ export async function statesOf(
   ids: readonly number[],
 ): Promise<Map<string, WriteStateRow>> {
   const rows = await db.rows<WriteStateRow>(sql`
-    select entity_id, part, external_id, state, ours, theirs, written from write_state where stream_id = ${streamId} and entity_id = any(${numbers(ids)})`);
+    select entity_id, part, external_id, state, ours, theirs, written, synced_at from write_state where stream_id = ${streamId} and entity_id = any(${numbers(ids)})`);
   return new Map(rows.map((row) => [subjectKey(row), row]));
 }
 
-export type StateWrite = Omit<WriteStateRow, 'state'> & { readonly state: WriteStateRow['state'] };
+export type StateWrite = Omit<WriteStateRow, 'synced_at'>;
 
 export async function writeStates(
   tx: Tx,

@@ -9,6 +9,7 @@ import type { Books } from './books.ts';
 import { skipped } from './books.ts';
 import { closeLetters, writeLetters } from './dead-letters.ts';
 import type { PublishDeps, PushStream } from './deps.ts';
+import { isWrittenOver } from './echo.ts';
 import {
   insertIntents,
   type NewIntent,
@@ -187,6 +188,10 @@ function verdictOf(
   const theirs = held?.values ?? {};
   const wordsOfField = (field: string) =>
     (outgoing.reads[field] ?? []).flatMap((name) => words(view.entityId, name) ?? []);
+  const theirTime = (field: string): number => {
+    const { at, version } = held ?? { at: 0, version: null };
+    return base && isWrittenOver(base, field, theirs[field], version) ? Math.max(at, base.synced_at.getTime()) : at;
+  };
   const merged = merge({
     ours,
     theirs,
@@ -201,7 +206,7 @@ function verdictOf(
     isWeighed: (field) => read !== null && isAlike(read.values[field], theirs[field]),
     // Of stock there is one authority, and where it is written to a vendor it is not the vendor.
     isOursLater: (field) =>
-      outgoing.entity === 'stock' || Math.max(0, ...wordsOfField(field).map(({ at }) => at)) >= (held?.at ?? 0),
+      outgoing.entity === 'stock' || Math.max(0, ...wordsOfField(field).map(({ at }) => at)) >= theirTime(field),
   });
   if (Object.keys(merged.write).length === 0) return { kind: 'agree', view, id, merged, ours, theirs };
   return { kind: 'write', view, action: 'update', id, values: merged.write, ours, theirs, merged };

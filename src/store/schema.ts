@@ -671,6 +671,8 @@ export const echo = pgTable(
     no: id('no').notNull(),
     page_id: id('page_id').notNull(),
     fields: text().array().notNull(),
+    /** When the rest of it was said at the earliest (epoch milliseconds), where its version tells the second alone. */
+    not_before: id('not_before'),
   },
   (t) => [primaryKey({ columns: [t.stream_id, t.no, t.page_id] })],
 );

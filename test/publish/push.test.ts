@@ -172,6 +172,64 @@ describe('a push', () => {
     expect(world.alpha.carriedOut).toHaveLength(2);
   });
 
+  it('takes a field that we cleared for our own word when it comes back', async () => {
+    await using world = await openCrms(store, 'cleared');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.beta.edit('L1', { Notes: null });
+    await world.run('beta/leads');
+    await world.clock.advance(1000);
+    world.beta.edit('L1', { Notes: 'warm' });
+    await world.clock.advance(1000);
+    await world.run('alpha/leads:out');
+    expect(world.alpha.records.get('L1')?.fields['Notes']).toBeNull();
+    await world.run('alpha/leads');
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ notes: 'warm' });
+    expect(world.alpha.records.get('L1')?.fields['Notes']).toBe('warm');
+  });
+
+  it('knows what was written over it within the second that a vendor tells', async () => {
+    await using world = await openCrms(store, 'seconds');
+    const { alpha, beta, clock } = world;
+    const inAlpha = (Notes: string) => {
+      alpha.edit('L1', { Notes });
+      const edited = alpha.records.get('L1');
+      if (edited) alpha.records.set('L1', { ...edited, version: Math.floor(edited.version / 1000) * 1000 });
+    };
+    beta.edit(null, ANN);
+    await world.settle();
+    await clock.advance(1100 - (clock.now().getTime() % 1000));
+    beta.edit('L1', { Notes: 'from beta' });
+    await world.run('beta/leads');
+    await clock.advance(100);
+    await world.run('alpha/leads:out');
+    await clock.advance(300);
+    inAlpha('1st flow');
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ notes: '1st flow' });
+    expect(alpha.records.get('L1')?.fields['Notes']).toBe('1st flow');
+    await world.setMapping('crm-leads', IN.replace('notes: Notes', 'notes: Notes | trim'));
+    await world.run('alpha/leads', 'remap');
+    expect(await world.lead('ann@example.com')).toMatchObject({ notes: '1st flow' });
+    // The same where it was not read again before something is written.
+    await clock.advance(1100 - (clock.now().getTime() % 1000));
+    beta.edit('L1', { Notes: 'b again' });
+    await world.run('beta/leads');
+    await clock.advance(100);
+    beta.edit('L1', { Notes: 'b later' });
+    await clock.advance(100);
+    await world.run('alpha/leads:out');
+    expect(alpha.records.get('L1')?.fields['Notes']).toBe('b again');
+    await clock.advance(300);
+    inAlpha('2nd flow');
+    await world.run('beta/leads');
+    await world.run('alpha/leads:out');
+    expect(alpha.records.get('L1')?.fields['Notes']).toBe('2nd flow');
+    await world.settle();
+    expect(await world.lead('ann@example.com')).toMatchObject({ notes: '2nd flow' });
+  });
+
   it('knows an earlier write of its own after a later one', async () => {
     await using world = await openCrms(store, 'trailing-write', {
       out: OUT.replace('value: notes,', 'value: notes | upper,'),

@@ -1,0 +1,1 @@
+ALTER TABLE "echo" ADD COLUMN "not_before" bigint;
