@@ -6,7 +6,7 @@ import { TributaryError } from '../../src/errors.ts';
 import { type FileStat, type Folder, VanishedFile } from './folder.ts';
 import { isPlainName } from './patterns.ts';
 
-const PIECE_BYTES = 256 << 10;
+const PIECE_BYTES = 1 << 20;
 
 /** @throws ERR_CONFIG_INVALID when the folder is missing or outside the allowed roots */
 export async function openLocalFolder(path: string, context: ConnectionContext): Promise<Folder> {

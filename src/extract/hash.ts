@@ -91,8 +91,3 @@ export function canonicalText(value: Json): string {
   const fields = Object.keys(value).sort();
   return `{${fields.map((key) => `${JSON.stringify(key)}:${canonicalText(value[key] ?? null)}`).join(',')}}`;
 }
-
-/** 128 bits of a text (an external id), for `KnownRecords` keyed by id. */
-export function hashText(value: string): Uint8Array {
-  return Buffer.from(digest(Buffer.from(value)), 'latin1').subarray(0, HASH_BYTES);
-}

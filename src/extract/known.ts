@@ -2,6 +2,7 @@
  * A compact map from 128-bit hashes to record numbers: what a stream's records were last loaded as. 24 bytes a slot, at most
  * two thirds full, so some 36 bytes a record: a million records in 40 MB, where a Map of strings takes 150 MB.
  */
+import { randomInt } from 'node:crypto';
 import { HASH_BYTES } from './hash.ts';
 
 export type KnownRecord = {
@@ -33,21 +34,21 @@ export class KnownRecords {
     return this.#size;
   }
 
-  /** @param hash 16 bytes, or 32 hexadecimal digits. A hash that is there already gets the new number and flags. */
-  add(hash: Uint8Array | string, no: number, flags = 0): void {
+  /** @param hash 16 bytes from `from` on, or 32 hexadecimal digits. A hash that is there already gets the new number and flags. */
+  add(hash: Uint8Array | string, no: number, flags = 0, from = 0): void {
     if (!Number.isSafeInteger(no) || no < 1) throw new RangeError(`${no} is no record number`);
     if ((this.#size + 1) * 3 > this.#slots * 2) this.#grow();
-    const bytes = asBytes(hash);
-    const at = this.#place(bytes, 0);
+    const bytes = asBytes(hash, from);
+    const at = this.#place(bytes, from);
     const words = this.#words;
     if (isFree(words, at)) this.#size++;
-    for (let word = 0; word < 4; word++) words[at + word] = wordOf(bytes, word * 4);
+    for (let word = 0; word < 4; word++) words[at + word] = wordOf(bytes, from + word * 4);
     words[at + 4] = no % TWO_32;
     words[at + 5] = ((Math.floor(no / TWO_32) << 8) | (flags & 255)) >>> 0;
   }
 
-  find(hash: Uint8Array | string): KnownRecord | null {
-    const at = this.#place(asBytes(hash), 0);
+  find(hash: Uint8Array | string, from = 0): KnownRecord | null {
+    const at = this.#place(asBytes(hash, from), from);
     const words = this.#words;
     if (isFree(words, at)) return null;
     const high = words[at + 5] as number;
@@ -56,7 +57,7 @@ export class KnownRecords {
 
   /** Forgets a hash, but only while it stands for this record. */
   forget(hash: Uint8Array | string, no: number): void {
-    const bytes = asBytes(hash);
+    const bytes = asBytes(hash, 0);
     if (this.find(bytes)?.no !== no) return;
     this.#size--;
     const words = this.#words;
@@ -119,8 +120,55 @@ function wordOf(bytes: Uint8Array, at: number): number {
   );
 }
 
-function asBytes(hash: Uint8Array | string): Uint8Array {
+function asBytes(hash: Uint8Array | string, from: number): Uint8Array {
   const bytes = typeof hash === 'string' ? Buffer.from(hash, 'hex') : hash;
-  if (bytes.length !== HASH_BYTES) throw new RangeError(`a hash has ${HASH_BYTES} bytes, not ${bytes.length}`);
+  const length = bytes.length - from;
+  if (length < HASH_BYTES) throw new RangeError(`a hash has ${HASH_BYTES} bytes, not ${length}`);
   return bytes;
+}
+
+/** Differs from process to process, so that nobody can send ids that all want one slot. */
+const SEED = randomInt(2 ** 32);
+const FNV_PRIME = 0x01000193;
+
+/** Ids by 32 bits of each, for those who can bear to be told of an id that is not there. Some 6 bytes an id. */
+export class LikelyIds {
+  #words = new Uint32Array(LEAST_SLOTS);
+  #size = 0;
+
+  add(id: string): void {
+    if ((this.#size + 1) * 3 > this.#words.length * 2) this.#grow();
+    const hash = hashOf(id);
+    const at = place(this.#words, hash);
+    if (this.#words[at] === 0) this.#size++;
+    this.#words[at] = hash;
+  }
+
+  /** False: it was not added. */
+  mayHave(id: string): boolean {
+    const hash = hashOf(id);
+    return this.#words[place(this.#words, hash)] === hash;
+  }
+
+  #grow(): void {
+    const words = new Uint32Array(this.#words.length * 2);
+    for (const hash of this.#words) if (hash !== 0) words[place(words, hash)] = hash;
+    this.#words = words;
+  }
+}
+
+/** The slot of a hash, or the free one where it belongs. */
+function place(words: Uint32Array, hash: number): number {
+  const last = words.length - 1;
+  let at = hash & last;
+  while (words[at] !== 0 && words[at] !== hash) at = (at + 1) & last;
+  return at;
+}
+
+/** FNV-1a over the units of the text, its bits mixed once more; never 0, which is a free slot. */
+function hashOf(text: string): number {
+  let hash = SEED;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), FNV_PRIME);
+  hash = Math.imul(hash ^ (hash >>> 15), FNV_PRIME);
+  return (hash ^ (hash >>> 13)) >>> 0 || 1;
 }

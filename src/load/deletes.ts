@@ -57,11 +57,11 @@ export async function deleteAbsent(
     if (short !== null)
       await tx.rows(sql`update run set tainted = coalesce(tainted, ${short}) where id = ${fence.runId}`);
     const absent = tainted || short !== null ? [] : await absentRecords(tx, stream, window);
+    if (absent.length === 0) return { state: 'nothing', gone: [], records: 0, of: 0 };
     const [live] = await tx.rows<{ live: number }>(
       sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`,
     );
     const of = live?.live ?? 0;
-    if (absent.length === 0) return { state: 'nothing', gone: [], records: 0, of };
     const [open] = await tx.rows(
       sql`select 1 from held_delete h join run on run.id = h.run_id where h.stream_id = ${stream.id} and h.state = 'held' and (run.state = 'held' or run.id = ${fence.runId}) limit 1`,
     );

@@ -1,13 +1,15 @@
 /** What a stream's records were last loaded as, so that unchanged ones are recognised before they are parsed. */
-import { HASH_BYTES, hashText } from '../extract/hash.ts';
-import { KnownRecords } from '../extract/known.ts';
+import { HASH_BYTES } from '../extract/hash.ts';
+import { KnownRecords, LikelyIds } from '../extract/known.ts';
 import type { PageOutcome } from '../load/types.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type Store, sql } from '../store/store.ts';
 
 export type Known = {
-  /** Number of the record whose content this is, under the current mapping; 0: none. `filtered`: it was left out. */
-  recognise(hash: Uint8Array): { readonly no: number; readonly filtered: boolean } | null;
+  /** The record whose content has the hash that begins at `at`, under the current mapping. `filtered`: it was left out. */
+  recognise(hashes: Uint8Array, at?: number): { readonly no: number; readonly filtered: boolean } | null;
+  /** How often what is known has changed. */
+  readonly changes: number;
   /** Whether a record of this id may be stored. */
   mayExist(id: string): boolean;
   /** Whether records of the stream may stand in another scope than this one. */
@@ -20,6 +22,7 @@ export type Known = {
 /** A patch that is said again may say something again that changed meanwhile: it is looked at. */
 export const NOTHING_KNOWN: Known = {
   recognise: () => null,
+  changes: 0,
   mayExist: () => true,
   hasOtherScopes: () => true,
   learn: () => {},
@@ -48,33 +51,39 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
     for (let at = 0; at < packed.length; at += PACKED_BYTES) {
       const no = packed.readUInt32BE(at + HASH_BYTES) * 2 ** 32 + packed.readUInt32BE(at + HASH_BYTES + 4);
       const isFiltered = packed.readInt16BE(at + HASH_BYTES + NO_BYTES) === RECORD_STATE.filtered;
-      known.add(packed.subarray(at, at + HASH_BYTES), no, isFiltered ? FILTERED : 0);
+      known.add(packed, no, isFiltered ? FILTERED : 0, at);
     }
   }
   // A new stream holds what this run brought, and nothing else has to be looked up.
-  const ids = isNew ? new KnownRecords() : null;
+  const ids = isNew ? new LikelyIds() : null;
   const used = isNew
     ? []
     : await store.rows<{ scope: string }>(sql`select distinct scope from page where stream_id = ${streamId}`);
   const scopes = new Set(used.map((row) => row.scope));
+  let changes = 0;
   return {
-    recognise(hash) {
-      const found = known.find(hash);
+    get changes() {
+      return changes;
+    },
+    recognise(hashes, at) {
+      const found = known.find(hashes, at);
       return found && { no: found.no, filtered: found.flags === FILTERED };
     },
-    mayExist: (id) => ids === null || ids.find(hashText(id)) !== null,
+    mayExist: (id) => ids === null || ids.mayHave(id),
     hasOtherScopes(scope) {
       scopes.add(scope);
       return scopes.size > 1;
     },
     learn(outcome) {
+      changes += outcome.learned.length;
       for (const one of outcome.learned) {
         if (one.oldHash) known.forget(one.oldHash, one.no);
         if (one.hash) known.add(one.hash, one.no, one.filtered ? FILTERED : 0);
-        ids?.add(hashText(one.id), one.no);
+        ids?.add(one.id);
       }
     },
     forget(gone) {
+      changes += gone.length;
       for (const one of gone) known.forget(one.hash, one.no);
     },
   };

@@ -1,5 +1,6 @@
 /** A page from the source, sorted into records known to be unchanged and candidates with what the mappings say of them. */
 import { setImmediate } from 'node:timers/promises';
+import { HASH_BYTES } from '../extract/hash.ts';
 import { hashAt } from '../extract/pages.ts';
 import type { ExtractedPage } from '../extract/types.ts';
 import { credibleVersion, mapRecord } from '../load/map-record.ts';
@@ -14,6 +15,8 @@ export type Prepared = { readonly page: PreparedPage; refresh(known: Known): Pre
 const AT_A_TIME = 256;
 
 export async function preparePage(extracted: ExtractedPage, set: MappingSet, known: Known): Promise<Prepared> {
+  // Before the first look: what is learned while the page is prepared makes it look again.
+  const changesSeen = known.changes;
   const candidates: Candidate[] = [];
   const recognised: Recognised[] = [];
   const candidateAt = (at: number): Candidate => toCandidate(extracted, at, set);
@@ -23,7 +26,7 @@ export async function preparePage(extracted: ExtractedPage, set: MappingSet, kno
     filtered: found.filtered ? (reasonOf(candidateAt(at).outcome) ?? 'filtered') : null,
   });
   for (let at = 0; at < extracted.records.length; at += 1) {
-    const found = known.recognise(hashAt(extracted, at));
+    const found = known.recognise(extracted.hashes, at * HASH_BYTES);
     if (found) recognised.push(recognisedAt(at, found));
     else {
       candidates.push(candidateAt(at));
@@ -48,7 +51,10 @@ export async function preparePage(extracted: ExtractedPage, set: MappingSet, kno
   return {
     page: page(candidates, recognised),
     refresh(now) {
-      const lost = new Set(recognised.filter((one) => now.recognise(hashAt(extracted, one.place))?.no !== one.no));
+      if (now.changes === changesSeen) return page(candidates, recognised);
+      const lost = new Set(
+        recognised.filter((one) => now.recognise(extracted.hashes, one.place * HASH_BYTES)?.no !== one.no),
+      );
       // The page before it brought the same content: loading it again would only move it.
       const gained = candidates.flatMap((one): Recognised[] => {
         const found = now.recognise(one.hash);

@@ -79,7 +79,8 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
       observedAt: new Date(run.closing.observedAt),
     });
   const until = deps.clock.now().getTime() + deps.sliceMs;
-  const known = stream.mode === 'patch' ? NOTHING_KNOWN : await loadKnown(deps.store, stream.id, set.id);
+  const known = stream.mode === 'patch' ? Promise.resolve(NOTHING_KNOWN) : loadKnown(deps.store, stream.id, set.id);
+  known.catch(() => undefined); // Awaited when the first page is there, which is read meanwhile.
   const outcome = await loadPages(deps, run, stream, set, known, progress, until, signal);
   if (progress.isCancelled) return end(deps, run, stream, 'cancelled');
   if (outcome === 'done') return finish(deps, run, stream);
@@ -114,7 +115,7 @@ async function loadPages(
   run: RunRow,
   stream: RunStream,
   set: MappingSet,
-  known: Known,
+  loadingKnown: Promise<Known>,
   progress: Progress,
   until: number,
   signal: AbortSignal,
@@ -123,9 +124,10 @@ async function loadPages(
   let notBefore: Date | null = null;
   try {
     for await (const { prepared, afterCommit, waitUntil } of coalesce(
-      pagesOf(deps, run, stream, set, known, signal),
+      pagesOf(deps, run, stream, set, loadingKnown, signal),
       deps.pageSize,
     )) {
+      const known = await loadingKnown;
       // The next page is prepared while the server takes the last one in; here the last one must be through.
       if (committing) await committing;
       committing = null;
@@ -158,7 +160,7 @@ async function* pagesOf(
   run: RunRow,
   stream: RunStream,
   set: MappingSet,
-  known: Known,
+  known: Promise<Known>,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   if (run.mode === 'remap' || run.mode === 'replay') {
@@ -188,7 +190,11 @@ async function* pagesOf(
       isRawJson: stream.connector.isRawJson,
       scratchDir,
     })) {
-      yield { prepared: await preparePage(page, set, known), afterCommit: page.afterCommit, waitUntil: page.notBefore };
+      yield {
+        prepared: await preparePage(page, set, await known),
+        afterCommit: page.afterCommit,
+        waitUntil: page.notBefore,
+      };
     }
   } finally {
     await source.close();

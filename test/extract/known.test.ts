@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { KnownRecords } from '../../src/extract/known.ts';
+import { KnownRecords, LikelyIds } from '../../src/extract/known.ts';
 
 const hashOf = (number: number) => createHash('md5').update(String(number)).digest();
 /** Hashes that all want the same slots, so that they push each other on. */
@@ -50,4 +50,18 @@ test('holds hundreds of thousands', () => {
   for (let no = 1; no <= 200_000; no++) known.add(hashOf(no), no, no % 256);
   expect(known.size).toBe(200_000);
   for (let no = 1; no <= 200_000; no += 97) expect(known.find(hashOf(no))).toEqual({ no, flags: no % 256 });
+});
+
+test('knows every id it was told, and hardly any other', () => {
+  const ids = new LikelyIds();
+  expect(ids.mayHave('')).toBe(false);
+  for (let no = 0; no < 100_000; no++) ids.add(`SKU-${no}`);
+  ids.add('');
+  ids.add('ключ');
+  for (let no = 0; no < 100_000; no++) expect(ids.mayHave(`SKU-${no}`)).toBe(true);
+  expect(ids.mayHave('') && ids.mayHave('ключ')).toBe(true);
+  // Of 100,000 others in 2^32 places, 2.3 meet one by chance.
+  let wrong = 0;
+  for (let no = 100_000; no < 200_000; no++) if (ids.mayHave(`SKU-${no}`)) wrong++;
+  expect(wrong).toBeLessThan(40);
 });
