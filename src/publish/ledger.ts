@@ -32,7 +32,7 @@ export type LedgerRow = {
   readonly sent_at: Date | null;
 };
 
-export type NewIntent = Omit<LedgerRow, 'sent_at'> & { readonly state: 'listed' | 'planned' | 'ok' };
+export type NewIntent = Omit<LedgerRow, 'sent_at'> & { readonly state: 'listed' | 'planned' | 'retry' | 'ok' };
 
 export const subjectKey = (one: { readonly entity_id: number; readonly part: string }): string =>
   `${one.entity_id}/${one.part}`;
@@ -91,7 +91,38 @@ export async function supersede(tx: Tx, streamId: number, ids: readonly number[]
   const rows = await tx.rows<Superseded>(sql`
     update write_ledger set state = 'superseded' where stream_id = ${streamId} and entity_id = any(${numbers(ids)})
       and state in ('listed', 'planned', 'retry') returning entity_id, part, action, key, attempts`);
-  return new Map(rows.map((row) => [subjectKey(row), row]));
+  const found = new Map<string, Superseded>();
+  // One that only asks to be planned says less than one that was tried.
+  for (const row of rows)
+    if (row.attempts >= (found.get(subjectKey(row))?.attempts ?? 0)) found.set(subjectKey(row), row);
+  return found;
+}
+
+/** Entities with a write whose outcome is not known: nothing is planned for them until it is. */
+export async function uncertain(
+  db: Pick<Store, 'rows'>,
+  streamId: number,
+  ids: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const rows = await db.rows<{ entity_id: number }>(
+    sql`select entity_id from write_ledger where stream_id = ${streamId} and entity_id = any(${numbers(ids)}) and state = 'sent'`,
+  );
+  return new Set(rows.map((row) => row.entity_id));
+}
+
+/** Entities whose intents are due to be planned anew, and have no write of unknown outcome. */
+export async function dueAgain(
+  db: Pick<Store, 'rows'>,
+  streamId: number,
+  now: Date,
+  limit: number,
+): Promise<readonly number[]> {
+  const rows = await db.rows<{ entity_id: number }>(sql`
+    select distinct entity_id from write_ledger l where stream_id = ${streamId} and state = 'retry'
+      and (next_attempt_at is null or next_attempt_at <= ${now.toISOString()}::timestamptz)
+      and not exists (select 1 from write_ledger s where s.stream_id = l.stream_id and s.entity_id = l.entity_id and s.state = 'sent')
+    limit ${limit}`);
+  return rows.map((row) => row.entity_id);
 }
 
 /** Intents in a state, the oldest first; those that wait for a later time than `now` are left out. */

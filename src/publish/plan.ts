@@ -18,6 +18,7 @@ import {
   statesOf,
   subjectKey,
   supersede,
+  uncertain,
   type WriteStateRow,
   writeStates,
 } from './ledger.ts';
@@ -65,6 +66,8 @@ type Verdict =
 
 export type Plan = {
   readonly ids: readonly number[];
+  /** Those of them with a write of unknown outcome: they are planned when it is known. */
+  readonly waiting: ReadonlySet<number>;
   readonly verdicts: readonly Verdict[];
   readonly states: ReadonlyMap<string, WriteStateRow>;
 };
@@ -72,10 +75,12 @@ export type Plan = {
 /** Everything that needs reading: here, and at the vendor. Nothing is written. */
 export async function makePlan(planning: Planning, ids: readonly number[]): Promise<Plan> {
   const { deps, stream, outgoing, source } = planning;
-  const { views, states, shared } = await deps.store.transaction(async (tx) => {
-    const found = await viewsOf(tx, stream, outgoing.entity, ids);
-    const known = await statesOf(tx, stream.id, ids);
-    return { views: found, states: known, shared: await sharedIds(tx, stream, found) };
+  const { views, states, shared, waiting } = await deps.store.transaction(async (tx) => {
+    const open = await uncertain(tx, stream.id, ids);
+    const settled = ids.filter((id) => !open.has(id));
+    const found = await viewsOf(tx, stream, outgoing.entity, settled);
+    const known = await statesOf(tx, stream.id, settled);
+    return { views: found, states: known, shared: await sharedIds(tx, stream, found), waiting: open };
   });
   const verdicts: Verdict[] = [];
   const updates: Update[] = [];
@@ -94,7 +99,7 @@ export async function makePlan(planning: Planning, ids: readonly number[]): Prom
   const read = await readBefore(planning, updates);
   for (const update of updates)
     verdicts.push(verdictOf(planning, update, held.get(update.id) ?? null, words, read.get(update.id) ?? null));
-  return { ids, verdicts, states };
+  return { ids, waiting, verdicts, states };
 }
 
 /** An update that the vendor's present values are needed for. */
@@ -240,11 +245,27 @@ export async function keepPlan(
     const intent = intentWith(verdict, ids, before.get(key), isApproved);
     if (intent) intents.push({ ...subject, ...intent, entity });
   }
+  for (const id of plan.waiting) intents.push({ ...toPlanAgain, id: ids.next(), entity, entity_id: id });
   await insertIntents(tx, { tenant: stream.tenant, streamId: stream.id, runId }, intents, at);
   await writeStates(tx, stream, entity, states, at);
   await writeLetters(tx, ids, stream, runId, entity, letters, at);
   await closeLetters(tx, stream, entity, fine);
 }
+
+/** Says no more than that an entity is to be planned: the cursor has gone past what changed. */
+const toPlanAgain: Omit<NewIntent, 'id' | 'entity' | 'entity_id'> = {
+  part: '',
+  action: 'update',
+  external_id: null,
+  key: '',
+  values: {},
+  expected: null,
+  ours: {},
+  theirs: {},
+  conflicts: [],
+  attempts: 0,
+  state: 'retry',
+};
 
 /** Why an intent that is only listed was not carried out. */
 const WAITS = 'waits for approval';
@@ -329,12 +350,4 @@ function agreedState(
       ),
     ),
   };
-}
-
-/** Entities whose earlier intents are due to be planned anew. */
-export async function dueAgain(deps: PublishDeps, stream: PushStream, limit: number): Promise<readonly number[]> {
-  const rows = await deps.store.rows<{ entity_id: number }>(sql`
-    select distinct entity_id from write_ledger where stream_id = ${stream.id} and state = 'retry'
-      and (next_attempt_at is null or next_attempt_at <= ${deps.clock.now().toISOString()}::timestamptz) limit ${limit}`);
-  return rows.map((row) => row.entity_id);
 }

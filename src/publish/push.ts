@@ -8,8 +8,8 @@ import { json, sql } from '../store/store.ts';
 import { fenced, newBooks } from './books.ts';
 import { lettersOf } from './dead-letters.ts';
 import type { PublishDeps, PushRun, PushStream } from './deps.ts';
-import { nextAttempt, openIntents } from './ledger.ts';
-import { dueAgain, keepPlan, makePlan, type Planning } from './plan.ts';
+import { dueAgain, nextAttempt, openIntents } from './ledger.ts';
+import { keepPlan, makePlan, type Planning } from './plan.ts';
 import { lookUp, sendPlanned } from './send.ts';
 import { nextTouched } from './touched.ts';
 
@@ -72,9 +72,6 @@ async function work(planning: Planning, run: PushRun, isOver: () => boolean, sig
       if (lost.length > 0) await lookUp(planning, run, lost);
       await sendPlanned(planning, run, isOver);
       signal.throwIfAborted();
-      // While an outcome is unknown nothing new is planned: it might be the same record.
-      const [open] = await openIntents(deps.store, stream.id, 'sent', null, 1);
-      if (open) return { state: 'later', notBefore: await nextAttempt(deps.store, stream.id) };
     }
     if (isOver()) return { state: 'later', notBefore: null };
     const step = await planNext(planning, run);
@@ -90,7 +87,7 @@ async function work(planning: Planning, run: PushRun, isOver: () => boolean, sig
 /** Plans the next portion: first what is to be planned anew, then what changed. */
 async function planNext(planning: Planning, run: PushRun): Promise<'more' | 'end' | 'cancelled'> {
   const { deps, stream, outgoing } = planning;
-  const again = await dueAgain(deps, stream, PORTION);
+  const again = await dueAgain(deps.store, stream.id, deps.clock.now(), PORTION);
   if (again.length > 0) return (await planPortion(planning, run, again, null)) ? 'cancelled' : 'more';
   const [row] = await deps.store.rows<{ cursor: Cursor | null }>(
     sql`select cursor from stream where id = ${stream.id}`,
@@ -118,7 +115,7 @@ async function planPortion(
 ): Promise<boolean> {
   const { deps, stream } = planning;
   const plan = await makePlan(planning, ids);
-  const blocks = await deps.store.newIds(plan.verdicts.length * 2 + 1);
+  const blocks = await deps.store.newIds(plan.verdicts.length * 2 + plan.waiting.size + 1);
   const books = newBooks();
   const { isCancelled } = await fenced(deps.store, run, books, async (tx) => {
     await keepPlan(planning, tx, blocks, run.id, plan, books);

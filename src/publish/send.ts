@@ -52,7 +52,6 @@ export async function sendPlanned(planning: Planning, run: PushRun, isOver: () =
     );
     const sent = batch.map((row) => ({ ...row, attempts: row.attempts + 1, sent_at: deps.clock.now() }));
     await deliver(planning, run, sent);
-    if ((await openIntents(deps.store, stream.id, 'sent', null, 1)).length > 0) return;
   }
 }
 

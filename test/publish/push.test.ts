@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forget } from '../../src/load/retention.ts';
+import { runSlice } from '../../src/run/slice.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
@@ -322,6 +323,40 @@ describe('a push', () => {
     expect(new Set(world.alpha.carriedOut.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(1);
     await balanced(world.streams.tenant);
   });
+
+  it.each(['lost', 'dropped'] as const)(
+    'goes on with others while it waits for an answer that was %s',
+    async (fault) => {
+      await using world = await openCrms(store, `waits-${fault}`);
+      const { alpha, beta, clock } = world;
+      beta.edit(null, ANN);
+      await world.settle();
+      beta.edit('L1', { Notes: 'first' });
+      await world.run('beta/leads');
+      alpha.faults.push(fault);
+      alpha.isSilent = true;
+      const run = await world.queue('alpha/leads:out');
+      const slice = () => runSlice(world.runs, run, AbortSignal.timeout(60_000));
+      await slice();
+      beta.edit('L1', { Notes: 'second' });
+      beta.edit(null, { ...ANN, Email: 'bob@example.com' });
+      await world.run('beta/leads');
+      await clock.advance(60_000);
+      expect(await slice()).toMatchObject({ againInMs: expect.any(Number) });
+      expect(alpha.carriedOut.map(({ values }) => values['Email'] ?? values['Notes'])).toEqual([
+        ANN.Email,
+        ...(fault === 'lost' ? ['first'] : []),
+        'bob@example.com',
+      ]);
+      alpha.isSilent = false;
+      await clock.advance(60_000);
+      expect(await world.work(run)).toMatchObject({ state: 'succeeded', skipped: 0, dead_lettered: 0 });
+      await world.settle();
+      expect(alpha.records.get('L1')?.fields['Notes']).toBe('second');
+      expect(alpha.carriedOut.filter(({ id }) => id === 'L1')).toHaveLength(fault === 'lost' ? 2 : 1);
+      await balanced(world.streams.tenant);
+    },
+  );
 
   it('tries again what the vendor refuses for a while, and gives up on what it never takes', async () => {
     await using world = await openCrms(store, 'refusals');
