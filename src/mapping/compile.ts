@@ -18,9 +18,10 @@ export type CompiledMap = (record: Json, page: JsonObject, tracer: Tracer | null
 export function compileMapping(file: MappingFile, traced: boolean): CompiledMap {
   const code = newCode(traced, file.ignoreCase);
   countUses(code, file);
+  const isSingle = file.outputs.every((output) => output.each === null);
+  line(code, isSingle ? 'let entities, stock;' : 'let entities = [], stock = [];');
   const scope = emitStart(code, file);
   emitRecord(code, file, scope);
-  const isSingle = file.outputs.every((output) => output.each === null);
   const made: Made = { produced: new Map(), singles: isSingle ? [] : null };
   for (const output of file.outputs) emitOutput(code, file, output, scope, made);
   const singles = made.singles;
@@ -55,7 +56,6 @@ function emitStart(code: Code, file: MappingFile): Scope {
   const reject = (codeName: string, message: string): string =>
     `return { kind: "rejected", id: null, version: null, problems: [{ field: "record", pointer: "", code: ${quote(codeName)}, message: ${quote(message)} }] };`;
   line(code, 'let problems = null, id = null, version = null;');
-  line(code, 'let entities = [], stock = [];');
   line(
     code,
     `if (typeof record !== "object" || record === null || Array.isArray(record)) ${reject('not-an-object', 'the record is not an object')}`,

@@ -7,7 +7,7 @@ import { assignable, type Emitted, emitConvert } from './emit-call.ts';
 import { emitCondition, emitNode, openLoop } from './emit-value.ts';
 import { fieldsOf } from './fields.ts';
 import { firstPointer } from './first-pointer.ts';
-import { emitShared, keepKey, keyOf, matchKey } from './share.ts';
+import { emitShared, keepKey, keyOf, madeOf, matchKey } from './share.ts';
 
 const MAX_TEXT = 10_000_000;
 
@@ -148,7 +148,7 @@ function emitEntity(
   const found = output.match.map(({ field }) => {
     const kind = fieldsOf(output.entity)[field]?.match ?? 'exact';
     const value = values.get(field) ?? 'null';
-    const { name } = emitShared(code, matchKey(output, field) ?? '', scope, () => {
+    const { name } = emitShared(code, matchKey(code, output, field) ?? '', scope, () => {
       const made = fresh(code);
       line(code, `const ${made} = typeof ${value} === "string" ? ${constant(code, NORMALISERS[kind])}(${value}) : "";`);
       return { name: made, type: 'text' };
@@ -201,14 +201,12 @@ function emitField(
   line(code, `${label}: {`);
   if (code.traced) line(code, `t.begin(${into.key}, ${quote(field.name)}, ${field.at.start});`);
   const pointer = firstPointer(field.value, scope);
-  const value = emitShared(code, keepKey(field.value, spec), scope, (outside) => {
-    const compute = (inside: Scope): Emitted => emitNode(code, field.value, inside, file.tables);
+  const node = madeOf(code, field, spec);
+  const value = emitShared(code, keepKey(node, spec), scope, (outside) => {
+    const compute = (inside: Scope): Emitted => emitNode(code, node, inside, file.tables);
     // Where only like fields use the value, keeping what they keep is enough.
-    const isOnlyKept = code.uses.get(keepKey(field.value, spec)) === code.uses.get(keyOf(field.value));
-    const made = assignable(
-      code,
-      isOnlyKept ? compute(outside) : emitShared(code, keyOf(field.value), outside, compute),
-    );
+    const isOnlyKept = code.uses.get(keepKey(node, spec)) === code.uses.get(keyOf(node));
+    const made = assignable(code, isOnlyKept ? compute(outside) : emitShared(code, keyOf(node), outside, compute));
     emitKeep(code, made, spec, outside, pointer);
     return made;
   });
@@ -254,7 +252,10 @@ export function emitCollect(code: Code, singles: Made['singles']): void {
     ['stock', true],
   ] as const) {
     const names = singles.filter((single) => single.isStock === isStock).map(({ name }) => name);
-    if (names.length === 0) continue;
+    if (names.length === 0) {
+      line(code, `${list} = [];`);
+      continue;
+    }
     const all = names.map((name) => `${name} !== null`).join(' && ');
     line(code, `${list} = ${all} ? [${names.join(', ')}] : [${names.join(', ')}].filter((made) => made !== null);`);
   }

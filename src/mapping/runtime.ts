@@ -1,7 +1,7 @@
 /** What compiled mappings call: reading, converting and judging values. Every function here is total: it never throws. */
 import { compareDecimals, isDecimal, normaliseDecimal } from '../canonical/decimal.ts';
 import { normaliseExact } from '../canonical/normalise.ts';
-import { isStorable, isWithin } from '../canonical/text.ts';
+import { isStorable, isWithin, trimText } from '../canonical/text.ts';
 import { parseDate, parseTimestamp } from '../canonical/time.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
 import type { Segment } from './ast.ts';
@@ -262,7 +262,7 @@ export function report(
 /** Blank text, null, absent, and lists and objects without anything in them. */
 export function isEmpty(value: Value): boolean {
   if (value === undefined || value === null) return true;
-  if (typeof value === 'string') return value.trim() === '';
+  if (typeof value === 'string') return trimText(value) === '';
   return isHollow(value);
 }
 

@@ -1,6 +1,6 @@
 /** Several rules often read the same value through the same functions; it is computed once a record. */
 import type { Field } from '../canonical/entities.ts';
-import type { MappingFile, Node, OutputRule } from './ast.ts';
+import type { FieldRule, MappingFile, Node, OutputRule } from './ast.ts';
 import { type Code, fresh, line, type Scope } from './code.ts';
 import type { Emitted } from './emit-call.ts';
 import { fieldsOf } from './fields.ts';
@@ -14,16 +14,27 @@ export function keyOf(node: Node): string {
   );
 }
 
+/** What a field is made of: one that must have a value asks for it at its end, so that its rule need not ask before. */
+export function madeOf(code: Code, { value }: FieldRule, spec: Field): Node {
+  // Watching wants to see every rule at work.
+  if (code.traced || spec.required !== true || value.kind !== 'pipe') return value;
+  const { source, calls } = value;
+  if (calls.at(-1)?.name !== 'required') return value;
+  return calls.length === 1 ? source : { ...value, calls: calls.slice(0, -1) };
+}
+
 /** What a field keeps of a node. */
 export function keepKey(node: Node, spec: Field): string {
   return `${keyOf(node)}>${spec.type}:${spec.max ?? ''}:${spec.values?.join(',') ?? ''}`;
 }
 
 /** What an output is found by: the normalised value of a field. */
-export function matchKey(output: OutputRule, field: string): string | null {
+export function matchKey(code: Code, output: OutputRule, field: string): string | null {
   const rule = output.fields.find((candidate) => candidate.name === field);
   const spec = fieldsOf(output.entity)[field];
-  return rule === undefined || spec === undefined ? null : `${keepKey(rule.value, spec)}~${spec.match ?? ''}`;
+  return rule === undefined || spec === undefined
+    ? null
+    : `${keepKey(madeOf(code, rule, spec), spec)}~${spec.match ?? ''}`;
 }
 
 /** Counts what is computed more than once outside loops. */
@@ -35,10 +46,12 @@ export function countUses(code: Code, file: MappingFile): void {
     if (output.each !== null) continue;
     for (const field of output.fields) {
       const spec = fieldsOf(output.entity)[field.name];
-      count(keyOf(field.value));
-      if (spec !== undefined) count(keepKey(field.value, spec));
+      if (spec === undefined) continue;
+      const value = madeOf(code, field, spec);
+      count(keyOf(value));
+      count(keepKey(value, spec));
     }
-    for (const { field } of output.match) count(matchKey(output, field) ?? '');
+    for (const { field } of output.match) count(matchKey(code, output, field) ?? '');
   }
 }
 

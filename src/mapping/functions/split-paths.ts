@@ -1,3 +1,4 @@
+import { trimText } from '../../canonical/text.ts';
 import { defineFunction } from './define.ts';
 
 export const splitPaths = defineFunction({
@@ -13,13 +14,22 @@ export const splitPaths = defineFunction({
   examples: [
     { input: 'Clothing>Hoodies, Sale', call: 'split_paths(",", ">")', output: ['Clothing > Hoodies', 'Sale'] },
   ],
-  run: (value, separator, level) =>
-    (separator === '' ? [value] : value.split(separator))
-      .map((path) =>
-        (level === '' ? [path] : path.split(level))
-          .map((name) => name.trim())
-          .filter((name) => name !== '')
-          .join(' > '),
-      )
-      .filter((path) => path !== ''),
+  run: (value, separator, level) => {
+    const paths: string[] = [];
+    for (const part of separator === '' ? [value] : value.split(separator)) {
+      const path = level !== '' && part.includes(level) ? joined(part.split(level)) : trimText(part);
+      if (path !== '') paths.push(path);
+    }
+    return paths;
+  },
 });
+
+function joined(levels: string[]): string {
+  let kept = 0;
+  for (const level of levels) {
+    const name = trimText(level);
+    if (name !== '') levels[kept++] = name;
+  }
+  levels.length = kept;
+  return levels.join(' > ');
+}
