@@ -15,7 +15,7 @@ import { abortable } from './connector/abortable.ts';
 import type { Clock, ConnectionContext, Connector, IssuedToken, Source } from './connector/contract.ts';
 import { TributaryError } from './errors.ts';
 import { type BudgetFacts, factsOf, stateFrom } from './extract/budget.ts';
-import { type BudgetStore, memoryBudgets } from './extract/budget-store.ts';
+import { type BudgetStore, rememberedBudgets } from './extract/budget-store.ts';
 import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
 import { type Decode, mappingSets } from './load/mapping-sets.ts';
@@ -180,8 +180,10 @@ async function compose(
   const life = new AbortController();
   const governors = new Map<string, Governor>();
   const redis = config.redisUrl ? redisBudgets(config.redisUrl) : null;
-  // The embedded store has one process: what it knows is all there is, and costs no transaction.
-  const budgets: BudgetStore = redis ?? (store.engine === 'pglite' ? memoryBudgets() : storeBudgets(store));
+  const rows = storeBudgets(store);
+  // The embedded store has one process: what it knows is all there is, and a call need not wait for a transaction.
+  const remembered = store.engine === 'pglite' && !redis ? rememberedBudgets(rows, { clock, log }) : null;
+  const budgets: BudgetStore = redis ?? remembered ?? rows;
   const processName = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const accountOf = ({ name, connector }: ConnectionConfig): string => {
     const account = connectors.get(connector)?.account?.(settings.get(name));
@@ -250,7 +252,8 @@ async function compose(
     clock,
     log: log.child({ connection: connection.name }),
     signal,
-    permit: (cost, trafficClass, budget) => governorOf(connection).permit(cost, trafficClass, budget, signal),
+    permit: (cost, trafficClass, budget, over) =>
+      governorOf(connection).permit(cost, trafficClass, budget, over, signal),
     observeLimits: (observation) => governorOf(connection).observeLimits(observation),
     token: (rejected) => abortable(signal, tokensFor(connection).token(rejected)),
     scratchDir: join(scratch, connection.name),
@@ -309,6 +312,7 @@ async function compose(
   const close = async () => {
     life.abort();
     redis?.close();
+    await remembered?.close();
     await rm(scratch, { recursive: true, force: true });
     await store.close();
   };

@@ -1,5 +1,5 @@
 /** HTTP to Acme: one permitted call, and what its answer means. */
-import type { ConnectionContext, Json, TrafficClass } from '../../src/connector/index.ts';
+import { type ConnectionContext, type Json, permitted, type TrafficClass } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { AcmeConfig } from './config.ts';
 
@@ -13,8 +13,11 @@ type Call = {
  * The answer's JSON; `null`: there is no such record. Never tries again.
  * @throws TributaryError `ERR_CONNECTOR_UNREACHABLE`, `_CREDENTIALS`, `_LIMITED`, `_PROTOCOL`
  */
-export async function call(config: AcmeConfig, context: ConnectionContext, request: Call): Promise<Json> {
-  await context.permit(1, request.trafficClass);
+export function call(config: AcmeConfig, context: ConnectionContext, request: Call): Promise<Json> {
+  return permitted(context, { cost: 1, ...request }, () => send(config, context, request));
+}
+
+async function send(config: AcmeConfig, context: ConnectionContext, request: Call): Promise<Json> {
   const url = new URL(`${config.url}${request.path}`);
   url.search = new URLSearchParams(request.query).toString();
   let response: Response;
@@ -47,7 +50,6 @@ function judge(response: Response, text: string, host: string, context: Connecti
   if (response.status === 429) {
     const seconds = Number(response.headers.get('retry-after') ?? 1);
     const notBefore = new Date(context.clock.now().getTime() + seconds * 1000);
-    context.observeLimits({ window: 'general', notBefore });
     throw fail('ERR_CONNECTOR_LIMITED', 'asked for a pause', notBefore);
   }
   if (response.status >= 500) throw fail('ERR_CONNECTOR_UNREACHABLE', 'failed');

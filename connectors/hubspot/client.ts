@@ -4,6 +4,7 @@ import {
   type ConnectionContext,
   type Json,
   type JsonObject,
+  permitted,
   type TrafficClass,
   withToken,
 } from '../../src/connector/index.ts';
@@ -40,8 +41,9 @@ export type Portal = {
 };
 
 export function openPortal(config: HubSpotConfig, context: ConnectionContext): Portal {
-  const send = async (call: Call, token: string): Promise<Answer> => {
-    await context.permit(1, call.trafficClass, call.budget);
+  const send = (call: Call, token: string): Promise<Answer> =>
+    permitted(context, { cost: 1, ...call }, () => sendNow(call, token));
+  const sendNow = async (call: Call, token: string): Promise<Answer> => {
     const { Client } = await import('@hubspot/api-client');
     const { developerApiKey } = call;
     // Retries and limits of this client are shared by the whole process, so both stay off; and only `apiRequest`

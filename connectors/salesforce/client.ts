@@ -5,6 +5,7 @@ import {
   type ConnectionContext,
   type Json,
   type JsonObject,
+  permitted,
   type TrafficClass,
   withToken,
 } from '../../src/connector/index.ts';
@@ -48,9 +49,13 @@ const MOST_BYTES = 256 * 1024 * 1024;
 
 export function openOrg(config: SalesforceConfig, context: ConnectionContext): Org {
   const once = async (call: Call, token: string): Promise<Answer> => {
-    await context.permit(1, call.trafficClass, call.budget);
-    context.signal.throwIfAborted();
-    return exchange(config, context, call, token);
+    const sent = () => {
+      context.signal.throwIfAborted();
+      return exchange(config, context, call, token);
+    };
+    // A bulk job goes on when the call that starts it is answered.
+    if (call.budget === 'bulk') return context.permit(1, call.trafficClass, 'bulk').then(sent);
+    return permitted(context, { cost: 1, ...call }, sent);
   };
   const send = (call: Call): Promise<Answer> =>
     withToken(

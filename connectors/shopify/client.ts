@@ -4,6 +4,7 @@ import {
   type ConnectionContext,
   type Fetch,
   type JsonObject,
+  permitted,
   type TrafficClass,
   withToken,
 } from '../../src/connector/index.ts';
@@ -39,7 +40,9 @@ export async function openShop(config: ShopifyConfig, context: ConnectionContext
   routes.set(route, { fetch: context.fetch ?? fetch, baseUrl: config.baseUrl ?? `https://${config.shop}` });
   const send = async (request: Call, token: string): Promise<Answer> => {
     context.signal.throwIfAborted();
-    await context.permit(request.cost, request.trafficClass);
+    return permitted(context, request, () => sendNow(request, token));
+  };
+  const sendNow = async (request: Call, token: string): Promise<Answer> => {
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(config.timeoutMs)]);
     try {
       const answer = await clientFor(sdk, config, token).request(request.query, {

@@ -3,7 +3,13 @@
  * the client. REST API v3: https://woocommerce.github.io/woocommerce-rest-api-docs/
  */
 import { fetch as undiciFetch } from 'undici';
-import type { ConnectionContext, Json, JsonObject, TrafficClass } from '../../src/connector/index.ts';
+import {
+  type ConnectionContext,
+  type Json,
+  type JsonObject,
+  permitted,
+  type TrafficClass,
+} from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { WooCommerceConfig } from './config.ts';
 import { authorization } from './sign.ts';
@@ -40,15 +46,18 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * @throws TributaryError `ERR_CONNECTOR_UNREACHABLE`, `_CREDENTIALS`, `_LIMITED`, `_PROTOCOL`
  */
 export async function call(shop: Shop, request: Call): Promise<ShopAnswer & { readonly body: Json }> {
-  return judge(shop, await send(shop, request));
+  return permitted(shop.context, { cost: 1, ...request }, async () => judge(shop, await sendNow(shop, request)));
 }
 
 /**
  * One call whose answer is given as it came, whatever its status.
  * @throws TributaryError `ERR_CONNECTOR_UNREACHABLE` when there is none: it may have been carried out all the same
  */
-export async function send({ config, context }: Shop, request: Call): Promise<ShopAnswer> {
-  await context.permit(1, request.trafficClass);
+export function send(shop: Shop, request: Call): Promise<ShopAnswer> {
+  return permitted(shop.context, { cost: 1, ...request }, () => sendNow(shop, request));
+}
+
+async function sendNow({ config, context }: Shop, request: Call): Promise<ShopAnswer> {
   const method = request.method ?? 'GET';
   const path = `${config.apiPath}${request.path}`;
   const query = request.query ?? {};

@@ -85,8 +85,11 @@ export type ConnectionContext = {
   readonly log: Log;
   /** Ends the connection's work; every call to a vendor must obey it. */
   readonly signal: AbortSignal;
-  /** Resolves when `cost` units may be spent. To be awaited before every call, also where the vendor's SDK owns the HTTP. */
-  permit(cost: number, trafficClass: TrafficClass, budget?: string): Promise<void>;
+  /**
+   * Resolves when `cost` units may be spent. To be awaited right before every call, also where the vendor's SDK owns the HTTP.
+   * @param over ends when the call was answered: calls in flight are counted with it (`permitted` does so)
+   */
+  permit(cost: number, trafficClass: TrafficClass, budget?: string, over?: AbortSignal): Promise<void>;
   /** Tells the budget what the vendor answered. */
   observeLimits(observation: LimitObservation): void;
   /** A valid access token; refreshed once across processes. `rejected` is the token the vendor just refused. */

@@ -5,6 +5,7 @@ export { defineConnector, secret } from './define.ts';
 export { declareFields } from './fields.ts';
 export { probe } from './findings.ts';
 export { missingId } from './missing-id.ts';
+export { permitted } from './permitted.ts';
 export { isFresh, isSigned } from './signature.ts';
 export { unsupported, unsupportedPages } from './unsupported.ts';
 export { withToken } from './with-token.ts';

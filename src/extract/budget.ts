@@ -3,7 +3,20 @@
  * written back in one step by whoever asks.
  */
 import type { BudgetDeclaration, LimitObservation } from '../connector/contract.ts';
-import { limitAt, makeWindow, observeWindow, type RateWindow, refuse, spend, usedIn, waitFor } from './rate-window.ts';
+import {
+  type Asked,
+  countsCalls,
+  holdOf,
+  isBucket,
+  limitAt,
+  makeWindow,
+  observeWindow,
+  type RateWindow,
+  refuse,
+  spend,
+  usedIn,
+  waitFor,
+} from './rate-window.ts';
 
 export type BudgetState = {
   windows: Record<string, RateWindow>;
@@ -16,25 +29,31 @@ export type BudgetState = {
   /** When each owner was last served, as a number that only grows. */
   served: Record<string, number>;
   turn: number;
+  /** Until when each call in flight counts as such at most, by its name. */
+  inFlight: Record<string, number>;
 };
 
 type Want = { rank: number; cost: number; since: number; until: number };
 
-/** One call that waits. `rank` 0 goes first. */
-export type Ask = { readonly rank: number; readonly cost: number; readonly since: number };
+/** One call that waits. `rank` 0 goes first. `name`: `landed` will be told when it is answered; `null`: nobody will tell. */
+export type Ask = {
+  readonly rank: number;
+  readonly cost: number;
+  readonly since: number;
+  readonly name: string | null;
+};
 
 export type Admission = {
   /** How many of the asks may go, in their order. */
   readonly granted: number;
   /** Milliseconds until the next may; 0 when all went. */
   readonly waitMs: number;
-  /** Units taken ahead, for calls that come soon. */
-  readonly ahead: number;
+  /** Whether those that went and have a name count as in flight. */
+  readonly isCounted: boolean;
 };
 
-/** Units taken ahead are spent within this time, or are lost. */
-export const AHEAD_MS = 200;
-const AHEAD_SHARE = 0.05;
+/** A call whose end is never told, because its process died, counts as in flight for so long. */
+const LEASE_MS = 60_000;
 /** Waiting so long makes a call one class more urgent, so that everybody comes to their turn. */
 const AGING_MS = 30_000;
 /** A want is believed so much longer than its owner means to wait: a dead process keeps nobody back for long. */
@@ -47,11 +66,11 @@ const UNNAMED_WINDOW_MS = 60_000;
 
 /** A state as this program wrote it; one of another shape is begun anew. */
 export function stateFrom(known: unknown): BudgetState {
-  const isState = typeof known === 'object' && known !== null && 'turn' in known && 'windows' in known;
+  const isState = typeof known === 'object' && known !== null && 'inFlight' in known && 'windows' in known;
   // Written by nobody else; a copy, because a change may be tried again.
   return isState
     ? (structuredClone(known) as BudgetState)
-    : { windows: {}, notBefore: 0, at: 0, wants: {}, served: {}, turn: 0 };
+    : { windows: {}, notBefore: 0, at: 0, wants: {}, served: {}, turn: 0, inFlight: {} };
 }
 
 /** Brings the declared windows in, as the program that asks has them. */
@@ -60,16 +79,26 @@ export function declare(state: BudgetState, declared: readonly BudgetDeclaration
     const name = `declared ${windowMs}`;
     const fresh = makeWindow(limit, windowMs, concurrency);
     const known = state.windows[name];
-    state.windows[name] = known ? { ...known, limit, burst: fresh.burst } : fresh;
+    state.windows[name] = known ? { ...known, limit, burst: fresh.burst, concurrency: fresh.concurrency } : fresh;
   }
 }
 
-/** Takes what a vendor answered. `notBefore` means that it refused a call. */
+/** These calls were answered. */
+export function landed(state: BudgetState, names: readonly string[]): void {
+  for (const name of names) delete state.inFlight[name];
+}
+
+/** Takes what a vendor answered. `notBefore` means that it refused a call: nobody goes until the window it came in is over. */
 export function observe(state: BudgetState, seen: LimitObservation, clock: number): void {
   const now = Math.max(clock, state.at);
   if (seen.notBefore !== undefined) {
-    state.notBefore = Math.max(state.notBefore, seen.notBefore.getTime());
-    for (const window of Object.values(state.windows)) refuse(window, now);
+    const windows = Object.values(state.windows);
+    state.notBefore = Math.max(
+      state.notBefore,
+      seen.notBefore.getTime(),
+      ...windows.map((window) => now + holdOf(window)),
+    );
+    for (const window of windows) refuse(window, now);
   }
   if (seen.limit === undefined && seen.remaining === undefined) return;
   const window =
@@ -79,7 +108,7 @@ export function observe(state: BudgetState, seen: LimitObservation, clock: numbe
       burst: null,
     } satisfies RateWindow);
   state.windows[seen.window] = window;
-  observeWindow(window, seen, now);
+  observeWindow(window, seen, Math.max(0, Object.keys(state.inFlight).length - 1), now);
 }
 
 /**
@@ -91,29 +120,32 @@ export function admit(state: BudgetState, owner: string, asks: readonly Ask[], c
   state.at = now;
   delete state.wants[owner];
   for (const [other, want] of Object.entries(state.wants)) if (want.until < now) delete state.wants[other];
+  for (const [name, until] of Object.entries(state.inFlight)) if (until < now) delete state.inFlight[name];
+  const isCounted = inForce(state).some(countsCalls);
   const others = new Map(Object.entries(state.wants));
   let kept = 0;
+  let before = 0;
   let granted = 0;
   let waitMs = 0;
   for (const ask of asks) {
     for (const [other, want] of others)
       if (goesFirst(state, { owner: other, ...want }, { owner, ...ask }, now)) {
         kept += want.cost;
+        before += 1;
         others.delete(other);
       }
-    waitMs = waitOf(state, ask.cost, kept, now);
+    const inFlight = Object.keys(state.inFlight).length + before;
+    waitMs = waitOf(state, { cost: ask.cost, kept, inFlight, isCounted: ask.name !== null }, now);
     if (waitMs > 0) {
       const until = now + Math.min(waitMs, LOOK_MS) + GRACE_MS;
       state.wants[owner] = { rank: ask.rank, cost: ask.cost, since: ask.since, until };
-      return { granted, waitMs, ahead: 0 };
+      return { granted, waitMs, isCounted };
     }
     take(state, owner, ask.cost, now);
+    if (isCounted && ask.name !== null) state.inFlight[ask.name] = now + LEASE_MS;
     granted += 1;
   }
-  const isAlone = Object.keys(state.wants).length === 0;
-  const ahead = granted > 0 && isAlone ? roomAhead(state, now) : 0;
-  for (const window of Object.values(state.windows)) if (ahead > 0) spend(window, ahead, now + AHEAD_MS);
-  return { granted, waitMs: 0, ahead };
+  return { granted, waitMs: 0, isCounted };
 }
 
 /** What people are shown of a budget. */
@@ -129,6 +161,7 @@ export type BudgetFacts = {
   }[];
   readonly notBefore: Date | null;
   readonly waiting: number;
+  readonly inFlight: number;
 };
 
 export function factsOf(state: BudgetState, clock: number): BudgetFacts {
@@ -143,6 +176,7 @@ export function factsOf(state: BudgetState, clock: number): BudgetFacts {
     })),
     notBefore: state.notBefore > now ? new Date(state.notBefore) : null,
     waiting: Object.values(state.wants).filter((want) => want.until >= now).length,
+    inFlight: Object.values(state.inFlight).filter((until) => until >= now).length,
   };
 }
 
@@ -161,12 +195,12 @@ function goesFirst(state: BudgetState, one: Contender, two: Contender, now: numb
 /** What counts: a bucket of which the vendor tells how it fills is the limit itself, and what was declared only stood in for it. */
 function inForce(state: BudgetState): readonly RateWindow[] {
   const all = Object.entries(state.windows);
-  const isBucket = all.some(([, { said }]) => said !== null && said.restorePerSecond > 0);
-  return all.flatMap(([name, window]) => (isBucket && name.startsWith('declared ') ? [] : [window]));
+  const hasBucket = all.some(([, window]) => isBucket(window));
+  return all.flatMap(([name, window]) => (hasBucket && name.startsWith('declared ') ? [] : [window]));
 }
 
-function waitOf(state: BudgetState, cost: number, kept: number, now: number): number {
-  const waits = inForce(state).map((window) => waitFor(window, cost, kept, now));
+function waitOf(state: BudgetState, asked: Asked, now: number): number {
+  const waits = inForce(state).map((window) => waitFor(window, asked, now));
   return Math.max(0, state.notBefore - now, ...waits);
 }
 
@@ -178,18 +212,6 @@ function take(state: BudgetState, owner: string, cost: number, now: number): voi
   if (owners.length <= MOST_OWNERS) return;
   owners.sort(([, a], [, b]) => a - b);
   for (const [old] of owners.slice(0, owners.length - MOST_OWNERS)) delete state.served[old];
-}
-
-/** Units that may be taken ahead: a small part of each window of which less than half is gone then, and that is no bucket. */
-function roomAhead(state: BudgetState, now: number): number {
-  const rooms = Object.values(state.windows).map((window) => {
-    if (window.said !== null) return 0;
-    const limit = limitAt(window, now);
-    const room = Math.floor(limit * AHEAD_SHARE);
-    return usedIn(window, now) + room <= (window.burst ?? limit / 2) ? room : 0;
-  });
-  const room = rooms.length === 0 ? 0 : Math.min(...rooms);
-  return room > 0 && waitOf(state, room, 0, now) === 0 ? room : 0;
 }
 
 /** `10s`, `1m`, `2h`, `daily` … in milliseconds. */

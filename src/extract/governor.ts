@@ -3,7 +3,7 @@
  * in whatever process they are.
  */
 import type { BudgetDeclaration, Clock, LimitObservation, TrafficClass } from '../connector/contract.ts';
-import { AHEAD_MS, admit, declare, LOOK_MS, observe, stateFrom, urgency } from './budget.ts';
+import { admit, declare, LOOK_MS, landed, observe, stateFrom, urgency } from './budget.ts';
 import { type BudgetStore, memoryBudgets } from './budget-store.ts';
 
 const ORDER: readonly TrafficClass[] = ['webhook', 'write', 'poll', 'backfill'];
@@ -12,8 +12,17 @@ const GENERAL = 'general';
 const MOST_ASKS = 100;
 
 export type Governor = {
-  /** @param signal ends the wait, and nothing is spent */
-  permit(cost: number, trafficClass: TrafficClass, budget?: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * @param over ends when the call was answered; until then it counts as in flight
+   * @param signal ends the wait, and nothing is spent
+   */
+  permit(
+    cost: number,
+    trafficClass: TrafficClass,
+    budget?: string,
+    over?: AbortSignal,
+    signal?: AbortSignal,
+  ): Promise<void>;
   observeLimits(observation: LimitObservation): void;
 };
 
@@ -30,15 +39,17 @@ type Waiter = {
   readonly cost: number;
   readonly rank: number;
   readonly since: number;
+  readonly name: string | null;
+  readonly over: AbortSignal | undefined;
   grant(): void;
   refuse(reason: unknown): void;
 };
 type Budget = {
   readonly name: string;
   readonly waiting: Waiter[];
+  /** What was seen and which calls were answered, not told yet. */
   readonly seen: LimitObservation[];
-  /** Units that were taken ahead. */
-  ahead: { units: number; until: number };
+  readonly landed: string[];
   alarm: AbortController | null;
   isServing: boolean;
   /** Somebody came, or something was seen, since the last look. */
@@ -55,27 +66,29 @@ export function makeGovernor(
   const budgets = new Map<string, Budget>();
   const budgetOf = (name: string): Budget => {
     const made: Budget = budgets.get(name) ?? {
-      ...{ name, waiting: [], seen: [], ahead: { units: 0, until: 0 }, alarm: null, isServing: false, isNew: false },
+      ...{ name, waiting: [], seen: [], landed: [], alarm: null, isServing: false, isNew: false },
     };
     budgets.set(name, made);
     return made;
   };
   const nowMs = () => clock.now().getTime();
+  let calls = 0;
 
-  const serveAhead = (budget: Budget): void => {
-    for (let [first] = budget.waiting; first && first.cost <= budget.ahead.units; [first] = budget.waiting) {
-      if (nowMs() > budget.ahead.until) return;
-      budget.ahead.units -= first.cost;
-      budget.waiting.shift();
-      first.grant();
-    }
+  const tellEnd = (budget: Budget, { name, over }: Waiter, isSent: boolean): void => {
+    if (name === null) return;
+    const tell = () => {
+      budget.landed.push(name);
+      wake(budget);
+    };
+    if (isSent && !over?.aborted) over?.addEventListener('abort', tell, { once: true });
+    else tell();
   };
   /** One look at the shared state: tells what was seen, and asks for those who wait. Gives how long to wait before the next. */
   const look = async (budget: Budget): Promise<number> => {
-    const seen = budget.seen.splice(0);
+    const [seen, over] = [budget.seen.splice(0), budget.landed.splice(0)];
     budget.isNew = false;
     const asks = byUrgency(budget.waiting, nowMs()).slice(0, MOST_ASKS);
-    const { granted, waitMs, ahead } = await shared.store.update(`${shared.account}/${budget.name}`, (known) => {
+    const { granted, waitMs, isCounted } = await shared.store.update(`${shared.account}/${budget.name}`, (known) => {
       const state = stateFrom(known);
       const now = nowMs();
       declare(
@@ -83,11 +96,12 @@ export function makeGovernor(
         declared.filter((one) => one.name === budget.name),
       );
       for (const one of seen) observe(state, one, now);
+      landed(state, over);
       return { state, result: admit(state, shared.owner, asks, now) };
     });
-    if (ahead > 0) budget.ahead = { units: ahead, until: nowMs() + AHEAD_MS };
     for (const waiter of asks.slice(0, granted)) {
       const at = budget.waiting.indexOf(waiter);
+      if (isCounted) tellEnd(budget, waiter, at >= 0);
       // Refused meanwhile: what was taken for it is lost.
       if (at < 0) continue;
       budget.waiting.splice(at, 1);
@@ -98,10 +112,9 @@ export function makeGovernor(
   const serve = async (budget: Budget): Promise<void> => {
     budget.isServing = true;
     try {
-      serveAhead(budget);
-      while (budget.waiting.length > 0 || budget.seen.length > 0) {
+      await null; // An answer tells of several windows, and is over: one look for all of it.
+      while (budget.waiting.length + budget.seen.length + budget.landed.length > 0) {
         const waitMs = await look(budget);
-        serveAhead(budget);
         if (waitMs === 0 || budget.waiting.length === 0 || budget.isNew) continue;
         budget.alarm = new AbortController();
         await clock.sleep(Math.min(waitMs, LOOK_MS), budget.alarm.signal).catch(() => undefined); // Somebody came, or the vendor said something.
@@ -131,7 +144,7 @@ export function makeGovernor(
   );
 
   return {
-    permit(cost, trafficClass, name = GENERAL, ownSignal) {
+    permit(cost, trafficClass, name = GENERAL, over = undefined, ownSignal = undefined) {
       const budget = budgetOf(name);
       return new Promise<void>((grant, refuse) => {
         for (const end of [signal, ownSignal]) if (end?.aborted) return refuse(end.reason);
@@ -142,8 +155,9 @@ export function makeGovernor(
           refuse(ownSignal?.reason);
         };
         const settled = () => ownSignal?.removeEventListener('abort', leave);
+        calls += 1;
         const waiter: Waiter = {
-          ...{ cost, rank, since: nowMs() },
+          ...{ cost, rank, since: nowMs(), over, name: over ? `${shared.owner}#${calls}` : null },
           grant: () => {
             settled();
             grant();
@@ -162,7 +176,6 @@ export function makeGovernor(
     },
     observeLimits(seen) {
       const budget = budgetOf(seen.budget ?? GENERAL);
-      if (seen.notBefore) budget.ahead.units = 0;
       budget.seen.push(seen);
       wake(budget);
     },

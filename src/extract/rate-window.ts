@@ -14,6 +14,8 @@ const LONGEST_LEARNING_MS = 60_000;
 const BORNE_SHARE = 0.9;
 const HOLD_WINDOWS = 5;
 const GROWTH_SHARE = 0.05;
+/** How long to wait for the answer to somebody else's call before looking again. */
+const ANSWER_MS = 50;
 
 export type RateWindow = {
   limit: number;
@@ -28,14 +30,33 @@ export type RateWindow = {
   said: { remaining: number; at: number; restorePerSecond: number } | null;
   /** What it bore before it last refused. */
   borne: { units: number; at: number } | null;
+  /** Calls in flight at most. */
+  concurrency: number | null;
 };
 
-/** @param concurrency calls in flight at most: no more than these go at once, the others one by one at the window's pace */
-export function makeWindow(limit: number, windowMs: number, concurrency?: number): RateWindow {
-  const half = windowMs <= LONGEST_PACED_MS ? Math.ceil(limit / 2) : null;
-  const burst = concurrency === undefined ? half : Math.min(concurrency, half ?? concurrency);
-  return { limit, windowMs, burst, spent: {}, evenAt: 0, said: null, borne: null };
+/** What is asked of a window. */
+export type Asked = {
+  readonly cost: number;
+  /** Room that is left for others. */
+  readonly kept: number;
+  /** Calls that were let go and are not answered, and those of others that go first. */
+  readonly inFlight: number;
+  /** It is told when this call is answered. */
+  readonly isCounted: boolean;
+};
+
+export function makeWindow(limit: number, windowMs: number, concurrency: number | null = null): RateWindow {
+  const burst = windowMs <= LONGEST_PACED_MS ? Math.ceil(limit / 2) : null;
+  return { limit, windowMs, burst, spent: {}, evenAt: 0, said: null, borne: null, concurrency };
 }
+
+/** Whether it matters how many calls are in flight: they are limited, or may be refused all at once. */
+export const countsCalls = (window: RateWindow): boolean =>
+  window.concurrency !== null || (window.windowMs <= LONGEST_PACED_MS && !isBucket(window));
+
+/** Milliseconds after a refusal in which nobody sends anything: what was spent has left the window then. */
+export const holdOf = (window: RateWindow): number =>
+  window.windowMs <= LONGEST_PACED_MS && !isBucket(window) ? window.windowMs : 0;
 
 /** @param at when it is used at the latest */
 export function spend(window: RateWindow, cost: number, at: number): void {
@@ -45,11 +66,15 @@ export function spend(window: RateWindow, cost: number, at: number): void {
   if (window.said !== null) window.said.remaining -= cost;
 }
 
-/** The vendor's word is taken over our count; it also knows of calls that others make on the account. */
-export function observeWindow(window: RateWindow, seen: LimitObservation, now: number): void {
+/**
+ * The vendor's word is taken over our count; it also knows of calls that others make on the account.
+ * @param unanswered calls in flight beside this one, which the vendor may not have counted yet
+ */
+export function observeWindow(window: RateWindow, seen: LimitObservation, unanswered: number, now: number): void {
   if (seen.limit !== undefined) window.limit = seen.limit;
-  if (seen.remaining !== undefined)
-    window.said = { remaining: seen.remaining, at: now, restorePerSecond: seen.restorePerSecond ?? 0 };
+  if (seen.remaining === undefined) return;
+  window.said = { remaining: seen.remaining, at: now, restorePerSecond: seen.restorePerSecond ?? 0 };
+  if (holdOf(window) > 0) window.said.remaining -= unanswered;
 }
 
 /** The vendor refused a call: its limit is lower than we thought, or others use it too. Several refusals in one window are one. */
@@ -78,18 +103,37 @@ export function usedIn(window: RateWindow, now: number): number {
   return used;
 }
 
-/**
- * Milliseconds until `cost` fits in; 0: now. A cost above the limit itself waits for the whole window.
- * @param kept room that is left for others
- */
-export function waitFor(window: RateWindow, cost: number, kept: number, now: number): number {
+/** Milliseconds until it fits in; 0: now. A cost above the limit itself waits for the whole window. */
+export function waitFor(window: RateWindow, asked: Asked, now: number): number {
   const limit = limitAt(window, now);
-  const wanted = Math.min(cost, limit) + kept;
+  const wanted = Math.min(asked.cost, limit) + asked.kept;
   // The others go first, and then there is room.
   if (wanted > limit) return Math.ceil(window.windowMs / PARTS);
-  const isPaced = window.burst !== null && usedIn(window, now) + wanted > window.burst;
-  const paced = isPaced ? Math.ceil(window.evenAt - now) : 0;
-  return Math.max(0, paced, waitForSaid(window, wanted, now), waitForSpent(window, wanted, limit, now));
+  return Math.max(
+    0,
+    waitForPace(window, wanted, asked, now),
+    waitForSaid(window, wanted, now),
+    waitForAnswers(window, wanted, asked, now),
+    waitForSpent(window, wanted, limit, now),
+  );
+}
+
+function waitForPace(window: RateWindow, wanted: number, { isCounted }: Asked, now: number): number {
+  // Calls in flight that nobody counts are kept to by pace.
+  const most = [window.burst, isCounted ? null : window.concurrency].filter((one) => one !== null);
+  return usedIn(window, now) + wanted > Math.min(...most) ? Math.ceil(window.evenAt - now) : 0;
+}
+
+/** A call that may be refused, because others use the account too, goes alone: of several in flight each would be refused. */
+function waitForAnswers(window: RateWindow, wanted: number, { isCounted, inFlight }: Asked, now: number): number {
+  if (!isCounted || inFlight === 0) return 0;
+  const { concurrency, said, borne, burst } = window;
+  if (concurrency !== null && inFlight >= concurrency) return ANSWER_MS;
+  if (holdOf(window) === 0) return 0;
+  if (said !== null) return inFlight + wanted > (said.remaining + inFlight) / 2 ? ANSWER_MS : 0;
+  const sure = Math.min(burst ?? window.limit, borne?.units ?? window.limit);
+  const mayRefuse = concurrency === null || borne !== null;
+  return mayRefuse && usedIn(window, now) + wanted > sure ? ANSWER_MS : 0;
 }
 
 function waitForSaid(window: RateWindow, wanted: number, now: number): number {
@@ -109,7 +153,7 @@ function waitForSaid(window: RateWindow, wanted: number, now: number): number {
 
 function waitForSpent(window: RateWindow, wanted: number, limit: number, now: number): number {
   // A bucket that fills again says itself what is left.
-  if (window.said !== null && window.said.restorePerSecond > 0) return 0;
+  if (isBucket(window)) return 0;
   let used = usedIn(window, now);
   for (const part of Object.keys(window.spent)
     .map(Number)
@@ -123,6 +167,8 @@ function waitForSpent(window: RateWindow, wanted: number, limit: number, now: nu
   }
   return 0;
 }
+
+export const isBucket = ({ said }: RateWindow): boolean => said !== null && said.restorePerSecond > 0;
 
 /** Milliseconds between two units at an even pace. */
 const paceOf = (window: RateWindow): number => (window.limit > 0 ? window.windowMs / window.limit : 0);

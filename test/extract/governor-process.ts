@@ -25,14 +25,19 @@ await Promise.all(
   Array.from({ length: WORKERS }, async () => {
     while (left > 0) {
       left -= 1;
-      await governor.permit(1, 'poll');
+      const over = new AbortController();
+      await governor.permit(1, 'poll', undefined, over.signal);
       const answer = await fetch(vendor);
       await answer.arrayBuffer();
-      if (answer.status !== 429) continue;
+      if (answer.status !== 429) {
+        over.abort();
+        continue;
+      }
       refused += 1;
       left += 1;
       const after = Number(answer.headers.get('x-retry-after-ms'));
       governor.observeLimits({ window: 'refusal', notBefore: new Date(Date.now() + after) });
+      over.abort();
       await sleep(1);
     }
   }),
