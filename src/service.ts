@@ -9,7 +9,7 @@ import { type App, openApp, openAppQueue, stateDir } from './app.ts';
 import { parseId, publicId } from './canonical/ids.ts';
 import { serveControl } from './cli/control.ts';
 import { withSystems } from './config/load.ts';
-import type { SandboxAddresses } from './config/sandbox.ts';
+import { SANDBOX_FEEDS, type SandboxAddresses } from './config/sandbox.ts';
 import type { Config } from './config/types.ts';
 import { asTributaryError, TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
@@ -185,8 +185,9 @@ async function approveSandboxWrites({ store, clock, streams }: App): Promise<voi
 
 /** Sample feeds and vendor systems of the made-up shop, as the last start left them. */
 async function openSandbox(config: Config, { log, speed = 1 }: ServiceOptions): Promise<SandboxSystems> {
-  await writeSampleFeeds(feedsFolder(config) ?? join(stateDir(config), 'feeds'));
-  return openSystems({ folder: join(stateDir(config), 'sandbox'), clock: systemClock, log, speed });
+  const feeds = resolve(config.dir, SANDBOX_FEEDS);
+  await writeSampleFeeds(feeds);
+  return openSystems({ folder: join(stateDir(config), 'sandbox'), feeds, clock: systemClock, log, speed });
 }
 
 /** Counts what runs do; nobody else has to. */
@@ -254,7 +255,7 @@ async function writeSandbox(app: App, url: string, systems: SandboxSystems | nul
           })
         ).key;
   const sandbox: SandboxFile = {
-    ...{ url, apiKey, feeds: feedsFolder(app.config) },
+    ...{ url, apiKey, feeds: systems ? resolve(app.config.dir, SANDBOX_FEEDS) : feedsFolder(app.config) },
     ...(systems ? { systems: systems.systems } : {}),
   };
   await writeFile(`${file}.new`, `${JSON.stringify(sandbox, null, 2)}\n`, { mode: 0o600 });

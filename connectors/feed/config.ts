@@ -157,6 +157,12 @@ const sftp = z
       .meta({ description: "Fingerprint of the server's host key" }),
     path: z.string().min(1).default('.').meta({ description: 'Folder on the server' }),
     timeoutMs: z.int().min(1000).max(600_000).default(20_000),
+    watchMs: z
+      .int()
+      .min(500)
+      .max(3_600_000)
+      .default(15_000)
+      .meta({ description: 'Milliseconds between two looks for files of streams that are read in real time' }),
   })
   .superRefine((settings, check) => {
     const given = [settings.password, settings.privateKey, settings.privateKeyFile].filter(

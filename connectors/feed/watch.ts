@@ -4,9 +4,11 @@ import type { FeedConfig } from './config.ts';
 import { deliveryRules, findDeliveries } from './delivery.ts';
 import type { Folder } from './folder.ts';
 
-/** Looking is cheap on a local disk and a round trip on a server. fs.watch misses changes on network folders. */
+/**
+ * Looking is cheap on a local disk; on a server it is a round trip, and the connection says how often. fs.watch misses changes on
+ * network folders.
+ */
 const LOCAL_EVERY_MS = 500;
-const REMOTE_EVERY_MS = 15_000;
 
 /**
  * Calls `onChange` with the name of each stream whose files differ from the last look, until the signal ends it. The first look
@@ -37,6 +39,6 @@ export async function watchFeed(
     } catch (thrown) {
       if (!signal.aborted) log.debug({ error: String(thrown) }, 'the feed folder cannot be looked at now');
     }
-    await clock.sleep(folder.isLocal ? LOCAL_EVERY_MS : REMOTE_EVERY_MS, signal).catch(() => {}); // The signal ends the loop.
+    await clock.sleep(config.sftp?.watchMs ?? LOCAL_EVERY_MS, signal).catch(() => {}); // The signal ends the loop.
   }
 }

@@ -85,13 +85,17 @@ export function withSystems(config: Config, systems: SandboxAddresses): Config {
   return deepFreeze({ ...config, connections });
 }
 
-/** The vendor systems as the last start left them: where they were, and are again while it runs. */
+/**
+ * The vendor systems as the last start left them: where they were, and are again while it runs. The folder of the feeds is here
+ * without its server, too.
+ */
 function knownSystems(folder: string): SandboxAddresses {
   try {
     const { systems = {} }: { systems?: SandboxAddresses } = JSON.parse(
       readFileSync(join(folder, '.tributary/sandbox.json'), 'utf8'),
     );
-    return systems;
+    const { feeds: _served, ...others } = systems;
+    return others;
   } catch {
     return {}; // Never started, or half-written by something else: started anew.
   }

@@ -35,14 +35,16 @@ const CONNECTIONS: Readonly<Record<string, { readonly streams: readonly string[]
   },
 };
 
-/** What tributary.yaml would say: feeds dropped into a local folder, read as soon as they are there, and the vendor systems. */
+/**
+ * What tributary.yaml would say: feeds dropped into a folder, read as soon as they are there, and the vendor systems. While the
+ * suppliers' server runs the folder is read through it.
+ */
 export const sandboxSettings = (systems: SandboxAddresses = {}): FileSettings =>
   fileSchema.parse({
     connections: {
       feeds: {
-        connector: 'feed',
+        ...(systems['feeds']?.settings ?? { connector: 'feed', path: SANDBOX_FEEDS }),
         stock_authority: true,
-        path: SANDBOX_FEEDS,
         streams: {
           products: { files: 'products-*.csv', kind: 'snapshot', mapping: 'products-flat-csv', every: 'real_time' },
           inventory: { files: 'inventory-*.csv', kind: 'delta', mapping: 'inventory-csv', every: 'real_time' },

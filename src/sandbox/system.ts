@@ -64,16 +64,24 @@ export type RequestRecord = {
   readonly at: Date;
 };
 
-export type VendorSystem = {
-  readonly name: string;
+/** What every system of the sandbox has. */
+export type RunningSystem = {
   /** Address without a slash at its end. */
   readonly url: string;
   /** What tributary.yaml says of a connection to it, `connector` and credentials included, without `streams`. */
   readonly settings: JsonObject;
+  /** @throws RangeError naming what there is, when the SKU is unknown or nobody can do that there */
+  act(action: SandboxAction): Promise<void>;
+  /** Everything it holds, to go on with after a restart. */
+  save(): Json;
+  close(): Promise<void>;
+};
+
+/** One whose records tests change, and know all of. */
+export type VendorSystem = RunningSystem & {
+  readonly name: string;
   /** Streams (as the connector names them) that `change` and `truth` know. */
   readonly streams: readonly string[];
-  /** @throws RangeError naming what there is, when the SKU is unknown */
-  act(action: SandboxAction): Promise<void>;
   /** Resolves with the external id. */
   change(change: Change): Promise<string>;
   /** What a perfect reader would know now: markers of all records that are there, by external id. */
@@ -81,7 +89,4 @@ export type VendorSystem = {
   /** The marker in a decoded record of the connector. */
   marker(stream: string, record: Json): string;
   readonly requests: readonly RequestRecord[];
-  /** Everything it holds, to go on with after a restart. */
-  save(): Json;
-  close(): Promise<void>;
 };

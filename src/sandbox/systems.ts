@@ -5,16 +5,20 @@ import type { Clock, Json, JsonObject, Log } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { openHubSpot } from './hubspot/index.ts';
 import { openSalesforce } from './salesforce/index.ts';
+import { openSftp } from './sftp/index.ts';
 import { openShopify } from './shopify/index.ts';
-import type { SandboxAction, SystemOptions, VendorSystem } from './system.ts';
+import type { RunningSystem, SandboxAction, SystemOptions } from './system.ts';
 import { openWooCommerce } from './woocommerce/index.ts';
 import { makeWorld } from './world.ts';
 
-const OPENERS: Readonly<Record<string, (options: SystemOptions) => Promise<VendorSystem>>> = {
+type Options = SystemOptions & { readonly feeds: string };
+
+const OPENERS: Readonly<Record<string, (options: Options) => Promise<RunningSystem>>> = {
   shopify: openShopify,
   woocommerce: openWooCommerce,
   salesforce: openSalesforce,
   hubspot: openHubSpot,
+  feeds: ({ feeds, ...options }) => openSftp({ folder: feeds, ...options }),
 };
 
 /** How often what changed is written to files, beside at the end and after each action. */
@@ -31,6 +35,8 @@ export type SandboxSystems = {
 export type SandboxOptions = {
   /** Where their state is kept. */
   readonly folder: string;
+  /** Folder that the suppliers' server has. */
+  readonly feeds: string;
   readonly clock: Clock;
   readonly log: Log;
   /** How much faster than the vendors. */
@@ -38,9 +44,9 @@ export type SandboxOptions = {
 };
 
 type Saved = { readonly port: number; readonly state: Json };
-type Opened = { readonly system: VendorSystem; readonly port: number; lastSaved: string };
+type Opened = { readonly system: RunningSystem; readonly port: number; lastSaved: string };
 
-export async function openSystems({ folder, clock, log, speed }: SandboxOptions): Promise<SandboxSystems> {
+export async function openSystems({ folder, feeds, clock, log, speed }: SandboxOptions): Promise<SandboxSystems> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const opened = new Map<string, Opened>();
   const save = async (): Promise<void> => {
@@ -53,7 +59,7 @@ export async function openSystems({ folder, clock, log, speed }: SandboxOptions)
   };
   const closeAll = () => Promise.all([...opened.values()].map(({ system }) => system.close()));
   try {
-    for (const name of Object.keys(OPENERS)) opened.set(name, await openOne(folder, name, { clock, speed }));
+    for (const name of Object.keys(OPENERS)) opened.set(name, await openOne(folder, name, { feeds, clock, speed }));
     await save();
   } catch (thrown) {
     await closeAll();
@@ -88,7 +94,11 @@ export async function openSystems({ folder, clock, log, speed }: SandboxOptions)
 }
 
 /** As it was when it was last saved, on the same port where that is free; else as it is seeded. */
-async function openOne(folder: string, name: string, around: { clock: Clock; speed: number }): Promise<Opened> {
+async function openOne(
+  folder: string,
+  name: string,
+  around: { feeds: string; clock: Clock; speed: number },
+): Promise<Opened> {
   const open = OPENERS[name];
   if (!open) throw new RangeError(`there is no system ${name}`);
   const saved = await readSaved(join(folder, `${name}.json`));

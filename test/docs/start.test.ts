@@ -104,6 +104,7 @@ describe('npm start without a tributary.yaml', { timeout: 5 * MINUTE_MS }, () =>
     expect(program.said()).toContain(`Port ${busy.port} is taken`);
     expect(program.said()).toContain('this is the sandbox');
     expect(program.said()).toMatch(/feeds\/products: 40 read, 40 created; succeeded/);
+    expect(await tributary('connections', 'check', 'feeds')).toContain('sftp://supplier@127.0.0.1');
     expect(program.said()).toMatch(/curl -H "X-API-Key/);
 
     const file = join(folder, '.tributary/sandbox.json');
@@ -140,7 +141,7 @@ describe('npm start without a tributary.yaml', { timeout: 5 * MINUTE_MS }, () =>
   it('shows a purchase in the shop by webhook, keeps it over a restart, and by a poll without webhooks', async () => {
     const program = start({ PORT: '0' });
     await running(program);
-    expect(Object.keys(sandbox().systems)).toEqual(['shopify', 'woocommerce', 'salesforce', 'hubspot']);
+    expect(Object.keys(sandbox().systems)).toEqual(['shopify', 'woocommerce', 'salesforce', 'hubspot', 'feeds']);
     const before = await waitFor('the stock of the shop', () => unitsIn('berlin'), MINUTE_MS);
     const { url, apiKey } = sandbox();
     const buy = (system: string, sku: string) =>
