@@ -70,7 +70,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 300 },
     genReqId: (request) => requestId(request.headers['x-request-id']),
     rewriteUrl: (request) => withoutAlias(request.url ?? '/'),
-    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply, clock.now()),
     clientErrorHandler: (_error, socket) => refuseRaw(socket),
   });
   app.addHook('onRequest', async (request, reply) => {
@@ -85,9 +85,11 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
     const { status, cause } = asApiError(thrown);
     if (status >= 500)
       log.error({ request: request.id, route: routeOf(request), status, error: cause ?? thrown }, 'A request failed.');
-    return sendError(thrown, request, reply);
+    return sendError(thrown, request, reply, clock.now());
   });
-  app.setNotFoundHandler((request, reply) => sendError(new ApiError(404, 'There is no such address.'), request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendError(new ApiError(404, 'There is no such address.'), request, reply, clock.now()),
+  );
 
   const leads = options.leads ? leadRoutes(options.leads) : { routes: [], actions: [] };
   const routes = [...inventoryRoutes(config), ...leads.routes];

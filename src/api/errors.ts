@@ -3,7 +3,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, TributaryError } from '../errors.ts';
 
 /** One field that is wrong. */
-export type FieldProblem = { readonly field: string; readonly message: string };
+export type FieldProblem = {
+  readonly field: string;
+  readonly message: string;
+  /** Kinds of value, where another kind was given. */
+  readonly expected?: string;
+  readonly received?: string;
+};
 
 /** An answer that is no success, before it is rendered for a face. */
 export class ApiError extends Error {
@@ -28,12 +34,29 @@ export type ErrorBody = {
   readonly error: {
     readonly code: string;
     readonly message: string;
-    readonly details: readonly FieldProblem[];
+    readonly details: readonly Pick<FieldProblem, 'field' | 'message'>[];
     readonly request_id: string;
   };
   /** Only with 429. */
   readonly message?: string;
   readonly retry_after?: number;
+};
+
+/** Body of an error on the v1 face. `details` is the first field that is wrong, and names all. */
+type ErrorBodyV1 = {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly details: {
+      readonly field?: string;
+      readonly issue?: string;
+      readonly expected?: string;
+      readonly received?: string;
+      readonly problems?: readonly { readonly field: string; readonly issue: string }[];
+    };
+    readonly request_id: string;
+    readonly timestamp: string;
+  };
 };
 
 const CODES: Readonly<Record<number, string>> = {
@@ -48,20 +71,39 @@ const CODES: Readonly<Record<number, string>> = {
 const RETRY_AFTER_S = 5;
 
 /** Writes the answer to any error. What the caller cannot act on stays inside. */
-export function sendError(thrown: unknown, request: Pick<FastifyRequest, 'id'>, reply: FastifyReply): FastifyReply {
+export function sendError(
+  thrown: unknown,
+  request: Pick<FastifyRequest, 'id' | 'url'>,
+  reply: FastifyReply,
+  now: Date,
+): FastifyReply {
   const error = asApiError(thrown);
   reply
     .code(error.status)
     .headers({ 'x-request-id': request.id, ...error.headers })
     .type('application/json; charset=utf-8');
   if (error.status === 503 && error.headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
-  return reply.send(bodyOf(error, request.id));
+  const isV1 = request.url.startsWith('/api/v1/');
+  return reply.send(isV1 ? bodyOfV1(error, request.id, now) : bodyOf(error, request.id));
+}
+
+const codeOf = ({ status }: ApiError): string => CODES[status] ?? (status >= 500 ? 'server_error' : 'validation_error');
+
+/** The v1 body of an error. */
+function bodyOfV1(error: ApiError, requestId: string, now: Date): ErrorBodyV1 {
+  const code = codeOf(error) === 'server_error' ? 'INTERNAL_ERROR' : codeOf(error).toUpperCase();
+  const problems = error.details.map(({ field, message }) => ({ field, issue: message }));
+  const [first] = error.details;
+  const details = first ? { ...first, ...problems[0], message: undefined, problems } : {};
+  return {
+    error: { code, message: error.message, details, request_id: requestId, timestamp: now.toISOString() },
+  };
 }
 
 /** The v2 body of an error. */
 export function bodyOf(error: ApiError, requestId: string): ErrorBody {
-  const code = CODES[error.status] ?? (error.status >= 500 ? 'server_error' : 'validation_error');
-  const body = { error: { code, message: error.message, details: error.details, request_id: requestId } };
+  const details = error.details.map(({ field, message }) => ({ field, message }));
+  const body = { error: { code: codeOf(error), message: error.message, details, request_id: requestId } };
   return error.status === 429
     ? { ...body, message: error.message, retry_after: Number(error.headers['retry-after'] ?? 1) }
     : body;

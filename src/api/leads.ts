@@ -91,6 +91,19 @@ const lead = z.looseObject({ lead_id: z.string(), id: z.string(), email: z.strin
 const NEXT_ACTIONS = ['assign_to_sales_rep', 'trigger_nurture_sequence', 'schedule_follow_up'];
 const NOWHERE: CrmSync = { status: 'none', crm_id: null, systems: {} };
 
+const cursorOf = (id: number): string => Buffer.from(publicId('lead', id)).toString('base64url');
+
+/** @throws ApiError 400 */
+function placeOf(cursor: string, page: number): number {
+  const id = parseId('lead', Buffer.from(cursor, 'base64url').toString());
+  if (id === null) throw wrong('cursor', 'is none that was given here');
+  if (page !== 1) throw wrong('page', 'cannot be given beside a cursor');
+  return id;
+}
+
+const wrong = (field: string, message: string): ApiError =>
+  new ApiError(400, 'The request has parameters that are not valid.', { details: [{ field, message }] });
+
 export function leadRoutes(desk: LeadDesk): {
   readonly routes: readonly Route[];
   readonly actions: readonly Action[];
@@ -128,23 +141,32 @@ export function leadRoutes(desk: LeadDesk): {
     path: '/api/v1/leads',
     name: 'listLeads',
     summary: 'List leads',
-    about: 'The newest first.',
+    about:
+      'The newest first, by pages, or each time from `next_cursor` on: then nothing is seen twice when leads come in meanwhile.',
     scope: 'read:leads',
     params: z.object({}),
     query: z.strictObject({
       status: text(64).optional(),
       source: text(255).optional(),
+      campaign_id: text(64).optional(),
       email: text(320).optional().describe('only this address; case does not matter'),
       page: wholeNumber(1, 1_000_000).default(1),
+      cursor: text(64).optional().describe('next_cursor of the answer before; page is left out then'),
       limit: wholeNumber(1, LIMIT_MAX).default(LIMIT_DEFAULT),
     }),
-    answer: z.object({ data: z.array(lead), pagination }),
-    async handle({ query: { status, source, email, page, limit }, tenant, tx }) {
+    answer: z.object({
+      data: z.array(lead),
+      pagination: pagination.partial().extend({ next_cursor: z.string().nullable(), has_more: z.boolean() }),
+    }),
+    async handle({ query: { status, source, campaign_id: campaign, email, page, cursor, limit }, tenant, tx }) {
+      const after = cursor === undefined ? undefined : placeOf(cursor, page);
       const filter = {
         ...{ page, limit },
         ...(status === undefined ? {} : { status }),
         ...(source === undefined ? {} : { source }),
         ...(email === undefined ? {} : { email }),
+        ...(campaign === undefined ? {} : { campaign }),
+        ...(after === undefined ? {} : { after }),
       };
       const { rows, total } = await listLeads(tx, tenant, filter);
       const sync = await desk.crmSync(
@@ -152,7 +174,13 @@ export function leadRoutes(desk: LeadDesk): {
         tenant,
         rows.map((row) => row.id),
       );
-      return { data: rows.map((row) => render(row, sync.get(row.id))), pagination: paginate(page, limit, total) };
+      const last = rows.at(-1);
+      const more = total > (page - 1) * limit + rows.length && last !== undefined;
+      const onwards = { next_cursor: more ? cursorOf(last.id) : null, has_more: more };
+      return {
+        data: rows.map((row) => render(row, sync.get(row.id))),
+        pagination: cursor === undefined ? { ...paginate(page, limit, total), ...onwards } : { limit, ...onwards },
+      };
     },
   });
   const one = defineRoute({

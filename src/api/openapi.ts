@@ -20,6 +20,30 @@ const errorSchema = z.object({
   }),
 });
 
+const errorSchemaV1 = z.object({
+  error: z.object({
+    code: z.enum([
+      'AUTHENTICATION_ERROR',
+      'AUTHORIZATION_ERROR',
+      'VALIDATION_ERROR',
+      'NOT_FOUND',
+      'RATE_LIMIT_EXCEEDED',
+      'CONFLICT',
+      'INTERNAL_ERROR',
+    ]),
+    message: z.string(),
+    details: z.object({
+      field: z.string().optional(),
+      issue: z.string().optional(),
+      expected: z.string().optional(),
+      received: z.string().optional(),
+      problems: z.array(z.object({ field: z.string(), issue: z.string() })).optional(),
+    }),
+    request_id: z.string(),
+    timestamp: z.string(),
+  }),
+});
+
 const ERRORS: Readonly<Record<number, string>> = {
   400: 'A parameter is not valid; all of them are named',
   401: 'No API key, or none that is known',
@@ -51,13 +75,14 @@ export function openApiOf(routes: readonly (Route | Action)[]): JsonSchema {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         bearer: { type: 'http', scheme: 'bearer' },
       },
-      schemas: { Error: schemaOf(errorSchema, 'output') },
+      schemas: { Error: schemaOf(errorSchema, 'output'), ErrorV1: schemaOf(errorSchemaV1, 'output') },
     },
   };
 }
 
 function operationOf(route: Route | Action): JsonSchema {
   const isOne = route.path.includes(':');
+  const error = route.path.startsWith('/api/v1/') ? 'ErrorV1' : 'Error';
   return {
     operationId: route.name,
     summary: route.summary,
@@ -80,7 +105,7 @@ function operationOf(route: Route | Action): JsonSchema {
           .filter(([status]) => status !== '404' || isOne)
           .map(([status, description]) => [
             status,
-            { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
+            { description, content: { 'application/json': { schema: { $ref: `#/components/schemas/${error}` } } } },
           ]),
       ),
     },

@@ -103,10 +103,22 @@ export function checked<T>(schema: z.ZodType<T>, input: unknown): T {
   const details = parsed.error.issues.flatMap((issue): FieldProblem[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ field: key.slice(0, 64), message: 'is not known here' }));
-    return [{ field: issue.path.map(String).join('.'), message: messageOf(issue) }];
+    const problem = { field: issue.path.map(String).join('.'), message: messageOf(issue) };
+    const kinds =
+      issue.code === 'invalid_type' ? { expected: issue.expected, received: kindOf(valueAt(input, issue.path)) } : {};
+    return [{ ...problem, ...kinds }];
   });
   throw new ApiError(400, 'The request has parameters that are not valid.', { details });
 }
+
+const kindOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : value === undefined ? 'nothing' : typeof value;
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (one, key) => (typeof one === 'object' && one !== null ? Reflect.get(one, key) : undefined),
+    value,
+  );
 
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_big')

@@ -1,4 +1,5 @@
 /** Leads as they are answered. */
+import { parseId } from '../canonical/ids.ts';
 import { normaliseEmail } from '../canonical/normalise.ts';
 import type { Json } from '../connector/contract.ts';
 import { numbers, type SQL, sql, type Tx } from '../store/store.ts';
@@ -8,6 +9,10 @@ export type LeadFilter = {
   readonly source?: string;
   /** Compared as e-mail addresses are everywhere: without case. */
   readonly email?: string;
+  /** The campaign that won it: its id here, or as whoever captured the lead named it. */
+  readonly campaign?: string;
+  /** Only those behind this one. */
+  readonly after?: number;
   /** From 1. */
   readonly page: number;
   readonly limit: number;
@@ -53,6 +58,11 @@ export async function listLeads(
   if (filter.status !== undefined) parts.push(sql`status = ${filter.status}`);
   if (filter.source !== undefined) parts.push(sql`source = ${filter.source}`);
   if (filter.email !== undefined) parts.push(sql`email_key = ${normaliseEmail(filter.email)}`);
+  if (filter.campaign !== undefined) {
+    const known = numbers([parseId('campaign', filter.campaign) ?? 0]);
+    parts.push(sql`(metadata ->> 'campaign_id' = ${filter.campaign} or campaign_id = any(${known}))`);
+  }
+  if (filter.after !== undefined) parts.push(sql`id < ${filter.after}::bigint`);
   const where = sql.join(parts, sql` and `);
   // One statement: total and page are of the same moment.
   const [answer] = await tx.rows<{ total: number; rows: Lead[] }>(sql`

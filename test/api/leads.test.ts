@@ -81,17 +81,48 @@ describe('/api/v1/leads', () => {
       colour: 'red',
     });
     expect(answer.statusCode).toBe(400);
-    expect(
-      answer
-        .json()
-        .error.details.map((one: { field: string }) => one.field)
-        .sort(),
-    ).toEqual(['colour', 'contact.email', 'qualification.lead_score']);
+    const { error } = answer.json();
+    expect(error.details.problems.map((one: { field: string }) => one.field).sort()).toEqual([
+      'colour',
+      'contact.email',
+      'qualification.lead_score',
+    ]);
+    expect(error).toMatchObject({ code: 'VALIDATION_ERROR', request_id: answer.headers['x-request-id'] });
+    expect(Date.parse(error.timestamp)).not.toBeNaN();
+    const one = await ask('POST', '/api/v1/leads', {
+      contact: { email: 'x@example.com' },
+      qualification: { lead_score: 'high' },
+    });
+    expect(one.json().error.details).toMatchObject({
+      field: 'qualification.lead_score',
+      issue: 'must be a whole number',
+      expected: 'number',
+      received: 'string',
+    });
     expect((await ask('GET', '/api/v1/leads?email=nobody@x.example')).json().data).toEqual([]);
   });
 
+  it('lists those of a campaign, and goes on behind the last whatever comes in meanwhile', async () => {
+    const capture = (email: string) =>
+      ask('POST', '/api/v1/leads', { campaign_id: 'summer', contact: { email }, source: 'cursor' });
+    for (const number of [1, 2, 3]) await capture(`c${number}@example.com`);
+    const list = async (query: string) => (await ask('GET', `/api/v1/leads?campaign_id=summer&limit=2${query}`)).json();
+    const emails = (page: { data: { email: string }[] }) => page.data.map(({ email }) => email);
+    const first = await list('');
+    expect(emails(first)).toEqual(['c3@example.com', 'c2@example.com']);
+    expect(first.pagination).toMatchObject({ total_items: 3, has_more: true });
+    await capture('c4@example.com');
+    const rest = await list(`&cursor=${first.pagination.next_cursor}`);
+    expect(emails(rest)).toEqual(['c1@example.com']);
+    expect(rest.pagination).toEqual({ limit: 2, next_cursor: null, has_more: false });
+    for (const query of ['&cursor=nonsense', `&cursor=${first.pagination.next_cursor}&page=2`])
+      expect((await ask('GET', `/api/v1/leads?limit=2${query}`)).statusCode).toBe(400);
+    expect((await ask('GET', '/api/v1/leads?campaign_id=winter')).json().data).toEqual([]);
+  });
+
   it('knows no lead that is not there, and no caller without the scope', async () => {
-    expect((await ask('GET', '/api/v1/leads/lead_zzzzzzzzzzz')).statusCode).toBe(404);
+    const gone = await ask('GET', '/api/v1/leads/lead_zzzzzzzzzzz');
+    expect([gone.statusCode, gone.json().error.code, gone.json().error.details]).toEqual([404, 'NOT_FOUND', {}]);
     const { key: reader } = await createKey(app.store, app.clock, {
       tenant: app.config.tenant,
       name: 'reader',

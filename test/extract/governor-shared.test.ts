@@ -86,8 +86,8 @@ describe.each(places.filter((one) => one.isThere))(
       expect(both).toEqual([{ refused: 0 }, { refused: 0 }]);
       const took = (vendor.calls.at(-1) ?? 0) - (vendor.calls[0] ?? 0);
       process.stdout.write(`90 calls at 60 in 3 s took ${(took / 1000).toFixed(1)} s on ${backend}\n`);
-      expect(took).toBeLessThan(10_000);
-    }, 40_000);
+      expect(took).toBeLessThan(20_000);
+    }, 120_000);
 
     it('are refused once in a window at most where others use half of the account', async () => {
       const vendor = await openVendor(15);
@@ -101,7 +101,7 @@ describe.each(places.filter((one) => one.isThere))(
         `${refusals.length} of ${calls.length + refusals.length} calls refused, ${apart.join(', ')} ms apart, on ${backend}\n`,
       );
       expect(Math.min(WINDOW_MS, ...apart)).toBe(WINDOW_MS);
-    }, 40_000);
+    }, 120_000);
   },
 );
 
