@@ -3,7 +3,7 @@
 import type { EntityName } from '../canonical/entities.ts';
 import { parseId, publicId } from '../canonical/ids.ts';
 import type { RecordProblem } from '../mapping/types.ts';
-import { type IdBlocks, json, type Store, sql, type Tx, texts } from '../store/store.ts';
+import { type IdBlocks, json, numbers, type Store, sql, type Tx, texts } from '../store/store.ts';
 import type { PushStream } from './deps.ts';
 
 type Subject = { readonly entityId: number; readonly part: string };
@@ -37,14 +37,16 @@ export async function writeLetters(
     do update set run_id = excluded.run_id, code = excluded.code, problems = excluded.problems, times = dead_letter.times + 1, last_at = excluded.last_at`);
 }
 
-/** Entities (of stock: variants) that could not be written. */
+/** Entities (of stock: variants) that could not be written. `letters`: these dead letters alone. */
 export async function lettersOf(
   db: Pick<Store, 'rows'>,
   stream: PushStream,
   entity: EntityName | 'stock',
+  letters: readonly number[] | null,
 ): Promise<readonly number[]> {
   const rows = await db.rows<{ external_id: string }>(
-    sql`select external_id from dead_letter where stream_id = ${stream.id} and state = 'open' and external_id is not null order by id limit ${MOST}`,
+    sql`select external_id from dead_letter where stream_id = ${stream.id} and state = 'open' and external_id is not null
+      and (${letters === null} or id = any(${numbers(letters ?? [])})) order by id limit ${MOST}`,
   );
   const kind = entity === 'stock' ? 'variant' : entity;
   return [...new Set(rows.flatMap((row) => parseId(kind, row.external_id.split('@')[0] ?? '') ?? []))];

@@ -17,6 +17,7 @@ import { nextTouched } from './touched.ts';
 const PORTION = 200;
 const EVERYTHING = 1_000_000;
 
+/** `cursor`: `deadLetters`: their numbers, which are tried again; any other: everything is compared. */
 export type PushRequest = PushRun & { readonly cursor: Cursor | null; readonly trigger: string };
 export type Pushed = { readonly state: 'done' | 'later' | 'cancelled'; readonly notBefore: Date | null };
 
@@ -29,7 +30,8 @@ export async function push(
   signal: AbortSignal,
 ): Promise<Pushed> {
   const outgoing = deps.outgoing(stream);
-  if (run.seq === 0 && run.cursor !== null)
+  const letters = lettersAsked(run.cursor);
+  if (run.seq === 0 && run.cursor !== null && letters === null)
     await fenced(deps.store, run, newBooks(), (tx) =>
       tx.rows(sql`update stream set cursor = null where id = ${stream.id}`),
     );
@@ -54,13 +56,18 @@ export async function push(
       lagMs: declaration.visibilityLagMs,
     };
     // Whoever asks for a push wants what failed to be tried as well.
-    if (run.seq === 0 && run.trigger === 'command')
-      await planPortion(planning, run, await lettersOf(deps.store, stream, outgoing.entity), null);
+    if (run.seq === 0 && (letters !== null || run.trigger === 'command'))
+      await planPortion(planning, run, await lettersOf(deps.store, stream, outgoing.entity, letters), null);
     const isOver = () => signal.aborted || deps.clock.now().getTime() >= until;
     return await work(planning, run, isOver, signal);
   } finally {
     await source.close();
   }
+}
+
+function lettersAsked(cursor: Cursor | null): readonly number[] | null {
+  const asked = cursor?.['deadLetters'];
+  return Array.isArray(asked) ? asked.filter((one) => typeof one === 'number') : null;
 }
 
 async function work(planning: Planning, run: PushRun, isOver: () => boolean, signal: AbortSignal): Promise<Pushed> {

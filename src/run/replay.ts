@@ -14,7 +14,8 @@ export type Replay = {
 
 /**
  * Makes one run for each stream with open dead letters among those asked for; the run tries exactly these again. Records
- * that could not be read, and whose ids are known, are read again from the source.
+ * that could not be read, and whose ids are known, are read again from the source; of a stream that is written to, the
+ * entities are planned again.
  */
 export async function requestReplay(
   deps: RunDeps,
@@ -26,24 +27,20 @@ export async function requestReplay(
     listDeadLetters(tx, { ...filter, states: ['open'], limit: MOST, page: 1 }),
   );
   const byStream = new Map<number, number[]>();
-  for (const letter of all)
-    if (letter.canReplay) byStream.set(letter.streamId, [...(byStream.get(letter.streamId) ?? []), letter.number]);
-  const runs: number[] = [];
-  for (const [streamId, numbers] of byStream) {
-    runs.push(
-      await requestRun(deps, await deps.stream(streamId), {
-        mode: 'replay',
-        trigger,
-        cursor: { deadLetters: numbers },
-      }),
-    );
-  }
   const unread: NamedChange[] = [];
   const without: string[] = [];
   for (const { canReplay, externalId, streamId, number } of all) {
-    if (canReplay) continue;
-    if (externalId !== null && (await deps.stream(streamId)).writes === null) unread.push({ streamId, id: externalId });
+    const isWritten = (await deps.stream(streamId)).writes !== null;
+    if (canReplay || (isWritten && externalId !== null))
+      byStream.set(streamId, [...(byStream.get(streamId) ?? []), number]);
+    else if (externalId !== null) unread.push({ streamId, id: externalId });
     else without.push(publicId('deadLetter', number));
+  }
+  const runs: number[] = [];
+  for (const [streamId, numbers] of byStream) {
+    const stream = await deps.stream(streamId);
+    const mode = stream.writes ? 'push' : 'replay';
+    runs.push(await requestRun(deps, stream, { mode, trigger, cursor: { deadLetters: numbers } }));
   }
   if (unread.length > 0) {
     const ids = await deps.store.newIds(2 * unread.length);

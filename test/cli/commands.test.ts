@@ -1,7 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/extract/clock.ts';
 import type { RunFacts } from '../../src/run/list-runs.ts';
+import { openHubSpot } from '../../src/sandbox/hubspot/index.ts';
+import type { VendorSystem } from '../../src/sandbox/system.ts';
+import { makeWorld } from '../../src/sandbox/world.ts';
 import {
   type Ended,
   inThisProcess,
@@ -191,6 +195,72 @@ describe('what only reads', () => {
       'queue',
     ]);
   });
+});
+
+const PEOPLE_IN = 'outputs:\n  lead:\n    match: email\n    fields: {email: Email | email, last_name: Name}\n';
+const PEOPLE_OUT = 'write: {entity: lead, to: contacts, match: email}\nfields: {email: email, lastname: last_name}\n';
+
+/** A folder whose people are to be written to a CRM. */
+async function peopled(crm: VendorSystem): Promise<Place> {
+  const people = { files: 'people-*.csv', kind: 'snapshot', mapping: 'people', every: 'manual', settleMs: 0 };
+  const writes = { contacts: { mapping: 'people-to-crm', every: 'manual' } };
+  const connections = {
+    feeds: { connector: 'feed', path: './feeds', streams: { people } },
+    crm: { ...crm.settings, direction: 'both', streams: {}, writes },
+  };
+  const place = makePlace(JSON.stringify({ tenant: 'acme', port: 0, connections }));
+  mkdirSync(join(place.dir, 'mappings'));
+  place.put('mappings/people.yaml', `record: {key: Email}\n${PEOPLE_IN}`);
+  place.put('mappings/people-to-crm.yaml', PEOPLE_OUT);
+  place.put('feeds/people-1.csv', 'Email,Name\nann@example.com,Lee\nbob@example.com,Low\n');
+  return place;
+}
+
+describe.each([['alone'], ['through the running program']])('what waits to be written, %s', (how) => {
+  it(
+    'is listed, and written once somebody approves it',
+    async () => {
+      const crm = await openHubSpot({ world: makeWorld(), clock: systemClock });
+      await using place = await peopled(crm);
+      const running = how === 'alone' ? null : await place.start();
+      const here = running ? null : inThisProcess(place.dir);
+      const run = (...args: string[]) => (here ? here.run(...args) : throughProgram(place.dir, ...args));
+      try {
+        const before = crm.truth('contacts').size;
+        expect((await run('sync', 'feeds')).code).toBe(0);
+        expect((await run('sync', 'crm')).out).toMatch(/crm\/contacts:out +push +held +2/);
+        expect(await run('connections', 'writes', 'crm')).toMatchObject({
+          code: 0,
+          out: expect.stringMatching(/contacts:out +lead_\w+ +upsert +listed +\{.*ann@example.com/),
+          err: expect.stringContaining('tributary connections approve-writes crm'),
+        });
+        const listed = await run('connections', 'writes', 'crm', '--limit', '1', '--json');
+        expect(parsed(listed)).toMatchObject({ approved: false, total: 2, writes: [{ state: 'listed' }] });
+        expect(crm.truth('contacts').size).toBe(before);
+        expect(await run('connections', 'approve-writes', 'crm')).toMatchObject({
+          code: 0,
+          out: expect.stringContaining('Writes to crm are approved; 2 writes had been listed.'),
+        });
+        expect(crm.truth('contacts').size).toBe(before + 2);
+        const again = await run('connections', 'approve-writes', 'crm', '--json');
+        expect({ code: again.code, ...parsed<object>(again) }).toMatchObject({ code: 0, approved: true, listed: null });
+        expect(await run('connections', 'writes', 'crm')).toMatchObject({
+          code: 0,
+          out: 'Nothing is about to be written.\n',
+        });
+        for (const command of ['writes', 'approve-writes'])
+          expect(await run('connections', command, 'nobody')).toMatchObject({
+            code: 2,
+            err: expect.stringContaining('ERR_NOT_FOUND'),
+          });
+      } finally {
+        await running?.stop();
+        await here?.close();
+        await crm.close();
+      }
+    },
+    2 * MINUTES,
+  );
 });
 
 describe.each([['alone'], ['through the running program']])('what changes something, %s', (how) => {

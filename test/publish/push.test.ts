@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forget } from '../../src/load/retention.ts';
+import { requestReplay } from '../../src/run/replay.ts';
+import { createRun } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
@@ -373,6 +375,36 @@ describe('a push', () => {
     expect(await letters()).toMatchObject([{ state: 'replayed' }]);
     expect(world.alpha.records.get('L1')?.fields).toMatchObject({ Notes: 'cold' });
     await balanced(world.streams.tenant);
+  });
+
+  it('tries the dead letters again that somebody names, and no others', async () => {
+    await using world = await openCrms(store, 'replays');
+    const { tenant } = world.streams;
+    for (const name of ['ann', 'bob']) {
+      world.beta.edit(null, { ...ANN, Email: `${name}@example.com` });
+      await world.run('beta/leads');
+      world.alpha.faults.push('refused');
+      await world.clock.advance(1);
+      const { id: streamId } = world.stream('alpha/leads:out');
+      const of = { tenant, streamId, mode: 'push', trigger: 'schedule', dueAt: world.clock.now() } as const;
+      await world.work((await createRun(store, of)) ?? 0);
+    }
+    const letters = () =>
+      store.rows<{ id: number; state: string }>(
+        sql`select id, state from dead_letter where tenant = ${tenant} order by id`,
+      );
+    const ids = (await letters()).map((letter) => letter.id);
+    expect(ids).toHaveLength(2);
+    const replay = await requestReplay(world.runs, tenant, { ids: ids.slice(1) }, 'command');
+    expect(replay).toMatchObject({ letters: 1, without: [] });
+    expect(await world.work(replay.runs[0] ?? 0)).toMatchObject({
+      state: 'succeeded',
+      mode: 'push',
+      created: 1,
+    });
+    expect((await letters()).map((letter) => letter.state)).toEqual(['open', 'replayed']);
+    expect([...world.alpha.records.values()].map(({ fields }) => fields['Email'])).toEqual(['bob@example.com']);
+    await balanced(tenant);
   });
 
   it('only lists what it would write until somebody approves', async () => {
