@@ -56,7 +56,7 @@ export async function applyStock(
         });
     }
   }
-  const moved = work.plans.flatMap((plan) => (mayHaveMoved(previous.get(plan.no)) ? [plan.no] : []));
+  const moved = work.plans.flatMap((plan) => (mayHaveMoved(plan, previous.get(plan.no)) ? [plan.no] : []));
   const changed = [
     ...(await withdrawFigures(tx, stream, pageId, moved, observed, figures)),
     ...(await applyFigures(tx, ids, stream, pageId, figures, (id) => work.entities.created.has(id))),
@@ -73,8 +73,16 @@ const isSaidBefore = (before: MappedRecord | undefined, figure: RecordPlan['stoc
   before?.outcome.kind === 'mapped' && before.outcome.stock.some((one) => same(one, figure));
 
 /** A record that spoke about stock before may speak about other variants and locations now. */
-const mayHaveMoved = (before: MappedRecord | undefined): boolean =>
-  before?.outcome.kind === 'mapped' && before.outcome.stock.length > 0;
+const mayHaveMoved = (plan: RecordPlan, before: MappedRecord | undefined): boolean =>
+  before?.outcome.kind === 'mapped' && before.outcome.stock.some((figure) => !speaksStill(plan, figure));
+
+/** Whether a record says a figure of that spot now as well, of a variant of its own. What a key finds may have changed. */
+const speaksStill = (plan: RecordPlan, { variant, mappingId, location }: RecordPlan['stock'][number]): boolean =>
+  variant.kind === 'output' &&
+  plan.stock.some((now) => now.location === location && now.mappingId === mappingId && same(now.variant, variant)) &&
+  plan.entities.some(
+    ({ output, prior }) => prior?.state === 'live' && output.mappingId === mappingId && output.key === variant.key,
+  );
 
 /** Figures that waited for variants of this page: applied in the name of the streams that reported them. */
 async function applyWaiting(

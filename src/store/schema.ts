@@ -518,7 +518,7 @@ export const stockMovement = pgTable(
     note: text(),
     as_of: time('as_of').notNull(),
   },
-  (t) => [index('stock_movement_id').using('brin', t.id), index('stock_movement_variant').using('brin', t.variant_id)],
+  (t) => [index('stock_movement_variant').using('brin', t.variant_id)],
 );
 
 /** What a source that is not the authority reports: shown as drift, never added up. */
