@@ -1,5 +1,6 @@
 /** Tokens: a service key that lasts, OAuth installations whose access tokens last half an hour, and the page that grants them. */
 import type { Json, JsonObject } from '../../connector/contract.ts';
+import { makeLoginPage, newSecret } from '../login-page.ts';
 import type { SystemAnswer, SystemRequest } from '../server.ts';
 import { PORTAL_ID } from './schema-routes.ts';
 import { asList, asText } from './shapes.ts';
@@ -25,12 +26,10 @@ export type Login = {
 export function makeLogin(now: () => number, speed: number, saved: JsonObject | null): Login {
   const accessTokens = new Map<string, number>();
   const refreshTokens = new Set(asList(saved?.['refreshTokens']).map(asText));
-  const codes = new Map<string, { readonly redirectUri: string; readonly until: number }>();
-  let issued = Number(saved?.['issued'] ?? 0);
+  const page = makeLoginPage(now, CODE_MS / speed, 'eu1-code-');
 
   const grant = (refreshToken: string): SystemAnswer => {
-    issued += 1;
-    const token = `CIsandbox.${issued}`;
+    const token = `CIsandbox.${newSecret()}`;
     accessTokens.set(token, now() + (TOKEN_SECONDS * 1000) / speed);
     refreshTokens.add(refreshToken);
     return {
@@ -53,28 +52,20 @@ export function makeLogin(now: () => number, speed: number, saved: JsonObject | 
     }
     if (form.get('grant_type') !== 'authorization_code')
       return refusal('BAD_GRANT_TYPE', 'missing or unknown grant type');
-    const code = codes.get(form.get('code') ?? '');
-    codes.delete(form.get('code') ?? '');
-    if (!code || code.until < now()) return refusal('BAD_AUTH_CODE', 'missing or unknown auth code');
-    if (code.redirectUri !== form.get('redirect_uri'))
-      return refusal('MISMATCH_REDIRECT_URI_AUTH_CODE', 'redirect URI does not match the initial one');
-    return grant(`eu1-sandbox-refresh-${issued + 1}`);
+    switch (page.redeem(form)) {
+      case 'granted':
+        return grant(`eu1-sandbox-refresh-${newSecret()}`);
+      case 'other address':
+        return refusal('MISMATCH_REDIRECT_URI_AUTH_CODE', 'redirect URI does not match the initial one');
+      default:
+        return refusal('BAD_AUTH_CODE', 'missing or unknown auth code');
+    }
   };
 
-  // The person agrees at once: the answer sends the browser back with a code.
   const authorize = (query: URLSearchParams): SystemAnswer => {
-    const redirectUri = query.get('redirect_uri') ?? '';
     const isAsked = query.get('client_id') === CREDENTIALS.clientId && (query.get('scope') ?? '') !== '';
-    if (!isAsked || !URL.canParse(redirectUri))
-      return { status: 400, headers: { 'content-type': 'text/html' }, body: '<p>Authorization failed</p>' };
-    issued += 1;
-    const code = `eu1-code-${issued}`;
-    codes.set(code, { redirectUri, until: now() + CODE_MS / speed });
-    const back = new URL(redirectUri);
-    back.searchParams.set('code', code);
-    const state = query.get('state');
-    if (state !== null) back.searchParams.set('state', state);
-    return { status: 302, headers: { location: back.toString() } };
+    if (isAsked && URL.canParse(query.get('redirect_uri') ?? '')) return page.agree(query);
+    return { status: 400, headers: { 'content-type': 'text/html' }, body: '<p>Authorization failed</p>' };
   };
 
   return {
@@ -99,7 +90,7 @@ export function makeLogin(now: () => number, speed: number, saved: JsonObject | 
       const given = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '';
       return given === CREDENTIALS.serviceKey || (accessTokens.get(given) ?? 0) > now();
     },
-    save: () => ({ issued, refreshTokens: [...refreshTokens] as Json }),
+    save: () => ({ refreshTokens: [...refreshTokens] as Json }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Tokens: every OAuth grant an org offers, with sessions that end, and the page where a person grants access. */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import type { JsonObject } from '../../connector/contract.ts';
+import { makeLoginPage, newSecret } from '../login-page.ts';
 import type { SystemAnswer, SystemRequest } from '../server.ts';
 
 /** What a client may log in with. All of it is made up. */
@@ -26,20 +27,16 @@ export type Login = {
   save(): JsonObject;
 };
 
-type Code = { readonly redirectUri: string; readonly challenge: string | null; readonly until: number };
-
 export function makeLogin(now: () => number, speed: number, saved: JsonObject | null): Login {
   const sessions = new Map<string, number>();
-  const codes = new Map<string, Code>();
+  const page = makeLoginPage(now, CODE_MS / speed, 'aPrx.sandbox.');
   const refreshTokens = new Set(Array.isArray(saved?.['refreshTokens']) ? saved['refreshTokens'].map(String) : []);
-  let issued = typeof saved?.['issued'] === 'number' ? saved['issued'] : 0;
   let trusted: string | null = null;
 
   const grant = (url: string, withRefresh: boolean): SystemAnswer => {
-    issued += 1;
-    const token = `${ORG.slice(0, 15)}!sandbox.${issued}`;
+    const token = `${ORG.slice(0, 15)}!sandbox.${newSecret()}`;
     sessions.set(token, now() + SESSION_MS / speed);
-    const refresh = `5Aep861.sandbox.${issued}`;
+    const refresh = `5Aep861.sandbox.${newSecret()}`;
     if (withRefresh) refreshTokens.add(refresh);
     const id = `${url}/id/${ORG}/${USER}`;
     return {
@@ -47,7 +44,7 @@ export function makeLogin(now: () => number, speed: number, saved: JsonObject | 
       body: {
         access_token: token,
         ...(withRefresh ? { refresh_token: refresh } : {}),
-        signature: createHash('sha256').update(`${id}${issued}`).digest('base64'),
+        signature: createHash('sha256').update(`${id}${now()}`).digest('base64'),
         scope: 'refresh_token api',
         instance_url: url,
         id,
@@ -85,36 +82,22 @@ export function makeLogin(now: () => number, speed: number, saved: JsonObject | 
   };
 
   const redeem = (form: URLSearchParams, url: string): SystemAnswer => {
-    const code = codes.get(form.get('code') ?? '');
-    codes.delete(form.get('code') ?? '');
-    if (!code || code.until < now()) return refusal('invalid_grant', 'expired authorization code');
-    if (code.redirectUri !== form.get('redirect_uri'))
-      return refusal('redirect_uri_mismatch', 'redirect_uri must match configuration');
-    const proof = createHash('sha256')
-      .update(form.get('code_verifier') ?? '')
-      .digest('base64url');
-    return code.challenge !== null && code.challenge !== proof
-      ? refusal('invalid_grant', 'invalid code verifier')
-      : grant(url, true);
+    switch (page.redeem(form)) {
+      case 'granted':
+        return grant(url, true);
+      case 'no code':
+        return refusal('invalid_grant', 'expired authorization code');
+      case 'other address':
+        return refusal('redirect_uri_mismatch', 'redirect_uri must match configuration');
+      case 'not who asked':
+        return refusal('invalid_grant', 'invalid code verifier');
+    }
   };
 
-  // The person agrees at once: the answer sends the browser back with a code.
   const authorize = (query: URLSearchParams): SystemAnswer => {
-    const redirectUri = query.get('redirect_uri') ?? '';
-    if (
-      query.get('client_id') !== CREDENTIALS.clientId ||
-      !URL.canParse(redirectUri) ||
-      query.get('response_type') !== 'code'
-    )
-      return { status: 400, headers: { 'content-type': 'text/html' }, body: '<p>error=invalid_client_id</p>' };
-    issued += 1;
-    const code = `aPrx.sandbox.${issued}`;
-    codes.set(code, { redirectUri, challenge: query.get('code_challenge'), until: now() + CODE_MS / speed });
-    const back = new URL(redirectUri);
-    back.searchParams.set('code', code);
-    const state = query.get('state');
-    if (state !== null) back.searchParams.set('state', state);
-    return { status: 302, headers: { location: back.toString() } };
+    const isAsked = query.get('client_id') === CREDENTIALS.clientId && query.get('response_type') === 'code';
+    if (isAsked && URL.canParse(query.get('redirect_uri') ?? '')) return page.agree(query);
+    return { status: 400, headers: { 'content-type': 'text/html' }, body: '<p>error=invalid_client_id</p>' };
   };
 
   return {
@@ -138,7 +121,7 @@ export function makeLogin(now: () => number, speed: number, saved: JsonObject | 
     trust: (publicKey) => {
       trusted = publicKey;
     },
-    save: () => ({ issued, refreshTokens: [...refreshTokens] }),
+    save: () => ({ refreshTokens: [...refreshTokens] }),
   };
 }
 

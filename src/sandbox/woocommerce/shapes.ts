@@ -5,6 +5,9 @@ import type { Entry, Kind, Shop } from './shop.ts';
 import { gmtTime, wallTime } from './times.ts';
 import { centsOf, listOf, moneyOf, numberOf, objectOf, objectsOf, textOf } from './values.ts';
 
+/** Pages for shoppers have an address of their own: a product stays the same when this server has another port. */
+const SITE = 'https://shop.outdoor.example';
+
 const ITEM_METHODS: Json = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 export type Shape = (shop: Shop, entry: Entry) => JsonObject;
@@ -94,9 +97,7 @@ export const product: Shape = (shop, entry) => {
     ...created(shop, entry),
     ...both(shop, values, ['date_on_sale_from', 'date_on_sale_to']),
     permalink:
-      values.status === 'trash'
-        ? `${shop.home}/?post_type=product&p=${id}`
-        : `${shop.home}/product/${textOf(values.slug)}/`,
+      values.status === 'trash' ? `${SITE}/?post_type=product&p=${id}` : `${SITE}/product/${textOf(values.slug)}/`,
     categories: categoriesOf(shop, values),
     variations: alive.map((one) => Number(one.id)),
     has_options: values.type === 'variable',
@@ -128,7 +129,7 @@ const variationShape =
       // What a variation has none of is its product's, and its time does not move with it.
       weight: textOf(values.weight) || textOf(parentValues.weight),
       name: attributes.map((one) => textOf(one.option)).join(', '),
-      permalink: `${shop.home}/product/${textOf(parentValues.slug)}/?${attributes
+      permalink: `${SITE}/product/${textOf(parentValues.slug)}/?${attributes
         .map((one) => `attribute_${textOf(one.slug)}=${encodeURIComponent(textOf(one.option).toLowerCase())}`)
         .join('&')}`,
       parent_id: Number(parent),
