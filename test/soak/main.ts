@@ -2,7 +2,8 @@
  * `npm run -s soak -- kill`: a sync that is killed, frozen and cut off wherever it hurts, and what is left of it.
  * `npm run -s soak -- hostile`: vendors that misbehave, by seed, and whether the store knows what they have.
  * `npm run -s soak -- echo`: changes on both sides of systems that are read and written, and whether one comes back.
- * Ends with 1 unless nothing was lost, doubled or out of balance.
+ * `npm run -s soak -- live`: how soon a purchase in the sandbox is in the inventory, and a lead in both CRMs.
+ * Ends with 1 unless nothing was lost, doubled or out of balance, and what is live was in time.
  */
 import { parseArgs } from 'node:util';
 import { SAFETIES, type Safety } from './alterations.ts';
@@ -11,8 +12,9 @@ import { hostileSoak } from './hostile.ts';
 import { HOSTILE_SAFETIES } from './hostile-safeties.ts';
 import { TARGETS } from './hostile-targets.ts';
 import { type KillReport, killSoak } from './kill.ts';
+import { liveSoak } from './live.ts';
 
-const USAGE = `Usage: npm run -s soak -- kill|hostile|echo [options]
+const USAGE = `Usage: npm run -s soak -- kill|hostile|echo|live [options]
 
 kill: a sync that is killed wherever it hurts
 
@@ -34,6 +36,9 @@ echo: changes in two CRMs, in two shops and here
   --seed <n>         seed of all that is left to chance (default 1)
   --without <what>   take a safety away: ${ECHO_SAFETIES.join(', ')}; the soak must then fail
 
+live: the sandbox as npm start runs it; a purchase is to be in the inventory within 2 s by webhook
+  --changes <n>      how many purchases (default 5)
+
   --json             one JSON object at the end
 
 Examples:
@@ -41,7 +46,7 @@ Examples:
   npm run -s soak -- hostile --seeds 1000 --from 1
   npm run -s soak -- echo --changes 10000 --seed 1
 `;
-const SOAKS = ['kill', 'hostile', 'echo'] as const;
+const SOAKS = ['kill', 'hostile', 'echo', 'live'] as const;
 
 function parse() {
   const text = { type: 'string' } as const;
@@ -72,7 +77,7 @@ function parse() {
   ];
   if (!engines) throw new RangeError(`there is no engine ${values.engine}`);
   const soak = SOAKS.find((one) => one === positionals[0]);
-  const safeties = { kill: SAFETIES, hostile: HOSTILE_SAFETIES, echo: ECHO_SAFETIES }[soak ?? 'kill'];
+  const safeties = { kill: SAFETIES, hostile: HOSTILE_SAFETIES, echo: ECHO_SAFETIES, live: [] }[soak ?? 'kill'];
   if (values.without !== undefined && !safeties.some((one) => one === values.without))
     throw new RangeError(`there is no safety ${values.without}`);
   return {
@@ -85,7 +90,7 @@ function parse() {
     only: values.only?.split(','),
     seeds: { from: number(values.from, 1), count: number(values.seeds, 100) },
     seed: number(values.seed ?? values.from, 1),
-    changes: number(values.changes, 1000),
+    changes: number(values.changes, soak === 'live' ? 5 : 1000),
     records: number(values.records, 20_000),
     points:
       values.point === undefined
@@ -106,12 +111,19 @@ async function main(): Promise<number> {
     (asked.isAsked ? process.stdout : process.stderr).write(USAGE);
     return asked.isAsked ? 0 : 2;
   }
+  if (asked.soak === 'live') return live(asked);
   if (asked.soak === 'echo') return echo(asked);
   return asked.soak === 'hostile' ? hostile(asked) : kill(asked);
 }
 
 type Asked = ReturnType<typeof parse>;
 const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+async function live({ changes, json }: Asked): Promise<number> {
+  const report = await liveSoak(changes, say);
+  process.stdout.write(`${json ? JSON.stringify({ ok: report.isClean, ...report }) : report.line}\n`);
+  return report.isClean ? 0 : 1;
+}
 
 async function echo({ changes, seed, without, json }: Asked): Promise<number> {
   const safety = ECHO_SAFETIES.find((one) => one === without) ?? null;
