@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { TrafficClass } from '../../src/connector/contract.ts';
-import { memoryBudgets } from '../../src/extract/budget-store.ts';
+import { memoryBudgets, rememberedBudgets } from '../../src/extract/budget-store.ts';
 import { makeGovernor } from '../../src/extract/governor.ts';
+import { silentLog } from '../../src/observe/log.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { makeTestClock } from '../support/clock.ts';
@@ -193,6 +194,26 @@ describe('connections of one account', () => {
     expect(granted).toHaveLength(2);
     await clock.advance(100);
     expect(granted).toHaveLength(3);
+  });
+
+  test('know after a restart what was spent before it', async () => {
+    const clock = makeTestClock('2026-11-21T12:00:00Z');
+    const kept = memoryBudgets();
+    const granted: string[] = [];
+    const live = async (name: string) => {
+      const store = rememberedBudgets(kept, { clock, log: silentLog });
+      const end = new AbortController();
+      const hourly = [{ name: 'general', limit: 3, windowMs: 3_600_000, about: 'test' }];
+      const governor = makeGovernor(hourly, clock, end.signal, { store, account: 'shop', owner: name });
+      const asked = [1, 2].map(() => governor.permit(1, 'poll').then(() => granted.push(name)));
+      await clock.advance(100);
+      end.abort(new Error('stopped'));
+      await Promise.allSettled(asked);
+      await store.close();
+    };
+    await live('before');
+    await live('after');
+    expect(granted).toEqual(['before', 'before', 'after']);
   });
 
   test('have no more in flight than the vendor bears, until they are answered or nobody can tell any more', async () => {
