@@ -20,23 +20,26 @@ export type LiveReport = {
   readonly line: string;
 };
 
+type Stock = { readonly locations?: readonly { readonly location: string; readonly quantity: number }[] };
+type Sync = { readonly status: string; readonly systems: Readonly<Record<string, { readonly crm_id: string | null }>> };
+
 /** @param purchases how many, one after another */
 export async function liveSoak(purchases: number, say: (line: string) => void): Promise<LiveReport> {
   await using place = makePlace(null);
   const program = await place.start();
   try {
     const { url, apiKey } = JSON.parse(readFileSync(join(place.dir, '.tributary', 'sandbox.json'), 'utf8'));
-    const ask = async (path: string, body?: object) => {
+    const ask = async <T>(path: string, body?: object): Promise<T> => {
       const answer = await fetch(`${url}${path}`, {
         headers: { 'x-api-key': apiKey, ...(body ? { 'content-type': 'application/json' } : {}) },
         ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
       });
       if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
-      return answer.json();
+      return (await answer.json()) as T;
     };
     const units = async (): Promise<number | undefined> => {
-      const { locations } = await ask(`/api/v2/inventory/${SKU}`);
-      return locations.find((one: { location: string }) => one.location === LOCATION)?.quantity;
+      const { locations } = await ask<Stock>(`/api/v2/inventory/${SKU}`);
+      return locations?.find(({ location }) => location === LOCATION)?.quantity;
     };
     await waitFor('the stock of the shop', units, PATIENCE_MS);
     await waitFor(
@@ -69,18 +72,19 @@ export async function liveSoak(purchases: number, say: (line: string) => void): 
 
     const began = performance.now();
     const contact = { email: 'live.lead@example.com', first_name: 'Lea', last_name: 'Live', company: 'Live Ltd' };
-    const { lead_id: lead } = await ask('/api/v1/leads', { source: 'live', contact });
+    const { lead_id: lead } = await ask<{ lead_id: string }>('/api/v1/leads', { source: 'live', contact });
     const sync = await waitFor(
       'the lead in both CRMs',
       async () => {
-        const { crm_sync: found } = await ask(`/api/v1/leads/${lead}`);
+        const { crm_sync: found } = await ask<{ crm_sync: Sync }>(`/api/v1/leads/${lead}`);
         return found.status === 'synced' ? found : undefined;
       },
       2 * PATIENCE_MS,
     );
     const leadSeconds = since(began);
-    const systems: [string, { crm_id: string | null }][] = Object.entries(sync.systems);
-    const crmIds = Object.fromEntries(systems.map(([name, { crm_id }]) => [name, crm_id]));
+    const crmIds: Record<string, string | null> = Object.fromEntries(
+      Object.entries(sync.systems).map(([name, { crm_id }]) => [name, crm_id]),
+    );
     const isInBoth = ['salesforce', 'hubspot'].every((name) => typeof crmIds[name] === 'string');
     const slowest = Math.max(...purchaseSeconds);
     return {
