@@ -1,7 +1,10 @@
-import { ENTITY_NAMES } from '../canonical/entities.ts';
+import type { App } from '../app.ts';
+import { ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
+import { parseId } from '../canonical/ids.ts';
 import { TributaryError } from '../errors.ts';
 import { type Explained, type ExplainedField, explain, type Origin } from '../load/explain.ts';
 import { type ExplainedLevel, type ExplainedStock, explainStock, type Movement } from '../load/explain-stock.ts';
+import { type WrittenTo, writtenTo } from '../publish/written.ts';
 import { command, count, EXIT, maybe, one } from './command.ts';
 import { counted, json, plain, when } from './render.ts';
 
@@ -32,7 +35,8 @@ export const explainCommand = command({
         location: args.field,
         movements: options.movements,
       });
-      await context.out(context.json ? json(stock) : stockText(args.key, stock));
+      const written = await writtenAs(app, 'stock', stock.variant);
+      await context.out(context.json ? json({ ...stock, written }) : stockText(args.key, stock) + writtenText(written));
       return EXIT.ok;
     }
     const entity = ENTITY_NAMES.find((name) => name === args.entity);
@@ -41,10 +45,32 @@ export const explainCommand = command({
         remedy: `Use one of ${ENTITY_NAMES.join(', ')}, stock.`,
       });
     const explained = await explain({ ...app.runs.load, decodeOf: app.decodeOf }, tenant, entity, args.key, args.field);
-    await context.out(context.json ? json(explained) : explainedText(explained));
+    const written = await writtenAs(app, entity, explained.id);
+    await context.out(context.json ? json({ ...explained, written }) : explainedText(explained) + writtenText(written));
     return EXIT.ok;
   },
 });
+
+async function writtenAs(
+  { store, streams }: Pick<App, 'store' | 'streams'>,
+  entity: EntityName | 'stock',
+  id: string | null,
+): Promise<readonly WrittenTo[]> {
+  const number = id === null ? null : parseId(entity === 'stock' ? 'variant' : entity, id);
+  return number === null ? [] : writtenTo(store, streams.tenant, entity, number);
+}
+
+/** Which vendors were told, under which id, and what became of the last write. */
+const writtenText = (written: readonly WrittenTo[]): string =>
+  written
+    .map(({ connection, stream, part, externalId, fields, last }) => {
+      const where = `${connection}/${stream}${part ? ` (${plain(part)})` : ''}`;
+      const holds = fields.length > 0 ? `, which holds our ${fields.map(plain).join(', ')}` : '';
+      const message = last?.message ? `: ${plain(last.message)}` : '';
+      const write = last ? `  last write: ${last.action} ${last.state} at ${when(last.at)} UTC${message}\n` : '';
+      return `\nwritten to ${where} as ${externalId === null ? '(not there yet)' : plain(externalId)}${holds}\n${write}`;
+    })
+    .join('');
 
 function explainedText(of: Explained): string {
   return `${of.entity} ${of.id}${of.archived ? ' (archived: no source speaks of it any more)' : ''}\n${of.fields.map(fieldText).join('')}`;

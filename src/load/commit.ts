@@ -7,6 +7,7 @@ import { TributaryError } from '../errors.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import { applyPlans } from './apply.ts';
+import { countsAdded } from './counts.ts';
 import { closeDeadLetters, type DeadLetterWrite, type PutRight, writeDeadLetters } from './dead-letters.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
@@ -212,21 +213,12 @@ async function closeBooks(
     expected: page.expected,
   };
   await tx.rows(sql`
-    update run set rows = rows + ${counts.rows}, read = read + ${counts.read}, created = created + ${counts.created}, updated = updated + ${counts.updated},
-      unchanged = unchanged + ${counts.unchanged}, skipped = skipped + ${counts.skipped}, dead_lettered = dead_lettered + ${counts.deadLettered},
-      deleted = deleted + ${counts.deleted}, tombstones = tombstones + ${counts.tombstones},
-      skipped_by = ${addUp('skipped_by', counts.skippedBy)}, entities = ${addUp('entities', counts.entities)},
+    update run set ${countsAdded(counts)},
       tainted = coalesce(tainted, ${tainted}::text), closing = ${page.complete && page.window.kind === 'snapshot' ? JSON.stringify(closing) : null}::jsonb, cursor = coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor)
     where id = ${fence.runId}`);
   await tx.rows(sql`update stream set next_no = ${nextNo},
     cursor = case when ${request.moveCheckpoint} then coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor) else cursor end where id = ${stream.id}`);
 }
-
-/** Adds counts by name to a jsonb column of counts. */
-const addUp = (column: string, by: Readonly<Record<string, number>>) =>
-  sql`(select coalesce(jsonb_object_agg(key, total), '{}') from (
-    select key, sum(value::bigint) as total from (
-      select key, value from jsonb_each_text(run.${sql.identifier(column)}) union all select key, value from jsonb_each_text(${JSON.stringify(by)}::jsonb)) as both_counts group by key) as totals)`;
 
 function taintOf(page: PreparedPage, dead: readonly DeadRecord[]): string | null {
   const [problem] = page.problems;

@@ -1,12 +1,11 @@
 /** Decides, for a portion of entities, what the vendor has to be told; and commits that before anybody is told. */
 import type { JsonObject, Source, WriteDeclaration } from '../connector/contract.ts';
 import { rawPages } from '../load/evaluate.ts';
+import { type Counts, skip } from '../load/types.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
 import { fitValues } from '../mapping/outgoing-fit.ts';
 import type { RecordProblem } from '../mapping/types.ts';
 import { type IdBlocks, sql, type Tx } from '../store/store.ts';
-import type { Books } from './books.ts';
-import { skipped } from './books.ts';
 import { closeLetters, writeLetters } from './dead-letters.ts';
 import type { PublishDeps, PushStream } from './deps.ts';
 import { isWrittenOver } from './echo.ts';
@@ -224,7 +223,7 @@ export async function keepPlan(
   ids: IdBlocks,
   runId: number,
   plan: Plan,
-  books: Books,
+  books: Counts,
 ): Promise<void> {
   const at = deps.clock.now();
   const entity = outgoing.entity;
@@ -271,11 +270,11 @@ const toPlanAgain: Omit<NewIntent, 'id' | 'entity' | 'entity_id'> = {
 const WAITS = 'waits for approval';
 
 /** Those that are to be written are counted when it is known what became of them. */
-function countVerdict(books: Books, verdict: Verdict, isApproved: boolean): void {
-  if (verdict.kind === 'skip') skipped(books, verdict.reason);
+function countVerdict(books: Counts, verdict: Verdict, isApproved: boolean): void {
+  if (verdict.kind === 'skip') skip(books, verdict.reason);
   else if (verdict.kind === 'dead') books.deadLettered += 1;
   else if (verdict.kind !== 'write') books.unchanged += 1;
-  else if (!isApproved) skipped(books, WAITS);
+  else if (!isApproved) skip(books, WAITS);
 }
 
 function stateWith(

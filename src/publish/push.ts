@@ -4,8 +4,9 @@
  */
 import type { Cursor } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
+import { noCounts } from '../load/types.ts';
 import { json, sql } from '../store/store.ts';
-import { fenced, newBooks } from './books.ts';
+import { fenced } from './books.ts';
 import { lettersOf } from './dead-letters.ts';
 import type { PublishDeps, PushRun, PushStream } from './deps.ts';
 import { dueAgain, nextAttempt, openIntents } from './ledger.ts';
@@ -32,7 +33,7 @@ export async function push(
   const outgoing = deps.outgoing(stream);
   const letters = lettersAsked(run.cursor);
   if (run.seq === 0 && run.cursor !== null && letters === null)
-    await fenced(deps.store, run, newBooks(), (tx) =>
+    await fenced(deps.store, run, noCounts(), (tx) =>
       tx.rows(sql`update stream set cursor = null where id = ${stream.id}`),
     );
   const source = await deps.open(stream, signal);
@@ -106,7 +107,7 @@ async function planNext(planning: Planning, run: PushRun): Promise<'more' | 'end
       return 'cancelled';
   }
   if (touched.ids.length === 0) {
-    const { isCancelled } = await fenced(deps.store, run, newBooks(), (tx) =>
+    const { isCancelled } = await fenced(deps.store, run, noCounts(), (tx) =>
       tx.rows(sql`update stream set cursor = ${json(touched.next)} where id = ${stream.id}`),
     );
     if (isCancelled) return 'cancelled';
@@ -123,7 +124,7 @@ async function planPortion(
   const { deps, stream } = planning;
   const plan = await makePlan(planning, ids);
   const blocks = await deps.store.newIds(plan.verdicts.length * 2 + plan.waiting.size + 1);
-  const books = newBooks();
+  const books = noCounts();
   const { isCancelled } = await fenced(deps.store, run, books, async (tx) => {
     await keepPlan(planning, tx, blocks, run.id, plan, books);
     if (cursor !== null) await tx.rows(sql`update stream set cursor = ${json(cursor)} where id = ${stream.id}`);
@@ -137,7 +138,7 @@ async function holdWhatIsListed({ deps, stream }: Planning, run: PushRun, to: st
     sql`select count(*) as listed from write_ledger where stream_id = ${stream.id} and state = 'listed'`,
   );
   if (!row?.listed) return;
-  await fenced(deps.store, run, newBooks(), async (tx) => {
+  await fenced(deps.store, run, noCounts(), async (tx) => {
     await tx.rows(sql`update run set held = true where id = ${run.id}`);
     const message = `${row.listed} writes to ${to} are listed and wait: tributary connections writes ${stream.connection}, then tributary connections approve-writes ${stream.connection}`;
     await tx.rows(

@@ -5,9 +5,10 @@
 import type { WriteIntent, WriteOutcome } from '../connector/contract.ts';
 import { asTributaryError } from '../errors.ts';
 import { delayFor, type RetryPolicy } from '../extract/retry.ts';
+import { type Counts, noCounts } from '../load/types.ts';
 import type { RecordProblem } from '../mapping/types.ts';
 import { sql, type Tx } from '../store/store.ts';
-import { type Books, fenced, newBooks } from './books.ts';
+import { fenced } from './books.ts';
 import { closeLetters, writeLetters } from './dead-letters.ts';
 import type { PushRun } from './deps.ts';
 import { type Done, markLateEchoes } from './late-echo.ts';
@@ -38,12 +39,12 @@ export async function sendPlanned(planning: Planning, run: PushRun, isOver: () =
   const { deps, stream, target } = planning;
   while (!isOver()) {
     const since = new Date(deps.clock.now().getTime() - FRESH_MS);
-    await fenced(deps.store, run, newBooks(), (tx) => planAnew(tx, stream.id, since));
+    await fenced(deps.store, run, noCounts(), (tx) => planAnew(tx, stream.id, since));
     const due = await openIntents(deps.store, stream.id, 'planned', deps.clock.now(), Math.max(1, target.batch));
     const [first] = due;
     if (!first) return;
     const batch = due.filter((row) => row.action === first.action);
-    await fenced(deps.store, run, newBooks(), (tx) =>
+    await fenced(deps.store, run, noCounts(), (tx) =>
       markSent(
         tx,
         batch.map((row) => row.id),
@@ -131,10 +132,10 @@ export async function lookUp(
   }
   await settle(planning, run, found, outcomes);
   if (absent.length > 0)
-    await fenced(deps.store, run, newBooks(), (tx) => backTo(tx, 'planned', absent, deps.clock.now(), why));
+    await fenced(deps.store, run, noCounts(), (tx) => backTo(tx, 'planned', absent, deps.clock.now(), why));
   if (waiting.length > 0) {
     const until = new Date(deps.clock.now().getTime() + Math.max(1_000, lagMs));
-    await fenced(deps.store, run, newBooks(), (tx) => backTo(tx, 'sent', waiting, until, why));
+    await fenced(deps.store, run, noCounts(), (tx) => backTo(tx, 'sent', waiting, until, why));
   }
   return absent;
 }
@@ -161,7 +162,7 @@ async function settle(
   if (rows.length === 0) return;
   const { deps, stream, outgoing } = planning;
   const now = deps.clock.now();
-  const books = newBooks();
+  const books = noCounts();
   const ids = await deps.store.newIds(rows.length + 32);
   await fenced(deps.store, run, books, async (tx) => {
     const known = await statesOf(
@@ -253,7 +254,7 @@ function refused(row: LedgerRow, outcome: Extract<WriteOutcome, { state: 'reject
   };
 }
 
-function countDone(books: Books, row: LedgerRow, state: Settled['state']): void {
+function countDone(books: Counts, row: LedgerRow, state: Settled['state']): void {
   if (state === 'rejected') books.deadLettered += 1;
   if (state !== 'ok') return;
   if (row.action === 'create' || row.action === 'upsert') books.created += 1;

@@ -242,6 +242,12 @@ describe.each([['alone'], ['through the running program']])('what waits to be wr
           out: expect.stringContaining('Writes to crm are approved; 2 writes had been listed.'),
         });
         expect(crm.truth('contacts').size).toBe(before + 2);
+        expect(await run('explain', 'lead', 'ann@example.com')).toMatchObject({
+          code: 0,
+          out: expect.stringMatching(
+            /written to crm\/contacts:out as \d+, which holds our email, lastname\n {2}last write: upsert ok at 20/,
+          ),
+        });
         const again = await run('connections', 'approve-writes', 'crm', '--json');
         expect({ code: again.code, ...parsed<object>(again) }).toMatchObject({ code: 0, approved: true, listed: null });
         expect(await run('connections', 'writes', 'crm')).toMatchObject({
