@@ -2,6 +2,7 @@
  * Deletes by absence, and their brake. Only a window that was read to its end without a gap may say that a record is
  * gone, and only within its scope.
  */
+import { publicId } from '../canonical/ids.ts';
 import { RECORD_STATE } from '../store/schema.ts';
 import { json, numbers, type Store, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
@@ -29,6 +30,9 @@ export type Absence = {
   readonly gone: readonly { readonly no: number; readonly hash: Uint8Array }[];
 };
 
+/** Records that an error text names. */
+const MOST_NAMED = 5;
+
 const ROWS = sql.raw(
   `r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, 0::bigint as observed`,
 );
@@ -49,14 +53,11 @@ export async function deleteAbsent(
     const at = deps.clock.now().toISOString();
     await passFence(tx, fence);
     await tx.rows(sql`update run set closing = null where id = ${fence.runId}`);
-    // Part of the window may have been read by an earlier run that broke off.
-    const [tainted] = await tx.rows(
-      sql`select 1 from page p where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.tainted limit 1`,
-    );
-    const short = await missing(tx, stream, fence.runId, window);
-    if (short !== null)
-      await tx.rows(sql`update run set tainted = coalesce(tainted, ${short}) where id = ${fence.runId}`);
-    const absent = tainted || short !== null ? [] : await absentRecords(tx, stream, window);
+    const doubt =
+      (await unreadable(tx, stream, fence.runId, window)) ?? (await missing(tx, stream, fence.runId, window));
+    if (doubt !== null)
+      await tx.rows(sql`update run set tainted = coalesce(tainted, ${doubt}) where id = ${fence.runId}`);
+    const absent = doubt === null ? await absentRecords(tx, stream, window) : [];
     if (absent.length === 0) return { state: 'nothing', gone: [], records: 0, of: 0 };
     const [live] = await tx.rows<{ live: number }>(
       sql`select count(*) as live from record where stream_id = ${stream.id} and scope = ${window.scope} and state in (1, 2)`,
@@ -75,6 +76,22 @@ export async function deleteAbsent(
     await removeRecords(deps, tx, ids, stream, fence.runId, fence.seq + 1, window, at, absent);
     return { state: 'deleted', gone: absent, records: absent.length, of };
   });
+}
+
+/** Which part of a window could not be read, by this run or an earlier one that broke off, and what that leaves open; `null`: none. */
+async function unreadable(tx: Tx, stream: LoadStream, runId: number, window: WindowEnd): Promise<string | null> {
+  const [tainted] = await tx.rows<{ run_id: number }>(
+    sql`select run_id from page p where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.tainted order by run_id = ${runId} desc, id desc limit 1`,
+  );
+  if (!tainted) return null;
+  const unseen = await absentRecords(tx, stream, window);
+  const named = unseen.slice(0, MOST_NAMED).map((row) => row.external_id);
+  const more = unseen.length > named.length ? ` and ${unseen.length - named.length} more` : '';
+  const open =
+    unseen.length === 0
+      ? ''
+      : `; whether records that were not seen are gone was not judged, and none was deleted: ${named.join(', ')}${more}`;
+  return `a part that was read earlier, by ${publicId('run', tainted.run_id)} (\`tributary runs show\` names the place)${open}`;
 }
 
 /** How a window fell short of what the source promised; `null`: it did not. */

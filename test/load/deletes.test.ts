@@ -77,7 +77,7 @@ describe('deletes by absence', () => {
       window('two', 'a', { complete: false, problems: [{ message: 'bad', position: 1, raw: null }] }),
     );
     const run = await read(loading, window('two', 'b'));
-    expect([await live(loading), run.deleted]).toEqual(['abcd', 0]);
+    expect([await live(loading), run.deleted, run.state]).toEqual(['abcd', 0, 'incomplete']);
   });
 
   it('see all parts of a window that went on in a second run', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { publicId } from '../../src/canonical/ids.ts';
 import { claimRun, moveRun } from '../../src/run/runs.ts';
 import { tick } from '../../src/run/schedule.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -149,4 +150,32 @@ describe('the cursor of changes after a full read', () => {
     expect(await cursorAfter({ problems: [half] })).toEqual(['incomplete', 1]);
     expect(await cursorAfter({ expected: 4 })).toEqual(['incomplete', 1]);
   });
+});
+
+it('a full read that went on from a broken-off run says which deletes it could not judge, why, and what to do', async () => {
+  const clock = makeTestClock();
+  await using loading = await openShop(clock, { deletes: ['absence'] });
+  const records = (ids: string) => [...ids].map((id) => ({ id, body: { id, name: id, variants: [] } }));
+  const page = (id: string, ids: string, more: Partial<ScriptPage> = {}) => ({
+    ...{ window: { id, kind: 'snapshot', scope: 'all' } as const, records: records(ids), complete: true },
+    ...{ observedAt: clock.now(), ...more },
+  });
+  const read = async (one: ScriptPage, mode: 'full' | 'incremental' = 'full') => {
+    await clock.advance(MINUTE);
+    loading.script.say('shop', 'products', [one]);
+    return loading.run('shop/products', mode);
+  };
+  await read(page('first', 'abcdefgh'), 'incremental');
+  const half = { message: 'half a line', position: 3, raw: null };
+  const broken = await read(page('second', 'a', { complete: false, problems: [half] }));
+  const run = await read(page('second', 'b'));
+  expect([run.state, run.deleted]).toEqual(['incomplete', 0]);
+  expect(run.error).toMatchObject({
+    code: 'ERR_EXTRACT_PARSE',
+    message: `Part of the source could not be read: a part that was read earlier, by ${publicId('run', broken.id)} (\`tributary runs show\` names the place); whether records that were not seen are gone was not judged, and none was deleted: c, d, e, f, g and 1 more.`,
+    remedy: expect.stringMatching(/deliver it again/),
+  });
+  // Read anew as a whole, it is judged.
+  const anew = await read(page('third', 'ab'));
+  expect([anew.state, anew.deleted]).toEqual(['succeeded', 6]);
 });
