@@ -19,6 +19,7 @@ import { type BudgetStore, rememberedBudgets } from './extract/budget-store.ts';
 import { systemClock } from './extract/clock.ts';
 import { type Governor, makeGovernor } from './extract/governor.ts';
 import { type Decode, mappingSets } from './load/mapping-sets.ts';
+import { hushed } from './observe/hush.ts';
 import type { RootLog } from './observe/log.ts';
 import { type Publishing, publishing } from './publishing.ts';
 import { redisBudgets } from './queue/budgets.ts';
@@ -211,6 +212,13 @@ async function compose(
       )
     ).map((row) => [row.name, row.id]),
   );
+  const secrets = new Map<string, Set<string>>();
+  /** Those of its settings, and the tokens that came into use since. */
+  const secretsIn = (connection: ConnectionConfig): Set<string> => {
+    const known = secrets.get(connection.name) ?? new Set(secretsOfConnection(connection, connectors));
+    secrets.set(connection.name, known);
+    return known;
+  };
   const tokens = new Map<string, Tokens>();
   const tokensFor = (connection: ConnectionConfig): Tokens => {
     const connector = connectors.get(connection.connector);
@@ -225,7 +233,10 @@ async function compose(
         issue: async (refreshToken, signal) =>
           (await connector?.issueToken?.(settings.get(connection.name), { refreshToken, clock, signal })) ?? null,
         signal: life.signal,
-        onSecret: options.onSecret ?? (() => undefined),
+        onSecret: (value) => {
+          secretsIn(connection).add(value);
+          options.onSecret?.(value);
+        },
       });
     tokens.set(connection.name, made);
     return made;
@@ -269,7 +280,8 @@ async function compose(
         `There is no connection ${name}; there is: ${config.connections.map((one) => one.name).join(', ') || 'none'}.`,
       );
     await mkdir(join(scratch, name), { recursive: true });
-    return connector.open(settings.get(name), contextOf(connection, signal));
+    const source = await connector.open(settings.get(name), contextOf(connection, signal));
+    return hushed(source, () => [...secretsIn(connection)]);
   };
 
   const { written, writing, entityOf, push } = publishing({ store, clock, log }, streams, mappingFolders);
@@ -381,10 +393,15 @@ export function openAppQueue(app: App): Promise<WakeQueue> {
 /** Secrets of the configuration, to be hidden wherever they turn up. */
 export async function secretsOf(config: Config): Promise<readonly string[]> {
   const { connectors } = await findConnectors();
-  return config.connections.flatMap((connection) => {
-    const connector = connectors.get(connection.connector);
-    return connector ? secretValues(connector.config, connection.settings) : [];
-  });
+  return config.connections.flatMap((connection) => secretsOfConnection(connection, connectors));
+}
+
+function secretsOfConnection(
+  connection: ConnectionConfig,
+  connectors: ReadonlyMap<string, Connector>,
+): readonly string[] {
+  const connector = connectors.get(connection.connector);
+  return connector ? secretValues(connector.config, connection.settings) : [];
 }
 
 /** Pages know the currency of prices that name none (`@currency` in mappings), unless the source says it itself. */

@@ -37,12 +37,35 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/[\w.+-]+@[\w-]+\.[\w.-]*[a-z]{2,}/gi, HIDDEN],
 ];
 
+/** Name and password of HTTP, together in base64. */
+const BASIC = /\b([Bb]asic\s+)(?=\S*[A-Z0-9])[\w+/-]{8,}=*/g;
+/** What is shorter would hide words that are no secrets. */
+const LEAST_SECRET = 4;
+
 /** Text without secrets, addresses of people and control characters. */
 export function redactText(text: string, secrets: readonly string[] = []): string {
-  let clean = text;
-  for (const secret of secrets) if (secret.length >= 4) clean = clean.replaceAll(secret, HIDDEN);
+  let clean = hideSecrets(text, secrets);
   for (const [pattern, by] of PATTERNS) clean = clean.replace(pattern, by);
   return clean;
+}
+
+/** Text without these secrets, in whichever form anybody can undo they stand there. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text.replace(BASIC, `$1${HIDDEN}`);
+  for (const secret of secrets)
+    if (secret.length >= LEAST_SECRET) for (const form of formsOf(secret)) clean = clean.replaceAll(form, HIDDEN);
+  return clean;
+}
+
+/** A secret as it is and as it travels, the longest first. */
+function formsOf(secret: string): readonly string[] {
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const bytes = Buffer.from(secret);
+  return [
+    ...[JSON.stringify(inJson).slice(1, -1), inJson, secret],
+    ...[encodeURIComponent(secret), encodeURI(secret), new URLSearchParams({ '': secret }).toString().slice(1)],
+    ...[bytes.toString('base64').replace(/=+$/, ''), bytes.toString('base64url'), bytes.toString('hex')],
+  ].sort((one, other) => other.length - one.length);
 }
 
 /** The same fields with nothing in them that must not be seen. */
