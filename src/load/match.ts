@@ -9,13 +9,20 @@ export type Matches = {
   want(entity: EntityName, field: string, value: string): void;
   /** What may turn up while this page waits for it must not turn up unseen. */
   lock(entity: EntityName): void;
+  anyWanted(): boolean;
   /** Looks all wanted keys up. Holds the tenant's lock on each entity until the transaction ends, so that two streams cannot create one thing twice. */
   find(): Promise<void>;
   /** Ids that carry the key; those created in this page among them. */
   hits(entity: EntityName, field: string, value: string): readonly number[];
+  /** Whether an entity would be found by other wanted keys than now, if it carried these. */
+  wouldMove(entity: EntityName, id: number, keys: readonly Key[]): boolean;
+  /** The entity is found by these keys from now on, and by no others. */
+  move(entity: EntityName, id: number, keys: readonly Key[]): void;
   /** An entity of this page that will carry the key. */
   created(entity: EntityName, field: string, value: string, id: number): void;
 };
+
+export type Key = { readonly field: string; readonly value: string };
 
 const NONE: readonly number[] = [];
 
@@ -25,6 +32,8 @@ type Hits = Map<string, readonly number[]>;
 export function matches(tx: Tx, tenant: number): Matches {
   const wanted = new Map<EntityName, Map<string, Hits>>();
   const locked = new Set<EntityName>();
+  /** Wanted keys of the entities that were found. */
+  const carried = new Map<number, Key[]>();
   const bucket = (entity: EntityName, field: string): Hits =>
     entry(
       entry(wanted, entity, () => new Map<string, Hits>()),
@@ -37,6 +46,7 @@ export function matches(tx: Tx, tenant: number): Matches {
       if (!hits.has(value)) hits.set(value, NONE);
     },
     lock: (entity) => locked.add(entity),
+    anyWanted: () => wanted.size > 0,
     async find() {
       // Always in the same order, so that two pages never wait for each other.
       for (const entity of [...new Set([...wanted.keys(), ...locked])].sort()) {
@@ -49,11 +59,32 @@ export function matches(tx: Tx, tenant: number): Matches {
             sql`select id, ${key} as key from ${sql.identifier(tableOf(entity))}
                 where tenant = ${tenant} and ${key} = any(${texts([...hits.keys()])}) and merged_into is null`,
           );
-          for (const { id, key: value } of found) hits.set(value, [...(hits.get(value) ?? NONE), id]);
+          for (const { id, key: value } of found) {
+            hits.set(value, [...(hits.get(value) ?? NONE), id]);
+            entry(carried, id, (): Key[] => []).push({ field, value });
+          }
         }
       }
     },
     hits: (entity, field, value) => wanted.get(entity)?.get(field)?.get(value) ?? NONE,
+    wouldMove(entity, id, keys) {
+      const isFound = ({ field, value }: Key): boolean => bucket(entity, field).get(value)?.includes(id) ?? true;
+      const isKept = (one: Key): boolean => keys.some(({ field, value }) => field === one.field && value === one.value);
+      return !keys.every(isFound) || !(carried.get(id) ?? []).every(isKept);
+    },
+    move(entity, id, keys) {
+      for (const { field, value } of carried.get(id) ?? []) {
+        const hits = bucket(entity, field);
+        hits.set(
+          value,
+          (hits.get(value) ?? NONE).filter((one) => one !== id),
+        );
+      }
+      for (const { field, value } of keys) {
+        const hits = bucket(entity, field).get(value);
+        if (hits && !hits.includes(id)) bucket(entity, field).set(value, [...hits, id]);
+      }
+    },
     created(entity, field, value, id) {
       const hits = bucket(entity, field);
       const known = hits.get(value) ?? NONE;

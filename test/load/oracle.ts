@@ -1,6 +1,7 @@
 /**
  * What the store must hold after a source said something, computed plainly and one record at a time: no SQL, no
- * hashing, nothing shared with src/load. Identity is decided by keys as they stood when a page began.
+ * hashing, nothing shared with src/load. Identity is decided by keys as they stood when a page began, but an entity that
+ * only records of the page speak for has the keys they state now: first who lets go of a key, then who matches.
  */
 import type { ScriptPage, ScriptRecord } from '../support/scripted.ts';
 import { type Body, type Interpretation, interpret, type Opinion, type Said } from './shop-mapping.ts';
@@ -97,19 +98,23 @@ export class Oracle {
     ];
     counts.read += mentions.length;
     counts.tombstones += page.tombstones?.length ?? 0;
-    const keys = this.#keys();
     if (stream.mode === 'patch') {
       const merged = [...Map.groupBy(mentions, (one) => one.id).values()].flatMap(
-        (of) => this.#patch(stream, of, at, keys, counts) ?? [],
+        (of) => this.#patch(stream, of, at, counts) ?? [],
       );
+      const targets = this.#identifyAll(merged);
+      const taken = merged.flatMap((one, place) => one.take(targets[place] ?? null) ?? []);
       this.#refold();
-      this.#stock(stream, merged, at);
+      this.#stock(stream, taken, at);
       return;
     }
     const winners = this.#winners(stream, mentions, at, counts);
     const applied: { rec: Rec; mention: Mention; before: readonly StockSaid[] }[] = [];
-    for (const mention of winners) {
-      const rec = this.#apply(stream, mention, at, keys, counts);
+    const targets = this.#identifyAll(
+      winners.map(({ id, said }) => ({ known: this.#records.get(nameOf(stream, id)), said })),
+    );
+    for (const [place, mention] of winners.entries()) {
+      const rec = this.#apply(stream, mention, at, targets[place] ?? null, counts);
       if (rec) applied.push(rec);
     }
     this.#refold();
@@ -198,11 +203,10 @@ export class Oracle {
   }
 
   // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the oracle stays one plain story, so that it can be read against the rules
-  #apply(stream: OracleStream, mention: Mention, at: number, keys: Keys, counts: Counts) {
+  #apply(stream: OracleStream, mention: Mention, at: number, targets: readonly Entity[] | null, counts: Counts) {
     const name = nameOf(stream, mention.id);
     const known = this.#records.get(name);
     const { said } = mention;
-    const targets = said.kind === 'mapped' ? this.#identify(known, said, keys) : [];
     if (said.kind === 'rejected' || targets === null) {
       counts.dead_lettered += 1;
       const letter = this.#letters.get(name);
@@ -254,7 +258,7 @@ export class Oracle {
 
   /** What one page's patches make of a record. */
   // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the oracle stays one plain story, so that it can be read against the rules
-  #patch(stream: OracleStream, mentions: readonly Mention[], observed: number, keys: Keys, counts: Counts) {
+  #patch(stream: OracleStream, mentions: readonly Mention[], observed: number, counts: Counts) {
     const [{ id } = { id: '' }] = mentions;
     const name = nameOf(stream, id);
     const known = this.#records.get(name);
@@ -323,60 +327,72 @@ export class Oracle {
     this.#piles.set(name, { patches, gone });
     const final = said as Said | null;
     if (!final) throw new Error('nothing was said');
-    const targets = final.kind === 'mapped' ? this.#identify(known, final, keys) : [];
-    if (final.kind === 'rejected' || targets === null) {
-      counts.dead_lettered += taken;
-      this.#letters.set(name, { stream: stream.name, id, version: newest?.version ?? null, observed });
-      return null;
-    }
-    this.#letters.delete(name);
-    const rec = known ?? this.#newRecord(stream, id);
-    const wasDeleted = !known || known.state === 'deleted';
-    const stock = final.kind === 'mapped' ? final.stock : [];
-    const state = final.kind === 'mapped' ? 'live' : final.kind;
-    let differs = rec.state !== state || JSON.stringify(rec.stock) !== JSON.stringify(stock);
-    const spoken = new Set<string>();
-    if (final.kind === 'mapped') {
-      const entities = new Map(final.entities.map((output, place) => [output.key as string, targets[place] as Entity]));
-      for (const output of final.entities) {
-        spoken.add(output.key);
-        const entity = entities.get(output.key) as Entity;
-        const life = lives.get(output.key) as OutputLife;
-        const values = Object.fromEntries(
-          Object.entries(output.values).map(([field, value]) => [
-            field,
-            field === 'product' ? (entities.get('product') as Entity) : value,
-          ]),
-        );
-        const before = rec.statements.get(output.key);
-        if (!before?.isLive || canonical(plain(before.values)) !== canonical(plain(values))) differs = true;
-        if (before) before.entity.statements.splice(before.entity.statements.indexOf(before), 1);
-        const statement = { record: rec, output: output.key, entity, values, since: life.since, changed: life.changed };
-        const live: Statement = { ...statement, isLive: true };
-        entity.statements.push(live);
-        rec.statements.set(output.key, live);
+    // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: the oracle stays one plain story, so that it can be read against the rules
+    const take = (targets: readonly Entity[] | null) => {
+      if (final.kind === 'rejected' || targets === null) {
+        counts.dead_lettered += taken;
+        this.#letters.set(name, { stream: stream.name, id, version: newest?.version ?? null, observed });
+        return null;
       }
-    }
-    for (const [output, statement] of rec.statements) {
-      if (spoken.has(output) || !statement.isLive) continue;
-      statement.isLive = false;
-      differs = true;
-    }
-    const before = rec.stock;
-    const version = newest ? newest.version : (mentions.at(-1)?.version ?? null);
-    Object.assign(rec, { state, content: null, version, observed, stock });
-    const more = taken - 1;
-    if (final.kind === 'filtered') counts.skipped += taken;
-    else if (final.kind === 'deleted') {
-      if (newest) counts.tombstones += 1;
-      counts[wasDeleted ? 'unchanged' : 'updated'] += 1;
-      counts.unchanged += more;
-      if (!wasDeleted) counts.deleted += 1;
-    } else {
-      counts[!known ? 'created' : differs ? 'updated' : 'unchanged'] += 1;
-      counts[!known || differs ? 'updated' : 'unchanged'] += more;
-    }
-    return { rec, before };
+      this.#letters.delete(name);
+      const rec = known ?? this.#newRecord(stream, id);
+      const wasDeleted = !known || known.state === 'deleted';
+      const stock = final.kind === 'mapped' ? final.stock : [];
+      const state = final.kind === 'mapped' ? 'live' : final.kind;
+      let differs = rec.state !== state || JSON.stringify(rec.stock) !== JSON.stringify(stock);
+      const spoken = new Set<string>();
+      if (final.kind === 'mapped') {
+        const entities = new Map(
+          final.entities.map((output, place) => [output.key as string, targets[place] as Entity]),
+        );
+        for (const output of final.entities) {
+          spoken.add(output.key);
+          const entity = entities.get(output.key) as Entity;
+          const life = lives.get(output.key) as OutputLife;
+          const values = Object.fromEntries(
+            Object.entries(output.values).map(([field, value]) => [
+              field,
+              field === 'product' ? (entities.get('product') as Entity) : value,
+            ]),
+          );
+          const before = rec.statements.get(output.key);
+          if (!before?.isLive || canonical(plain(before.values)) !== canonical(plain(values))) differs = true;
+          if (before) before.entity.statements.splice(before.entity.statements.indexOf(before), 1);
+          const statement = {
+            record: rec,
+            output: output.key,
+            entity,
+            values,
+            since: life.since,
+            changed: life.changed,
+          };
+          const live: Statement = { ...statement, isLive: true };
+          entity.statements.push(live);
+          rec.statements.set(output.key, live);
+        }
+      }
+      for (const [output, statement] of rec.statements) {
+        if (spoken.has(output) || !statement.isLive) continue;
+        statement.isLive = false;
+        differs = true;
+      }
+      const before = rec.stock;
+      const version = newest ? newest.version : (mentions.at(-1)?.version ?? null);
+      Object.assign(rec, { state, content: null, version, observed, stock });
+      const more = taken - 1;
+      if (final.kind === 'filtered') counts.skipped += taken;
+      else if (final.kind === 'deleted') {
+        if (newest) counts.tombstones += 1;
+        counts[wasDeleted ? 'unchanged' : 'updated'] += 1;
+        counts.unchanged += more;
+        if (!wasDeleted) counts.deleted += 1;
+      } else {
+        counts[!known ? 'created' : differs ? 'updated' : 'unchanged'] += 1;
+        counts[!known || differs ? 'updated' : 'unchanged'] += more;
+      }
+      return { rec, before };
+    };
+    return { known, said: final, take };
   }
 
   #newRecord(stream: OracleStream, id: string): Rec {
@@ -397,8 +413,27 @@ export class Oracle {
     return rec;
   }
 
-  /** Entities of a record's outputs; `null`: they cannot be told. */
-  #identify(known: Rec | undefined, said: Extract<Said, { kind: 'mapped' }>, keys: Keys): Entity[] | null {
+  /**
+   * Entities of the outputs of all that a page says; `null`: they cannot be told. A record of which they cannot be told
+   * goes on saying what it said, so it lets go of nothing.
+   */
+  #identifyAll(told: readonly Told[]): (readonly Entity[] | null)[] {
+    const unclear = new Set<Told>();
+    for (;;) {
+      const keys = this.#keys(told.filter((one) => one.said.kind !== 'rejected' && !unclear.has(one)));
+      const made: Entity[] = [];
+      const found = told.map((one) => (unclear.has(one) ? null : this.#identify(one, keys, made)));
+      const more = told.filter(({ known, said }, place) => known && said.kind === 'mapped' && found[place] === null);
+      if (more.every((one) => unclear.has(one))) {
+        this.#entities.push(...made);
+        return found;
+      }
+      for (const one of more) unclear.add(one);
+    }
+  }
+
+  #identify({ known, said }: Told, keys: Keys, made: Entity[]): Entity[] | null {
+    if (said.kind !== 'mapped') return said.kind === 'rejected' ? null : [];
     const found = said.entities.map((output) => {
       const before = known?.statements.get(output.key);
       return before ? [before.entity] : output.sku === null ? [] : (keys.get(output.entity)?.get(output.sku) ?? []);
@@ -410,7 +445,7 @@ export class Oracle {
       const [hit] = found[place] ?? [];
       if (hit) return hit;
       const entity: Entity = { kind: output.entity, statements: [], key: null };
-      this.#entities.push(entity);
+      made.push(entity);
       if (output.sku !== null) addKey(keys, entity.kind, output.sku, entity);
       return entity;
     });
@@ -448,9 +483,22 @@ export class Oracle {
     for (const statement of rec.statements.values()) statement.isLive = false;
   }
 
-  #keys(): Keys {
+  /** Who carries which key while a page is read. */
+  #keys(told: readonly Told[]): Keys {
+    const speaking = new Set(told.map((one) => one.known));
+    const stated = new Map<Entity, Set<string | null>>();
+    for (const { known, said } of told) {
+      for (const { key, sku } of said.kind === 'mapped' ? said.entities : []) {
+        const entity = known?.statements.get(key)?.entity;
+        if (entity) stated.set(entity, (stated.get(entity) ?? new Set()).add(sku));
+      }
+    }
     const keys: Keys = new Map();
-    for (const entity of this.#entities) if (entity.key !== null) addKey(keys, entity.kind, entity.key, entity);
+    for (const entity of this.#entities) {
+      const isTheirs = !entity.statements.some((one) => one.isLive && !speaking.has(one.record));
+      const now = isTheirs ? stated.get(entity) : undefined;
+      for (const sku of now ?? [entity.key]) if (sku !== null) addKey(keys, entity.kind, sku, entity);
+    }
     return keys;
   }
 
@@ -613,6 +661,8 @@ export type Exported = {
 };
 
 type Keys = Map<string, Map<string, Entity[]>>;
+/** What a page says of a record, and the record where it is known. */
+type Told = { readonly known: Rec | undefined; readonly said: Interpretation };
 
 function addKey(keys: Keys, kind: string, sku: string, entity: Entity): void {
   const of = keys.get(kind) ?? new Map<string, Entity[]>();
