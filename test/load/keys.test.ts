@@ -1,0 +1,97 @@
+/** Match keys that change hands within one page. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrate } from '../../src/store/migrate.ts';
+import { openPglite } from '../../src/store/pglite.ts';
+import { type Store, sql } from '../../src/store/store.ts';
+import { type Loading, openLoading } from '../support/loading.ts';
+import { declared } from '../support/scripted.ts';
+
+const MAPPINGS = {
+  products: `about: products
+record:
+  key: id
+outputs:
+  product:
+    match: sku
+    fields:
+      sku: sku
+      name: name | required
+  variant:
+    when: part is not empty
+    match: sku
+    fields:
+      sku: part
+`,
+};
+
+describe('a SKU that one record of a page gives up', () => {
+  let store: Store;
+  let tenants = 0;
+  beforeAll(async () => {
+    store = await openPglite(null);
+    await migrate(store);
+  });
+  afterAll(() => store.close());
+
+  const openShop = (): Promise<Loading> => {
+    tenants += 1;
+    return openLoading(store, {
+      tenant: `keys-${tenants}`,
+      connections: ['shop', 'erp'].map((name) => ({ name, streams: [{ name: 'products', mappings: ['products'] }] })),
+      mappings: MAPPINGS,
+      streams: [declared('products')],
+    });
+  };
+  /** @param said `id sku` or `id sku part` */
+  const say = async (loading: Loading, connection: string, ...said: string[]) => {
+    await loading.clock.advance(1000);
+    const records = said.map((one) => {
+      const [id = '', sku = '', part = null] = one.split(' ');
+      return { id, body: { id, sku, part, name: `${connection} ${id}` } };
+    });
+    loading.script.say(connection, 'products', [{ records, observedAt: loading.clock.now() }]);
+    const run = await loading.run(`${connection}/products`);
+    expect([run.error, run.read]).toEqual([null, said.length]);
+    return run;
+  };
+  /** Each product with its SKU and the records that speak for it. */
+  const products = async ({ streams: { tenant } }: Loading): Promise<readonly string[]> => {
+    const rows = await store.rows<{ line: string }>(sql`
+      select p.sku || ': ' || string_agg(n.name || ' ' || r.external_id, ', ' order by n.name, r.external_id) as line
+      from product p join contribution c on c.entity_id = p.id and c.state = 'live'
+        join record r on r.stream_id = c.stream_id and r.no = c.no join stream s on s.id = c.stream_id join connection n on n.id = s.connection_id
+      where p.tenant = ${tenant} group by p.id, p.sku order by 1`);
+    return rows.map((row) => row.line);
+  };
+
+  it('is that of the record that takes it on, not of the one that had it', async () => {
+    await using loading = await openShop();
+    await say(loading, 'shop', 'a X');
+    await say(loading, 'shop', 'b X', 'a Y');
+    expect(await products(loading)).toEqual(['X: shop b', 'Y: shop a']);
+  });
+
+  it('leads a new record to the one that took it on', async () => {
+    await using loading = await openShop();
+    await say(loading, 'shop', 'a X', 'b Y');
+    await say(loading, 'shop', 'c X', 'a Y', 'b X');
+    expect(await products(loading)).toEqual(['X: shop b, shop c', 'Y: shop a']);
+  });
+
+  it('stays where another connection still says it', async () => {
+    await using loading = await openShop();
+    await say(loading, 'erp', 'e X');
+    await say(loading, 'shop', 'a X');
+    await say(loading, 'shop', 'a Y', 'b X');
+    expect(await products(loading)).toEqual(['Y: erp e, shop a, shop b']);
+  });
+
+  it('stays where the record that gives it up becomes a dead letter', async () => {
+    await using loading = await openShop();
+    await say(loading, 'shop', 'a X', 'p P V', 'q Q W');
+    await say(loading, 'shop', 'q Q V');
+    const run = await say(loading, 'shop', 'a Y V', 'b X');
+    expect([run.dead_lettered, run.created]).toEqual([1, 1]);
+    expect(await products(loading)).toEqual(['P: shop p', 'Q: shop q', 'X: shop a, shop b']);
+  });
+});
