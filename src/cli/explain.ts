@@ -115,7 +115,9 @@ function stockText(key: string, stock: ExplainedStock): string {
 function levelText(level: ExplainedLevel): string {
   const { authority, ledger, quantity, reserved, committed, available } = level;
   const speaker = authority
-    ? `${authority.connection}/${authority.stream}${authority.externalId ? ` record ${plain(authority.externalId)}` : ''}`
+    ? authority.externalId === null
+      ? `nobody (${authority.connection}/${authority.stream} spoke last; the next who may speak takes it over)`
+      : `${authority.connection}/${authority.stream} record ${plain(authority.externalId)}`
     : 'the platform';
   const sum = ledger.sum === quantity ? `${ledger.sum}` : `${ledger.sum} AND NOT TO ${quantity}`;
   return [

@@ -9,6 +9,7 @@ import {
   applyFigures,
   type Figure,
   figuresWait,
+  handOver,
   keepWaiting,
   type TakenFigure,
   takeWaiting,
@@ -57,12 +58,14 @@ export async function applyStock(
     }
   }
   const moved = work.plans.flatMap((plan) => (mayHaveMoved(plan, previous.get(plan.no)) ? [plan.no] : []));
+  const withdrawn = await withdrawFigures(tx, stream, pageId, moved, observed, figures);
   const changed = [
-    ...(await withdrawFigures(tx, stream, pageId, moved, observed, figures)),
+    ...withdrawn.map((level) => level.variant_id),
     ...(await applyFigures(tx, ids, stream, pageId, figures, (id) => work.entities.created.has(id))),
   ];
   await keepWaiting(tx, stream, pageId, waiting);
   changed.push(...(await applyWaiting(tx, stream, pageId, targets)));
+  changed.push(...(await handOver(tx, stream.tenant, pageId, withdrawn)));
   await tellStock(tx, stream.tenant, changed, request.page.observedAt);
 }
 

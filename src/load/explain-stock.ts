@@ -26,7 +26,7 @@ export type ExplainedLevel = {
   readonly committed: number;
   readonly available: number;
   readonly asOf: string;
-  /** Who speaks for the level; `null`: the platform. */
+  /** Who speaks for the level; `null`: the platform. Without a record: who spoke last, and nobody speaks now. */
   readonly authority: {
     readonly connection: string;
     readonly stream: string;

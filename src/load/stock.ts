@@ -1,10 +1,11 @@
 /**
  * Stock is a ledger: figures of a source become movements, a level is their sum. The authority of a level is the
- * connection that first set it (and may speak for stock); what others report is an observation, shown as drift.
+ * connection that first set it (and may speak for stock); what others report is an observation, shown as drift. When the
+ * record that set it says nothing about it any more, the level goes to the newest figure of a connection that may speak.
  * A figure is true as of its time T; an older T never applies.
  */
 import { CopyRows } from '../store/copy.ts';
-import { type IdBlocks, numbers, sql, type Tx, takeIds, texts } from '../store/store.ts';
+import { type IdBlocks, json, numbers, sql, type Tx, takeIds, texts } from '../store/store.ts';
 import type { LoadStream } from './types.ts';
 
 /** A source's figure for a variant at a location. */
@@ -66,6 +67,7 @@ export async function applyFigures(
   const created: Figure[] = [];
   const changed: { figure: Figure; delta: number }[] = [];
   const observed: Figure[] = [];
+  const taken: Figure[] = [];
   for (const [key, figure] of latest) {
     const level = levels.get(key);
     if (!level) {
@@ -76,16 +78,26 @@ export async function applyFigures(
     ) {
       if (figure.asOf >= level.as_of && !isRepetition(stream, figure, level))
         changed.push({ figure, delta: figure.quantity - level.quantity });
+    } else if (isNobodys(level) && stream.stockAuthority) {
+      changed.push({ figure, delta: figure.quantity - level.quantity });
+      taken.push(figure);
     } else observed.push(figure);
   }
   await insertLevels(tx, ids, stream, pageId, created);
   await setLevels(tx, ids, stream, pageId, changed);
   await observe(tx, stream, observed);
+  await dropObservations(
+    tx,
+    taken.map((one) => ({ variant_id: one.variantId, location: one.location, stream_id: stream.id })),
+  );
   return [
     ...created.map((figure) => figure.variantId),
     ...changed.flatMap((one) => (one.delta === 0 ? [] : [one.figure.variantId])),
   ];
 }
+
+/** The record that last set it says nothing about it any more. A level of the platform has no stream either. */
+const isNobodys = (level: LevelRow): boolean => level.stream_id !== null && level.no === null;
 
 /** A repetition is no count of its own; one that a changed mapping makes never is. */
 const isRepetition = (stream: LoadStream, { repeats, asOf, no }: Figure, level: LevelRow): boolean =>
@@ -132,7 +144,7 @@ async function insertLevels(
 async function setLevels(
   tx: Tx,
   ids: IdBlocks,
-  stream: LoadStream,
+  stream: Pick<LoadStream, 'tenant' | 'id'>,
   pageId: number,
   changes: readonly { readonly figure: Figure; readonly delta: number }[],
 ): Promise<void> {
@@ -235,8 +247,8 @@ export async function takeWaiting(
 export type Spot = { readonly no: number; readonly variantId: number; readonly location: string };
 
 /**
- * Levels last set by records that say nothing about them any more are taken back to zero, as movements. The time they
- * were counted at stays: a withdrawal is no count, and a record that comes back may bring its old figure.
+ * Levels last set by records that say nothing about them any more are taken back to zero, as movements, and are nobody's.
+ * The time they were counted at stays: a withdrawal is no count, and a record that comes back may bring its old figure.
  */
 export async function withdrawFigures(
   tx: Tx,
@@ -245,7 +257,7 @@ export async function withdrawFigures(
   nos: readonly number[],
   at: number,
   kept: readonly Spot[] = [],
-): Promise<readonly number[]> {
+): Promise<readonly Place[]> {
   if (nos.length === 0) return [];
   const spots = sql`select * from jsonb_to_recordset(${JSON.stringify(kept)}::jsonb) as k(no bigint, "variantId" bigint, location text)`;
   await tx.rows(sql`delete from stock_waiting where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
@@ -254,7 +266,7 @@ export async function withdrawFigures(
       and not exists (select 1 from (${spots}) k where k.no = o.no and k."variantId" = o.variant_id and k.location = o.location)`);
   const levels = await tx.rows<{ variant_id: number; location: string; quantity: number; no: number }>(sql`
     select l.variant_id, l.location, l.quantity, l.no from stock_level l
-    where l.tenant = ${stream.tenant} and l.stream_id = ${stream.id} and l.no = any(${numbers(nos)}) and l.quantity <> 0
+    where l.tenant = ${stream.tenant} and l.stream_id = ${stream.id} and l.no = any(${numbers(nos)})
       and not exists (select 1 from (${spots}) k where k.no = l.no and k."variantId" = l.variant_id and k.location = l.location)
     order by l.variant_id, l.location for update of l`);
   if (levels.length === 0) return [];
@@ -264,7 +276,59 @@ export async function withdrawFigures(
     with n as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, quantity bigint, no bigint)),
     moved as (
       insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
-      select id, ${stream.tenant}, variant_id, location, -quantity, 'withdrawn', ${pageId}, no, ${iso(at)}::timestamptz from n)
-    update stock_level l set quantity = 0 from n where l.variant_id = n.variant_id and l.location = n.location`);
-  return levels.map((level) => level.variant_id);
+      select id, ${stream.tenant}, variant_id, location, -quantity, 'withdrawn', ${pageId}, no, ${iso(at)}::timestamptz from n where quantity <> 0)
+    update stock_level l set quantity = 0, no = null from n where l.variant_id = n.variant_id and l.location = n.location`);
+  return levels;
+}
+
+/** A variant at a location. */
+export type Place = { readonly variant_id: number; readonly location: string };
+
+/**
+ * Levels that are nobody's go to the newest figure others reported and may speak for.
+ * @returns variants whose level changed
+ */
+export async function handOver(
+  tx: Tx,
+  tenant: number,
+  pageId: number,
+  places: readonly Place[],
+): Promise<readonly number[]> {
+  if (places.length === 0) return [];
+  const heirs = await tx.rows<{
+    variant_id: number;
+    location: string;
+    stream_id: number;
+    no: number;
+    quantity: number;
+    as_of: number;
+    stands: number;
+  }>(sql`
+    select distinct on (o.variant_id, o.location) o.variant_id, o.location, o.stream_id, o.no, o.quantity,
+      (extract(epoch from o.as_of) * 1000)::bigint as as_of, l.quantity as stands
+    from jsonb_to_recordset(${json(places)}) as p(variant_id bigint, location text)
+    join stock_level l on l.variant_id = p.variant_id and l.location = p.location
+    join stock_observation o on o.variant_id = l.variant_id and o.location = l.location
+    join stream s on s.id = o.stream_id join connection c on c.id = s.connection_id
+    where l.tenant = ${tenant} and l.stream_id is not null and l.no is null and c.stock_authority and c.removed_at is null
+    order by o.variant_id, o.location, o.as_of desc, o.stream_id`);
+  if (heirs.length === 0) return [];
+  const ids = await takeIds((query) => tx.rows(query), heirs.length);
+  for (const [id, mine] of Map.groupBy(heirs, (one) => one.stream_id)) {
+    const changes = mine.map(({ variant_id: variantId, location, quantity, as_of: asOf, no, stands }) => ({
+      figure: { variantId, location, quantity, asOf, no },
+      delta: quantity - stands,
+    }));
+    await setLevels(tx, ids, { tenant, id }, pageId, changes);
+  }
+  await dropObservations(tx, heirs);
+  return heirs.flatMap((one) => (one.quantity === one.stands ? [] : [one.variant_id]));
+}
+
+/** A figure that sets the level is no longer beside it. */
+async function dropObservations(tx: Tx, of: readonly (Place & { readonly stream_id: number })[]): Promise<void> {
+  if (of.length === 0) return;
+  await tx.rows(sql`
+    delete from stock_observation o using jsonb_to_recordset(${json(of)}) as d(variant_id bigint, location text, stream_id integer)
+    where o.variant_id = d.variant_id and o.location = d.location and o.stream_id = d.stream_id`);
 }

@@ -11,7 +11,7 @@ import { writeOutbox } from './outbox.ts';
 import type { RecordRow } from './plan.ts';
 import { keepHistory } from './records.ts';
 import { NO_HASH, NO_SLOT } from './sort-out.ts';
-import { withdrawFigures } from './stock.ts';
+import { handOver, withdrawFigures } from './stock.ts';
 import type { LoadStream, PreparedPage } from './types.ts';
 
 /** Withdraws everything these records say; their entities are folded anew, or archived when nobody speaks for them. */
@@ -34,7 +34,9 @@ export async function withdrawRecords(
   const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), [], at);
   await withdrawContributions(tx, stream, rows);
   await redirectArchived(tx, stream.tenant, byEntity);
-  const moved = await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
+  const levels = await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
+  await handOver(tx, stream.tenant, pageId, levels);
+  const moved = levels.map((level) => level.variant_id);
   await tellStock(tx, stream.tenant, moved, page.observedAt);
   await keepHistory(tx, stream, pageId, nos);
   // Absence has no version: what comes later is held against the time it was observed.

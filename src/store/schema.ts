@@ -495,7 +495,7 @@ export const stockLevel = pgTable(
     committed: id('committed').notNull().default(0),
     /** The authority's quantity is true as of this time (its clock skew taken off). */
     as_of: time('as_of').notNull(),
-    /** Record that last set it; `null`: the platform. */
+    /** Record that last set it; `null`: the platform. `no` alone is null where that record says nothing about it any more. */
     stream_id: integer('stream_id'),
     no: id('no'),
   },

@@ -41,7 +41,8 @@ type Rec = {
 };
 type StockSaid = Extract<Said, { kind: 'mapped' }>['stock'][number];
 type Entity = { readonly kind: 'product' | 'variant'; readonly statements: Statement[]; key: string | null };
-type Level = { quantity: number; asOf: number; connection: string; setBy: Rec };
+/** `setBy` null: the record that set it says nothing about it any more, so nobody speaks for it. */
+type Level = { quantity: number; asOf: number; connection: string; setBy: Rec | null };
 type Letter = {
   readonly stream: string;
   readonly id: string;
@@ -137,6 +138,7 @@ export class Oracle {
     }
     this.#refold();
     this.#withdrawStock(gone.map((id) => this.#records.get(nameOf(stream, id))).filter((rec) => rec !== undefined));
+    this.#handOver();
   }
 
   /** Ids of a stream's records that stand. */
@@ -564,6 +566,7 @@ export class Oracle {
       if (entity) this.#figure(entity, one.figure, one.asOf, one.rec);
       else this.#waiting.push(one);
     }
+    this.#handOver();
   }
 
   #variantBySku(sku: string): Entity | undefined {
@@ -579,12 +582,32 @@ export class Oracle {
     if (!level && isAuthority) levels.set(figure.location, { quantity: figure.quantity, asOf, connection, setBy: rec });
     else if (level && level.connection === connection) {
       if (asOf >= level.asOf) Object.assign(level, { quantity: figure.quantity, asOf, setBy: rec });
+    } else if (level?.setBy === null && isAuthority) {
+      Object.assign(level, { quantity: figure.quantity, asOf, connection, setBy: rec });
+      this.#observations.get(entity)?.delete(`${figure.location}/${rec.stream.name}`);
     } else {
       const spots = this.#observations.get(entity) ?? new Map();
       this.#observations.set(entity, spots);
       const spot = `${figure.location}/${rec.stream.name}`;
       const other = spots.get(spot);
       if (!other || asOf >= other.asOf) spots.set(spot, { quantity: figure.quantity, asOf, rec });
+    }
+  }
+
+  /** A level nobody speaks for goes to the newest figure of those who may. */
+  #handOver(): void {
+    for (const [entity, levels] of this.#levels) {
+      for (const [location, level] of levels) {
+        const spots = this.#observations.get(entity);
+        if (level.setBy !== null || !spots) continue;
+        const [best] = [...spots]
+          .filter(([spot, { rec }]) => rec.stream.isAuthority && spot === `${location}/${rec.stream.name}`)
+          .sort(([, a], [, b]) => b.asOf - a.asOf || a.rec.stream.order - b.rec.stream.order);
+        if (!best) continue;
+        const [spot, { quantity, asOf, rec }] = best;
+        Object.assign(level, { quantity, asOf, connection: rec.stream.connection, setBy: rec });
+        spots.delete(spot);
+      }
     }
   }
 
@@ -596,7 +619,8 @@ export class Oracle {
     const gone = new Set(records);
     for (const [entity, levels] of this.#levels) {
       for (const [location, level] of levels)
-        if (gone.has(level.setBy) && !isSaid(level.setBy, entity, location)) level.quantity = 0;
+        if (level.setBy && gone.has(level.setBy) && !isSaid(level.setBy, entity, location))
+          Object.assign(level, { quantity: 0, setBy: null });
     }
     for (const [entity, spots] of this.#observations) {
       for (const [spot, { rec }] of spots)
