@@ -12,14 +12,16 @@ const INT8 = 20;
 /**
  * Opens PGlite in a folder (`null`: in memory). The folder is locked first: PGlite would let a second process in, and
  * lose what was acknowledged.
+ * @param dump what a new store begins with, as `dumpDataDir` made it
  */
-export async function openPglite(folder: string | null): Promise<Store> {
+export async function openPglite(folder: string | null, dump?: Blob): Promise<Store> {
   if (folder) await mkdir(dirname(folder), { recursive: true });
   const unlock = folder ? await lockFolder(folder) : () => Promise.resolve();
   let db: PGlite;
   try {
     db = await PGlite.create({
       ...(folder ? { dataDir: folder } : {}),
+      ...(dump ? { loadDataDir: dump } : {}),
       parsers: { [INT8]: Number },
       relaxedDurability: false,
     });

@@ -14,8 +14,8 @@ const LEAD = {
   qualification: { lead_score: 85, pain_points: ['automation'] },
 };
 
-describe('/api/v1/leads', () => {
-  const place = makePlace();
+describe('/api/v1/leads', async () => {
+  const place = await makePlace();
   let app: App;
   let api: Awaited<ReturnType<typeof buildApi>>;
   let key = '';

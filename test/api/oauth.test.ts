@@ -10,11 +10,10 @@ import { type LoginConnection, type Logins, makeLogins } from '../../src/connect
 import type { Connector, IssuedToken } from '../../src/connector/contract.ts';
 import { TributaryError } from '../../src/errors.ts';
 import { silentLog } from '../../src/observe/log.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { openVault } from '../../src/vault.ts';
 import { makeTestClock, type TestClock } from '../support/clock.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const REDIRECT = 'https://tributary.example.com/oauth/callback';
 
@@ -72,8 +71,7 @@ describe('logging in at a vendor', () => {
   let kept: Record<string, IssuedToken[]>;
   beforeAll(async () => {
     vendor = await openVendor();
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(async () => {
     vendor.close();

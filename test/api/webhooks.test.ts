@@ -16,13 +16,13 @@ import { openQueue, type QueueBackend, type WakeQueue } from '../../src/queue/qu
 import { rescueChanges } from '../../src/run/changed-ids.ts';
 import { runSlice } from '../../src/run/slice.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Body, MAPPINGS } from '../load/shop-mapping.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
 import { postgres, redis, requireService, waitFor } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const SECRET = 'webhook-secret';
 const hasPostgres = await requireService('postgres', 'webhooks on PostgreSQL');
@@ -37,7 +37,7 @@ const places = [
     name: 'PGlite',
     isThere: true,
     async open(): Promise<Place> {
-      const store = await openPglite(null);
+      const store = await memoryStore();
       if (!store.pglite) throw new Error('no PGlite');
       return { store, backend: { kind: 'pglite', pglite: store.pglite }, drop: async () => {} };
     },

@@ -9,7 +9,7 @@ let org: SalesforceSystem;
 let place: Place;
 beforeAll(async () => {
   org = await openSalesforce({ world: makeWorld(), clock: systemClock });
-  place = makePlace(`
+  place = await makePlace(`
 tenant: acme
 port: 0
 connections:

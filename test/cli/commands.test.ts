@@ -24,7 +24,7 @@ const NAMES = Array.from({ length: 12 }, (_, at) => `A-${at + 1}`);
 const BROKEN = ',,,Acme,9.90,EUR,Things,,,5,main,2026-11-20T08:00:00Z'.replace(/^,/, 'B-1,');
 
 async function loaded(): Promise<Place> {
-  const place = makePlace();
+  const place = await makePlace();
   place.put('feeds/products-1.csv', products([...NAMES.map((sku) => product(sku)), BROKEN]));
   place.put(
     'other/products-1.csv',
@@ -441,7 +441,7 @@ describe('what needs no store', () => {
   it(
     'init writes a documented configuration once',
     async () => {
-      await using place = makePlace(null);
+      await using place = await makePlace(null);
       expect((await place.run('init')).code).toBe(0);
       for (const file of ['tributary.yaml', '.env.example', 'mappings'])
         expect(existsSync(join(place.dir, file))).toBe(true);
@@ -457,7 +457,7 @@ describe('what needs no store', () => {
   it(
     'a broken configuration names all its problems, in every command and in doctor',
     async () => {
-      await using place = makePlace(
+      await using place = await makePlace(
         'tenant: acme\nport: lots\nconnections:\n  feeds: { connector: feet, path: ./feeds, streams: {} }\nodd: 1\n',
       );
       const listed = await place.run('runs', 'list', '--json');
@@ -476,7 +476,7 @@ describe('what needs no store', () => {
   it(
     'mappings are checked, tested, previewed and drafted from files',
     async () => {
-      await using place = makePlace();
+      await using place = await makePlace();
       place.put(
         'stock.csv',
         'sku;location;quantity;as_of\nA-1;main;4;2026-11-20T08:00:00Z\nA-2;main;much;2026-11-20T08:00:00Z\n',

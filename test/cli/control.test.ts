@@ -50,7 +50,7 @@ describe('the control socket', () => {
   });
 
   beforeAll(async () => {
-    place = makePlace();
+    place = await makePlace();
     config = loadConfig({ dir: place.dir, env: {} });
     service = await startService(config, { log: silentLog });
     const { store, streams } = service.app;
@@ -254,7 +254,7 @@ describe('a program that is not there', () => {
   it(
     'whose socket was left by SIGKILL is no obstacle, neither to a command nor to the next start',
     async () => {
-      await using place = makePlace();
+      await using place = await makePlace();
       const program = await place.start();
       await program.kill();
       expect(existsSync(join(place.dir, '.tributary/control.sock'))).toBe(true);
@@ -268,7 +268,7 @@ describe('a program that is not there', () => {
   );
 
   it('that hangs is told from one that works', async () => {
-    await using place = makePlace();
+    await using place = await makePlace();
     mkdirSync(join(place.dir, '.tributary'), { mode: 0o700 });
     const mute = await listening(
       createServer(() => undefined),
@@ -286,7 +286,7 @@ describe('a program that is not there', () => {
   });
 
   it('that breaks off in the middle is an error, not a success', async () => {
-    await using place = makePlace();
+    await using place = await makePlace();
     mkdirSync(join(place.dir, '.tributary'), { mode: 0o700 });
     const config = loadConfig({ dir: place.dir, env: {} });
     const broken = createServer((socket) => {
@@ -306,7 +306,7 @@ describe('a program that is not there', () => {
   it(
     'lets two commands share the store one after the other',
     async () => {
-      await using place = makePlace();
+      await using place = await makePlace();
       place.put('feeds/products-1.csv', products([product('A-1')]));
       expect((await place.run('sync', 'feeds/products')).code).toBe(0);
       const both = await Promise.all([place.run('export', 'product'), place.run('export', 'product')]);
@@ -321,7 +321,7 @@ describe('Ctrl-C', () => {
   it(
     'cancels a sync that runs alone; the next one goes on',
     async () => {
-      await using place = makePlace();
+      await using place = await makePlace();
       place.put('feeds/products-1.csv', products(Array.from({ length: 4_000 }, (_, at) => product(`C-${at}`))));
       const child = place.spawn('sync', 'feeds/products', '--json');
       const ended = finish(child);
@@ -351,7 +351,7 @@ describe('Ctrl-C', () => {
   it(
     'and a closed pipe end an export quietly',
     async () => {
-      await using place = makePlace();
+      await using place = await makePlace();
       place.put('feeds/products-1.csv', products(Array.from({ length: 500 }, (_, at) => product(`P-${at}`))));
       await place.run('sync', 'feeds/products');
       const child = place.spawn('export', 'product');

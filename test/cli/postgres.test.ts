@@ -10,8 +10,8 @@ it(
   'two stores of different kinds and histories export the same lines',
   async () => {
     await using database = await postgres();
-    await using embedded = makePlace();
-    await using server = makePlace(`database_url: ${database.url}\n${CONFIG}`);
+    await using embedded = await makePlace();
+    await using server = await makePlace(`database_url: ${database.url}\n${CONFIG}`);
     const last = products(
       ['Ä-2', 'a-10', 'A-1', 'b'].map((sku, at) =>
         product(sku, { price: at === 1 ? '9.5' : '9.50', name: `N ${sku} \\ 😀` }),
@@ -39,7 +39,7 @@ it(
   'a command on PostgreSQL waits for the run that another worker has',
   async () => {
     await using database = await postgres();
-    await using place = makePlace(`database_url: ${database.url}\n${CONFIG}`);
+    await using place = await makePlace(`database_url: ${database.url}\n${CONFIG}`);
     place.put('feeds/products-1.csv', products(Array.from({ length: 300 }, (_, at) => product(`W-${at}`))));
     expect((await place.run('migrate')).code).toBe(0);
     const both = await Promise.all([

@@ -10,7 +10,7 @@ const MINUTE = 60_000;
 it(
   'a run whose program was killed goes on as soon as the program is back, lease or not',
   async () => {
-    await using place = makePlace();
+    await using place = await makePlace();
     place.put('feeds/products-1.csv', products([product('A')]));
     expect((await place.run('migrate')).code).toBe(0);
     expect((await place.run('connections', 'list')).code).toBe(0);
@@ -33,7 +33,7 @@ it(
 it(
   'a store of a newer program is refused in words, and left alone',
   async () => {
-    await using place = makePlace();
+    await using place = await makePlace();
     expect((await place.run('migrate')).code).toBe(0);
     const store = await openPglite(join(place.dir, '.tributary/store'));
     await store.rows(sql`insert into migration (hash) values ('of the future')`);

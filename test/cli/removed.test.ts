@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 it(
   'what a connection said counts on, and is explained, after it left the configuration',
   async () => {
-    await using place = makePlace();
+    await using place = await makePlace();
     place.put('feeds/products-1.csv', products([product('A', { name: 'First', at: '2026-11-20T08:00:00Z' })]));
     place.put('other/products-1.csv', products([product('A', { name: 'Other', at: '2026-11-20T07:00:00Z' })]));
     const before = inThisProcess(place.dir);
@@ -32,7 +32,7 @@ it(
 it(
   'a process leaves the spill files of others alone, and removes those of dead ones',
   async () => {
-    await using place = makePlace();
+    await using place = await makePlace();
     const scratch = join(place.dir, '.tributary/scratch');
     const [alive, dead] = [String(process.ppid), '999999999'];
     for (const pid of [alive, dead]) mkdirSync(join(scratch, pid), { recursive: true });

@@ -13,6 +13,7 @@ import { invoke, reportError } from '../../src/cli/invoke.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { waitFor } from '../support/services.ts';
+import { layStore } from '../support/stores.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -63,9 +64,10 @@ export const product = (
 
 export const products = (rows: readonly string[]): string => `${HEADER}\n${rows.join('\n')}\n`;
 
-/** @param config text of tributary.yaml; `null`: the sandbox */
-export function makePlace(config: string | null = CONFIG): Place {
+/** With an empty store, unless there is a database. @param config text of tributary.yaml; `null`: the sandbox */
+export async function makePlace(config: string | null = CONFIG): Promise<Place> {
   const dir = mkdtempSync(join(tmpdir(), 'cli-'));
+  if (!config?.includes('database_url')) await layStore(join(dir, '.tributary', 'store'));
   const children = new Set<ChildProcess>();
   for (const folder of ['feeds', 'other']) mkdirSync(join(dir, folder));
   if (config !== null) writeFileSync(join(dir, 'tributary.yaml'), config);

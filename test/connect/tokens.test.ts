@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/observe/log.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { openVault } from '../../src/vault.ts';
 import { makeTestClock } from '../support/clock.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 import { openTokenVendor, type TokenVendor, tokensFor } from './token-vendor.ts';
 
 const HOUR = 3_600_000;
@@ -23,8 +23,7 @@ afterEach(() => vendor.close());
 describe('tokens of a connection', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   beforeEach(async () => {
     await store.rows(sql`delete from credential`);

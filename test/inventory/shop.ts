@@ -1,7 +1,7 @@
 /** A store with tenants, products, variants and levels, for tests that read or move stock. */
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
+
 import { json, type Store, sql } from '../../src/store/store.ts';
+import { memoryStore } from '../support/stores.ts';
 
 export type SeedLevel = {
   readonly variant: number;
@@ -25,8 +25,7 @@ export type Seed = {
 export const AT = '2026-11-21T08:00:00.000Z';
 
 export async function emptyStore(): Promise<Store> {
-  const store = await openPglite(null);
-  await migrate(store);
+  const store = await memoryStore();
   return store;
 }
 

@@ -1,10 +1,10 @@
 /** Loading again: the same page, another order, another mapping. `SEED=n` replays one world, `SEEDS=n` runs more. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { ScriptPage } from '../support/scripted.ts';
 import { seeds } from '../support/seeds.ts';
+import { memoryStore } from '../support/stores.ts';
 import { deliver, openWorld } from './check-world.ts';
 import { exported, fingerprint, unbalancedLevels } from './exported.ts';
 import type { OracleStream } from './oracle.ts';
@@ -14,8 +14,7 @@ import { deliveries, PATCH_STREAMS, STREAMS } from './world.ts';
 describe('a page that is loaded twice', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 
@@ -52,8 +51,7 @@ const NEXT_PRODUCTS = MAPPINGS.products
 describe('a mapping that is changed', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

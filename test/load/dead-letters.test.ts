@@ -2,11 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listDeadLetters, showDeadLetter } from '../../src/load/list-dead-letters.ts';
 import { decodeJson } from '../../src/load/mapping-sets.ts';
 import { requestReplay } from '../../src/run/replay.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const mapping = (key: string, name: string): string => `about: what fails
 record:
@@ -23,8 +22,7 @@ describe('dead letters', () => {
   let store: Store;
   let tenants = 0;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approveDeletes } from '../../src/load/deletes.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type FinishedRun, type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 import { MAPPINGS } from './shop-mapping.ts';
 
 const NAME = 'shop/products';
@@ -13,8 +12,7 @@ describe('deletes by absence', () => {
   let store: Store;
   let tenants = 0;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -2,14 +2,14 @@
  * What explain says against generated worlds: its values are the rows that the oracle computed, and its winners are those
  * that the rules of the fold, written down once more here, choose among all it names. `SEED=n` replays one.
  */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publicId } from '../../src/canonical/ids.ts';
 import { explain, type Origin } from '../../src/load/explain.ts';
 import { decodeOf } from '../../src/run/streams.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { seeds } from '../support/seeds.ts';
+import { memoryStore } from '../support/stores.ts';
 import { deliver, openWorld, tell } from './check-world.ts';
 import { exported } from './exported.ts';
 import { Oracle, type OracleStream, shownValue } from './oracle.ts';
@@ -20,8 +20,7 @@ const DELIVERIES = 10;
 describe('explain', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const MAPPING = `about: what is hostile
 record:
@@ -36,7 +36,7 @@ outputs:
 
 const hasPostgres = await requireService('postgres', 'hostile records on PostgreSQL');
 const engines = [
-  { engine: 'PGlite', open: async () => ({ store: await openPglite(null), drop: async () => {} }) },
+  { engine: 'PGlite', open: async () => ({ store: await memoryStore(), drop: async () => {} }) },
   {
     engine: 'PostgreSQL',
     open: async () => {

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Tombstone } from '../../src/connector/contract.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const MAPPINGS = {
   products: `about: products
@@ -33,8 +32,7 @@ describe('a record that its source merged into another', () => {
   let store: Store;
   let tenants = 0;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -1,15 +1,16 @@
 /** The canonical row does not depend on who comes first. `SEED=n` replays one, `SEEDS=n` runs more. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/connector/contract.ts';
 import type { Conflict } from '../../src/mapping/types.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
 import { seeds } from '../support/seeds.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 import { exported } from './exported.ts';
 import { MAPPINGS } from './shop-mapping.ts';
 import { type Random, random } from './world.ts';
@@ -22,8 +23,7 @@ type Said = { readonly connection: string; readonly page: ScriptPage };
 describe('the fold on PGlite', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -1,4 +1,5 @@
 /** Patches, one case at a time; the generated worlds hold them against an oracle. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publicId } from '../../src/canonical/ids.ts';
 import type { JsonObject } from '../../src/connector/contract.ts';
@@ -7,11 +8,10 @@ import { acceptDeadLetters } from '../../src/load/list-dead-letters.ts';
 import { forget } from '../../src/load/retention.ts';
 import { showRecord } from '../../src/load/show-record.ts';
 import { decodeOf } from '../../src/run/streams.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 import { MAPPINGS } from './shop-mapping.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,8 +20,7 @@ const STREAM = 'crm/patches';
 describe('patches of a record', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

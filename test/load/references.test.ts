@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adjust } from '../../src/inventory/adjust.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const products = `about: products
 record:
@@ -53,8 +52,7 @@ describe('what names something by a key', () => {
   let store: Store;
   let tenants = 0;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

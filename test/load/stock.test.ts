@@ -1,13 +1,13 @@
 /** What is available, while sources count and buyers buy. `SEED=n` replays one, `SEEDS=n` runs more. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reserve } from '../../src/inventory/reserve.ts';
 import { commit, expireDue, release } from '../../src/inventory/settle.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
 import { seeds } from '../support/seeds.ts';
+import { memoryStore } from '../support/stores.ts';
 import { unbalancedLevels } from './exported.ts';
 import { MAPPINGS } from './shop-mapping.ts';
 import { type Random, random } from './world.ts';
@@ -36,8 +36,7 @@ const availableOf = ({ count, asOf, sales }: Model): number =>
 describe('stock that sources count and buyers take', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -1,19 +1,19 @@
 /** Generated worlds against the oracle. `SEED=n` replays one, `SEEDS=n` runs more. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { seeds } from '../support/seeds.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 import { checkWorld } from './check-world.ts';
 import { PATCH_STREAMS } from './world.ts';
 
 describe('generated worlds on PGlite', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(async () => {
     await checkSums(store);

@@ -3,10 +3,9 @@ import { forget } from '../../src/load/retention.ts';
 import { requestReplay } from '../../src/run/replay.ts';
 import { createRun } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { CRM_LENGTH } from '../support/crm.ts';
+import { memoryStore } from '../support/stores.ts';
 import { IN, OUT, openCrms } from './crms.ts';
 
 const ANN = { Email: 'ann@example.com', LastName: 'Lee', Company: 'Pots', Notes: 'hot' };
@@ -14,8 +13,7 @@ const ANN = { Email: 'ann@example.com', LastName: 'Lee', Company: 'Pots', Notes:
 describe('a push', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

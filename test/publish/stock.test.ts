@@ -3,11 +3,10 @@ import { z } from 'zod';
 import type { Connector, WriteIntent } from '../../src/connector/contract.ts';
 import { adjust } from '../../src/inventory/adjust.ts';
 import { reserve } from '../../src/inventory/reserve.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { openLoading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const STOCK = declared('inventory', {
   writes: {
@@ -76,8 +75,7 @@ fields:
 describe('stock', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -1,7 +1,7 @@
 /** A store that fails anywhere in a run must cost nothing but time. `SEED=n` replays one world, `SEEDS=n` runs more. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { countsOf, openWorld, tell } from '../load/check-world.ts';
@@ -12,6 +12,7 @@ import { type Fault, type FaultyStore, faultyStore } from '../support/faulty-sto
 import type { FinishedRun, Loading } from '../support/loading.ts';
 import { seeds } from '../support/seeds.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const DELIVERIES = 10;
 /** Further than any run of these worlds goes. */
@@ -20,8 +21,7 @@ const LATEST = { statement: 120, commit: 30, answer: 30 };
 describe('a store that fails, on PGlite', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
 

@@ -2,13 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publicId } from '../../src/canonical/ids.ts';
 import { claimRun, moveRun } from '../../src/run/runs.ts';
 import { tick } from '../../src/run/schedule.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { MAPPINGS } from '../load/shop-mapping.ts';
 import { makeTestClock, type TestClock } from '../support/clock.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -16,8 +15,7 @@ const HOUR = 60 * MINUTE;
 let store: Store;
 let tenants = 0;
 beforeAll(async () => {
-  store = await openPglite(null);
-  await migrate(store);
+  store = await memoryStore();
 });
 afterAll(() => store.close());
 

@@ -4,11 +4,11 @@ import type { Wake, WakeOptions } from '../../src/queue/types.ts';
 import { claimRun, createRun, moveRun } from '../../src/run/runs.ts';
 import { sweep, tick } from '../../src/run/schedule.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { makeTestClock, type TestClock } from '../support/clock.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -57,8 +57,7 @@ async function nextDue(store: Store, stream: Scheduled): Promise<string | undefi
 describe('ticks', () => {
   let store: Store;
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterAll(() => store.close());
   /** Ends what runs, as if its slices had come to their end. */
@@ -191,8 +190,7 @@ describe('the sweep', () => {
     },
   };
   beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
+    store = await memoryStore();
   });
   afterEach(async () => {
     woken.length = 0;

@@ -5,20 +5,20 @@ import type { CommitRequest, PreparedPage } from '../../src/load/types.ts';
 import { claimRun } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { MAPPINGS } from '../load/shop-mapping.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
 import { postgres, requireService } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const NAME = 'shop/products';
 const hasPostgres = await requireService('postgres', 'zombies on PostgreSQL');
 
 describe.each(
   [
-    { engine: 'PGlite', isThere: true, open: async () => ({ store: await openPglite(null), drop: async () => {} }) },
+    { engine: 'PGlite', isThere: true, open: async () => ({ store: await memoryStore(), drop: async () => {} }) },
     {
       engine: 'PostgreSQL',
       isThere: hasPostgres,

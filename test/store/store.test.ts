@@ -13,10 +13,11 @@ import { openPglite } from '../../src/store/pglite.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type PostgresServer, postgres, requireService, startPostgres } from '../support/services.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const hasPostgres = await requireService('postgres', 'store on PostgreSQL');
 const engines = [
-  { engine: 'PGlite', open: async () => ({ stores: [await openPglite(null)], drop: async () => {} }) },
+  { engine: 'PGlite', open: async () => ({ stores: [await memoryStore()], drop: async () => {} }) },
   {
     engine: 'PostgreSQL',
     open: async () => {

@@ -1,4 +1,5 @@
 import { createServer, get } from 'node:http';
+import { pgliteTemplate } from './pglite.ts';
 import { type PostgresServer, startPostgres } from './postgres.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 
@@ -18,11 +19,16 @@ export async function openBroker(): Promise<Broker> {
   const notRun: string[] = [];
   let postgres: Promise<PostgresServer> | undefined;
   let redis: Promise<RedisServer> | undefined;
+  let pglite: Promise<string> | undefined;
   let redisDatabase = 0;
   const answers: Record<string, (message: string) => Promise<string> | string> = {
     async '/postgres'() {
       postgres ??= startPostgres({ fsync: process.env['TEST_POSTGRES_FSYNC'] !== 'off' });
       return (await postgres).url;
+    },
+    async '/pglite'() {
+      pglite ??= pgliteTemplate();
+      return pglite;
     },
     async '/redis'() {
       redis ??= startRedis();
@@ -59,7 +65,7 @@ export function hasBroker(): boolean {
 }
 
 // Not by fetch, which tests replace.
-export function askBroker(path: '/postgres' | '/redis' | '/not-run', message = ''): Promise<string> {
+export function askBroker(path: '/postgres' | '/redis' | '/pglite' | '/not-run', message = ''): Promise<string> {
   const address = process.env[ADDRESS];
   if (!address) {
     throw new Error('shared services exist only in a test run; elsewhere use startPostgres() or startRedis()');
