@@ -81,7 +81,11 @@ async function workOn(deps: RunDeps, run: RunRow, stream: RunStream, signal: Abo
   const until = deps.clock.now().getTime() + deps.sliceMs;
   const known = stream.mode === 'patch' ? Promise.resolve(NOTHING_KNOWN) : loadKnown(deps.store, stream.id, set.id);
   known.catch(() => undefined); // Awaited when the first page is there, which is read meanwhile.
-  const outcome = await loadPages(deps, run, stream, set, known, progress, until, signal);
+  const load = () => loadPages(deps, run, stream, set, known, progress, until, signal);
+  let outcome = await load();
+  const isThrough = outcome === 'done' && !progress.isCancelled && run.mode === 'incremental';
+  // What changed behind a window that an earlier run left half read is in the next one.
+  if (isThrough && (await endedAnothersWindow(deps, run))) outcome = await load();
   if (progress.isCancelled) return end(deps, run, stream, 'cancelled');
   if (outcome === 'done') return finish(deps, run, stream);
   await pauseRun(deps.store, run, outcome.notBefore);
@@ -106,6 +110,14 @@ async function settleSet(deps: RunDeps, run: RunRow, stream: RunStream): Promise
     sql`update run set mapping_set = ${set.id} where id = ${run.id} and lease_epoch = ${run.lease_epoch}`,
   );
   return set;
+}
+
+/** Whether the window that the run read last was begun by another: it shows the source as it was before this run. */
+async function endedAnothersWindow({ store }: RunDeps, run: RunRow): Promise<boolean> {
+  const rows = await store.rows(sql`
+    select 1 from (select stream_id, window_id from page where run_id = ${run.id} order by seq desc limit 1) mine
+    where exists (select 1 from page p where p.stream_id = mine.stream_id and p.window_id = mine.window_id and p.run_id <> ${run.id})`);
+  return rows.length > 0;
 }
 
 type Loaded = 'done' | { readonly notBefore: Date | null };

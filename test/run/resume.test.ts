@@ -1,0 +1,47 @@
+/** A run that goes on with what an earlier one left half read. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TributaryError } from '../../src/errors.ts';
+import { type Store, sql } from '../../src/store/store.ts';
+import { MAPPINGS } from '../load/shop-mapping.ts';
+import { openLoading } from '../support/loading.ts';
+import { declared, type ScriptPage } from '../support/scripted.ts';
+import { memoryStore } from '../support/stores.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await memoryStore();
+});
+afterAll(() => store.close());
+
+it('brings what changed behind it in the same run', async () => {
+  await using loading = await openLoading(store, {
+    connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
+    mappings: MAPPINGS,
+    streams: [declared('products')],
+  });
+  const page = (name: string, more: Partial<ScriptPage> = {}): ScriptPage => ({
+    records: [{ id: name, body: { id: name, sku: name, name } }],
+    observedAt: loading.clock.now(),
+    ...more,
+  });
+  const away = { error: new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The vendor knows us no more.'), times: 1 };
+  const changedBehind = async () => loading.script.say('shop', 'products', [page('changed')]);
+  loading.script.say('shop', 'products', [
+    page('first', { afterCommit: async () => undefined }), // Committed alone.
+    page('second'),
+    page('last', { fails: away, afterCommit: changedBehind }),
+  ]);
+  const failed = await loading.run('shop/products');
+  expect([failed.state, failed.read]).toEqual(['failed', 1]);
+
+  const run = await loading.run('shop/products');
+  expect([run.state, run.read, run.created]).toEqual(['succeeded', 3, 3]);
+  expect(await store.rows(sql`select external_id from record order by no`)).toEqual(
+    ['first', 'second', 'last', 'changed'].map((name) => ({ external_id: name })),
+  );
+  // One that began its window itself is through with its end.
+  const asked = loading.script.asked.length;
+  loading.script.say('shop', 'products', [page('later')]);
+  await loading.run('shop/products');
+  expect(loading.script.asked.length).toBe(asked + 1);
+});
