@@ -25,6 +25,9 @@ export const TRICKS = [
   'missing field',
   'deleted',
   'made again',
+  'webhook lost',
+  'webhook doubled',
+  'webhook late',
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
@@ -59,6 +62,11 @@ const OF_REQUESTS: readonly (readonly [Trick, number])[] = [
   ['slow body', 0.015],
   ['token expired', 0.01],
 ];
+const WEBHOOK_TRICKS: Readonly<Partial<Record<ReturnType<Faults['onWebhook']>, Trick>>> = {
+  lose: 'webhook lost',
+  double: 'webhook doubled',
+  late: 'webhook late',
+};
 const CHANCE_BETWEEN_PAGES = 0.25;
 const CHANCE_OF_DRIFT = 0.1;
 /** Records that are never touched, so that none of a stream's pages ever is empty. */
@@ -66,6 +74,8 @@ const LEAST_RECORDS = 3;
 
 export function makeHostile({ seed, clock, bearsMs, optional }: HostileOptions): Hostile {
   const random = randomOf(seed * 7919 + 17);
+  // Deliveries come when they come: what else goes wrong does not depend on it.
+  const ofWebhooks = randomOf(seed * 7919 + 18);
   const played = Object.fromEntries(TRICKS.map((trick) => [trick, 0])) as Record<Trick, number>;
   const play = (trick: Trick): void => {
     played[trick] += 1;
@@ -150,7 +160,12 @@ export function makeHostile({ seed, clock, bearsMs, optional }: HostileOptions):
     faults: {
       clockSkewMs,
       onRequest,
-      onWebhook: () => random.pick(['deliver', 'lose', 'double', 'late']),
+      onWebhook() {
+        const fate = ofWebhooks.pick(['deliver', 'deliver', 'lose', 'double', 'late'] as const);
+        const trick = WEBHOOK_TRICKS[fate];
+        if (trick) play(trick);
+        return fate;
+      },
       betweenPages(listed) {
         if (!target || random.next() >= CHANCE_BETWEEN_PAGES) return;
         const { system, streams } = target;

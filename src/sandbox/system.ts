@@ -89,4 +89,6 @@ export type VendorSystem = RunningSystem & {
   /** The marker in a decoded record of the connector. */
   marker(stream: string, record: Json): string;
   readonly requests: readonly RequestRecord[];
+  /** Resolves when no webhook is under way any more; absent: the system has none. */
+  delivered?(): Promise<void>;
 };

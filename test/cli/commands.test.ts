@@ -208,7 +208,7 @@ async function peopled(crm: VendorSystem): Promise<Place> {
     feeds: { connector: 'feed', path: './feeds', streams: { people } },
     crm: { ...crm.settings, direction: 'both', streams: {}, writes },
   };
-  const place = makePlace(JSON.stringify({ tenant: 'acme', port: 0, connections }));
+  const place = await makePlace(JSON.stringify({ tenant: 'acme', port: 0, connections }));
   mkdirSync(join(place.dir, 'mappings'));
   place.put('mappings/people.yaml', `record: {key: Email}\n${PEOPLE_IN}`);
   place.put('mappings/people-to-crm.yaml', PEOPLE_OUT);

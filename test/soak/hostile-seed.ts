@@ -23,6 +23,7 @@ import { sql } from '../../src/store/store.ts';
 import { createDatabase } from '../support/services/postgres.ts';
 import type { Alteration } from './alterations.ts';
 import { type SoakClock, soakClock } from './hostile-clock.ts';
+import { openReceiver, type Receiver } from './hostile-inbound.ts';
 import type { HostileLife } from './hostile-process.ts';
 import { alterationFor, connectorsWithout, type HostileSafety } from './hostile-safeties.ts';
 import { streamsOf, TARGETS, type Target } from './hostile-targets.ts';
@@ -35,6 +36,8 @@ export type SeedResult = Findings & {
   readonly streams: readonly string[];
   readonly cursors: readonly StreamDeclaration['cursor'][];
   readonly played: Readonly<Record<string, number>>;
+  /** Webhooks by what became of them. */
+  readonly deliveries: Readonly<Record<string, number>>;
   readonly deaths: { readonly cut: number; readonly killed: number; readonly frozen: number };
   readonly runs: number;
   readonly failedRuns: number;
@@ -50,6 +53,8 @@ const REAL_KILLS = 20;
 /** Where a worker of this process dies; that it is copying is only told to who strikes for real. */
 const CUTS = ['transaction', 'before-commit', 'after-commit', 'before-write', 'after-write'] as const;
 const MINUTE_MS = 60_000;
+/** Changes at the end that the vendor tells of, and nobody else. */
+const LAST_WORDS = 4;
 
 const template = {
   name: 'hostile',
@@ -85,8 +90,10 @@ export async function trySeed(
     const app = await openApp(config, { log: silentLog, clock, connectors });
     const ground: Ground = {
       ...{ seed, dir, database: database.url, random, clock, hostile, system, app, safety },
+      receiver: system.delivered ? await openReceiver(app, database.url) : null,
       alteration: alterationFor(safety),
       deaths: { cut: 0, killed: 0, frozen: 0 },
+      drops: { count: 0 },
     };
     try {
       const findings = await live(ground);
@@ -95,13 +102,15 @@ export async function trySeed(
         ...{
           target: name,
           streams,
-          played: { ...hostile.played, ...system.tricks },
+          played: { ...hostile.played, ...system.tricks, 'webhooks stopped': ground.drops.count },
+          deliveries: { ...ground.receiver?.taken },
           deaths: ground.deaths,
           ...(await counted(app)),
         },
         cursors: streams.map((stream) => declared.find((one) => one.name === stream)?.cursor ?? 'token'),
       };
     } finally {
+      await ground.receiver?.close();
       await app.close();
     }
   } finally {
@@ -119,6 +128,9 @@ type Ground = {
   readonly hostile: Hostile;
   readonly system: VendorSystem;
   readonly app: App;
+  /** Where its webhooks go; `null`: it has none. */
+  readonly receiver: Receiver | null;
+  readonly drops: { count: number };
   readonly safety: HostileSafety | null;
   readonly alteration: Alteration | null;
   readonly deaths: { cut: number; killed: number; frozen: number };
@@ -147,7 +159,7 @@ async function writeProject(dir: string, target: Target, system: VendorSystem, s
 
 /** Rounds of changes and runs, then all of it settled, and looked at. */
 async function live(ground: Ground): Promise<Findings> {
-  const { app, random, clock, hostile, system, alteration } = ground;
+  const { app, random, clock, hostile, system, alteration, receiver } = ground;
   if (alteration?.first) await app.store.rows(sql.raw(alteration.first));
   const tap = tapStore(app.store, alteration);
   hostile.loose(
@@ -157,21 +169,25 @@ async function live(ground: Ground): Promise<Findings> {
   const killRounds = ground.seed % REAL_KILLS === 0 ? random.shuffle([1, 2, 3, 4]).slice(0, 2) : [];
   for (let round = 1; round <= ROUNDS; round += 1) {
     await hostile.disturb(random.whole(2, 6));
-    for (const stream of random.shuffle(app.streams.all)) {
-      const mode = modeOf(random, stream, round);
-      if (killRounds.includes(round)) await killedRun(ground, stream, mode);
-      else if (random.next() < 0.3) await frozenRun(ground, stream, mode);
-      else await strickenRun(ground, tap, stream, mode);
-    }
+    await system.delivered?.();
+    const attempt = (run: number): Promise<void> => {
+      if (killRounds.includes(round)) return killedRun(ground, run);
+      return random.next() < 0.3 ? frozenRun(ground, run) : strickenRun(ground, tap, run);
+    };
+    // What was named is read now, or waits while others read.
+    if (receiver && random.next() < 0.6) for (const run of await receiver.waiting()) await attempt(run);
+    for (const stream of random.shuffle(app.streams.all))
+      await attempt(await requested(ground, stream, modeOf(random, stream, round)));
     await clock.advance(random.whole(1, 20) * MINUTE_MS);
+    if (receiver) await inspect(ground, receiver);
   }
+  const findings: Omit<Findings, 'unbalanced'>[] = receiver ? [await heard(ground, receiver)] : [];
   hostile.calm();
-  const findings: Omit<Findings, 'unbalanced'>[] = [];
   for (const isAll of [false, true]) {
     await clock.advance(30 * MINUTE_MS);
     for (const stream of app.streams.all) {
       await settled(ground, stream, isAll ? 'full' : 'incremental');
-      findings.push(await verifyStream(app, system, stream, isAll));
+      findings.push(await verifyStream(app, system, stream, { isAll }));
     }
   }
   return {
@@ -179,6 +195,47 @@ async function live(ground: Ground): Promise<Findings> {
     falseDeletes: findings.flatMap(({ falseDeletes }) => falseDeletes),
     duplicates: [...new Set(findings.flatMap(({ duplicates }) => duplicates))],
     unbalanced: await unbalanced(app),
+  };
+}
+
+/** The vendor may have stopped to send; now and then the program looks whether it did. */
+async function inspect({ random, drops }: Ground, receiver: Receiver): Promise<void> {
+  if (random.next() < 0.4) {
+    // A request of it may go wrong, too: then it sends as before.
+    await receiver.dropped().then(
+      () => {
+        drops.count += 1;
+      },
+      () => undefined,
+    );
+  }
+  if (random.next() < 0.5) await receiver.mend();
+}
+
+/** What is known by webhooks alone: all that they named and was not read again since, and nothing that they did not say. */
+async function heard(ground: Ground, receiver: Receiver): Promise<Omit<Findings, 'unbalanced'>> {
+  const { app, clock, hostile, system } = ground;
+  await receiver.mend();
+  await hostile.disturb(LAST_WORDS);
+  await system.delivered?.();
+  hostile.calm();
+  // What commits late is there, and what failed is tried again.
+  await clock.advance(30 * MINUTE_MS);
+  const named = await receiver.named();
+  await receiver.rescue();
+  for (const run of await receiver.waiting()) await work(ground, run);
+  const findings: Omit<Findings, 'unbalanced'>[] = [];
+  for (const stream of app.streams.all)
+    findings.push(await verifyStream(app, system, stream, { isAll: true, only: named.get(stream.id) ?? new Set() }));
+  await receiver.mend();
+  return {
+    lost: [
+      ...findings.flatMap(({ lost }) => lost).map((what) => `by webhook: ${what}`),
+      ...[...(await receiver.named()).values()].flatMap((ids) => [...ids].map((id) => `${id} was named, and not read`)),
+      ...(await receiver.missing()).map((topic) => `webhooks of ${topic} are not sent any more`),
+    ],
+    falseDeletes: findings.flatMap(({ falseDeletes }) => falseDeletes),
+    duplicates: findings.flatMap(({ duplicates }) => duplicates),
   };
 }
 
@@ -190,10 +247,12 @@ function modeOf(random: Random, { connector, name }: RunStream, round: number): 
 }
 
 async function requested({ app, clock }: Ground, { tenant, id }: RunStream, mode: RunMode): Promise<number> {
-  await clock.advance(1);
-  const run = await createRun(app.store, { tenant, streamId: id, mode, trigger: 'schedule', dueAt: clock.now() });
-  if (run === null) throw new Error('a run is due at this time already');
-  return run;
+  for (;;) {
+    await clock.advance(1);
+    const run = await createRun(app.store, { tenant, streamId: id, mode, trigger: 'schedule', dueAt: clock.now() });
+    // One for webhooks may be due at this time.
+    if (run !== null) return run;
+  }
 }
 
 async function stateOf({ app }: Ground, run: number): Promise<RunState> {
@@ -208,15 +267,17 @@ async function work(ground: Ground, run: number, deps: RunDeps = ground.app.runs
     const result = await runSlice(deps, run, new AbortController().signal);
     const state = await stateOf(ground, run);
     if (isFinal(state) || state === 'held') return;
+    // A run gives way to what webhooks named, and waits for it.
+    for (const other of (await ground.receiver?.waiting()) ?? [])
+      if (other !== run) await runSlice(deps, other, new AbortController().signal);
     await ground.clock.advance(Math.max(1, result?.againInMs ?? 1000));
   }
   throw new Error(`run ${run} does not end`);
 }
 
 /** A run whose worker may die: what it had in the air is undone, and another takes over when its lease is out. */
-async function strickenRun(ground: Ground, tap: Tap, stream: RunStream, mode: RunMode): Promise<void> {
+async function strickenRun(ground: Ground, tap: Tap, run: number): Promise<void> {
   const { random, clock, deaths } = ground;
-  const run = await requested(ground, stream, mode);
   if (random.next() < 0.5) {
     const place = random.pick(CUTS);
     const nth = tap.passed[place] + random.whole(1, 6);
@@ -238,9 +299,8 @@ async function strickenRun(ground: Ground, tap: Tap, stream: RunStream, mode: Ru
 }
 
 /** A run whose worker stands still before a transaction, until another has done its work; then it goes on. */
-async function frozenRun(ground: Ground, stream: RunStream, mode: RunMode): Promise<void> {
+async function frozenRun(ground: Ground, run: number): Promise<void> {
   const { app, random, clock, deaths, alteration } = ground;
-  const run = await requested(ground, stream, mode);
   const store = { ...app.store };
   const thawed = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
@@ -268,9 +328,8 @@ async function frozenRun(ground: Ground, stream: RunStream, mode: RunMode): Prom
 }
 
 /** A run in a process of its own that is killed, and gone on with here. */
-async function killedRun(ground: Ground, stream: RunStream, mode: RunMode): Promise<void> {
+async function killedRun(ground: Ground, run: number): Promise<void> {
   const { dir, database, clock, random, safety, deaths } = ground;
-  const run = await requested(ground, stream, mode);
   const life: HostileLife = {
     ...{ dir, database, run, now: clock.now().toISOString(), safety },
     strike: { what: 'kill', place: random.pick(PLACES), nth: random.whole(1, 3) },

@@ -16,17 +16,24 @@ export type Findings = {
 
 type Row = { no: number; external_id: string; state: number; page_id: number; slot: number };
 
-/** @param isAll also deletes that the source does not name: behind a full read */
+export type Extent = {
+  /** Also deletes that the source does not name: behind a full read, or where it was asked for each record. */
+  readonly isAll: boolean;
+  /** These records alone. */
+  readonly only?: ReadonlySet<string>;
+};
+
 export async function verifyStream(
   app: App,
   system: VendorSystem,
   stream: RunStream,
-  isAll: boolean,
+  { isAll, only }: Extent,
 ): Promise<Omit<Findings, 'unbalanced'>> {
-  const truth = system.truth(stream.name);
-  const rows = await app.store.rows<Row>(
+  const truth = new Map([...system.truth(stream.name)].filter(([id]) => only?.has(id) ?? true));
+  const all = await app.store.rows<Row>(
     sql`select no, external_id, state, page_id, slot from record where stream_id = ${stream.id} order by no`,
   );
+  const rows = all.filter((row) => only?.has(row.external_id) ?? true);
   const known = await markersOf(app, system, stream, rows);
   const lost: string[] = [];
   const falseDeletes: string[] = [];

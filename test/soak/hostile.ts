@@ -21,6 +21,8 @@ export type HostileReport = {
   readonly isClean: boolean;
   /** How often each trick was played, and each death died. */
   readonly played: Readonly<Record<string, number>>;
+  /** Webhooks by what became of them. */
+  readonly deliveries: Readonly<Record<string, number>>;
   readonly byTarget: Readonly<Record<string, number>>;
   /** Of each target, on a lane of its own. */
   readonly secondsPerSeed: Readonly<Record<string, number>>;
@@ -77,14 +79,11 @@ export async function hostileSoak(
     ...total,
     isClean: Object.values(total).every((count) => count === 0),
     played: {
-      ...Object.fromEntries(
-        [...new Set([...TRICKS, ...results.flatMap(({ played }) => Object.keys(played))])].map((trick) => [
-          trick,
-          sum(({ played }) => played[trick] ?? 0),
-        ]),
-      ),
+      ...Object.fromEntries(TRICKS.map((trick) => [trick, 0])),
+      ...added(results.map(({ played }) => played)),
       ...Object.fromEntries(deaths.map((death) => [`worker ${death}`, sum((result) => result.deaths[death])])),
     },
+    deliveries: added(results.map(({ deliveries }) => deliveries)),
     byTarget,
     cursors: tally(results.flatMap(({ cursors }) => cursors)),
     secondsPerSeed: Object.fromEntries(
@@ -99,7 +98,7 @@ export async function hostileSoak(
 
 /** A seed that came to no end: what it lost nobody knows, so it counts as lost. */
 const broken = (thrown: unknown): SeedResult => ({
-  ...{ target: 'broken off', streams: [], cursors: [], played: {}, runs: 0, failedRuns: 0 },
+  ...{ target: 'broken off', streams: [], cursors: [], played: {}, deliveries: {}, runs: 0, failedRuns: 0 },
   ...{ falseDeletes: [], duplicates: [], unbalanced: [], deaths: { cut: 0, killed: 0, frozen: 0 } },
   lost: [thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)],
 });
@@ -112,6 +111,12 @@ function tell(seed: number, result: SeedResult, say: (line: string) => void): vo
         `seed ${seed} (${result.target}: ${result.streams.join(', ')}): ${found.length} ${finding}: ${found.slice(0, EXAMPLES).join('; ')}`,
       );
   }
+}
+
+function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of counts.flatMap(Object.entries<number>)) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }
 
 function tally(words: readonly string[]): Record<string, number> {

@@ -146,6 +146,7 @@ async function hostile({ seeds, without, only, json }: Asked): Promise<number> {
         .map(([name, count]) => `${name} ${count}`)
         .join(', ');
     say(`played: ${counts(report.played)}`);
+    say(`webhooks: ${counts(report.deliveries)}`);
     say(`read: ${counts(report.byTarget)}; cursors: ${counts(report.cursors)}`);
     say(`seconds per seed: ${counts(report.secondsPerSeed)}`);
     say(

@@ -1,6 +1,7 @@
 /** Webhooks of an app: subscriptions and their one address, and signed deliveries that are repeated until somebody takes them. */
 import { createHmac } from 'node:crypto';
 import type { Clock, JsonObject } from '../../connector/contract.ts';
+import { untilNone } from '../deliveries.ts';
 import type { Faults } from '../faults.ts';
 import type { SystemAnswer, SystemRequest } from '../server.ts';
 import { FACTS } from './definitions.ts';
@@ -23,6 +24,8 @@ const TIMEOUT_MS = 5_000;
 export type Hooks = {
   /** `/webhooks/v3/{appId}/…`, for who has the developer's key. */
   answer(request: SystemRequest): SystemAnswer | null;
+  /** Resolves when nothing is under way. */
+  delivered(): Promise<void>;
   save(): JsonObject;
   close(): Promise<void>;
 };
@@ -174,6 +177,7 @@ export function makeHooks(portal: Portal, { clock, faults, speed, saved }: Optio
         throw new ApiError(401, 'INVALID_AUTHENTICATION', 'The API key provided is invalid.');
       return route(request, rest);
     },
+    delivered: () => untilNone(working),
     save: () => ({ settings, subscriptions: [...subscriptions.values()], lastId, lastEvent }),
     close: async () => {
       closing.abort();

@@ -96,6 +96,7 @@ export async function openHubSpot(options: HubSpotOptions): Promise<HubSpotSyste
     marker: markerIn,
     requests,
     ...{ portal, marketing },
+    delivered: hooks.delivered,
     save: () => ({
       ...{ portal: portal.save(), marketing: marketing.save() },
       ...{ login: login.save(), hooks: hooks.save() },

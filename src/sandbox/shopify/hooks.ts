@@ -1,6 +1,7 @@
 /** Sends webhooks as the vendor does: signed over the raw body, eight more tries within four hours, then the subscription goes. */
 import { createHmac, randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../connector/contract.ts';
+import { untilNone } from '../deliveries.ts';
 import type { Shop } from './shop.ts';
 
 const ANSWER_MS = 5000;
@@ -9,6 +10,8 @@ const RETRY_MS = [60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 3_600
 export type HookSender = {
   /** Topic as `products/update`. */
   send(topic: string, payload: JsonObject): void;
+  /** Resolves when nothing is under way. */
+  delivered(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -23,7 +26,7 @@ export function openHooks(
     running.add(work);
     void work.catch(() => undefined).finally(() => running.delete(work));
   };
-  const deliver = (id: number, uri: string, topic: string, body: string) => {
+  const deliver = (id: number, uri: string, topic: string, body: string, times = 1) => {
     const headers = {
       'content-type': 'application/json',
       'x-shopify-topic': topic,
@@ -34,7 +37,7 @@ export function openHooks(
       'x-shopify-event-id': randomUUID(),
       'x-shopify-triggered-at': new Date(shop.now()).toISOString(),
     };
-    track(untilTaken(shop, { id, uri, body, headers }, closing.signal));
+    for (let no = 0; no < times; no += 1) track(untilTaken(shop, { id, uri, body, headers }, closing.signal));
   };
   return {
     send: (topic, payload) => {
@@ -46,11 +49,11 @@ export function openHooks(
         const fate = shop.faults.onWebhook();
         if (fate === 'lose') continue;
         if (fate === 'late') held.push(() => deliver(id, data.uri, topic, body));
-        else deliver(id, data.uri, topic, body);
-        if (fate === 'double') deliver(id, data.uri, topic, body);
+        else deliver(id, data.uri, topic, body, fate === 'double' ? 2 : 1);
       }
       for (const one of late) one();
     },
+    delivered: () => untilNone(running),
     close: async () => {
       closing.abort();
       await Promise.allSettled(running);

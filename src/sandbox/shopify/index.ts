@@ -94,6 +94,7 @@ export async function openShopify(options: SystemOptions): Promise<VendorSystem>
     truth: (stream) => truth(shop, stream),
     marker,
     requests,
+    delivered: hooks.delivered,
     save: () => shop.save(),
     close: async () => {
       await hooks.close();

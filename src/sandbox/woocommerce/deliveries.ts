@@ -1,6 +1,7 @@
 /** Webhooks of a shop: a ping when one is made, deliveries some time after a change, none repeated, off after too many failures. */
 import { createHmac, randomUUID } from 'node:crypto';
 import type { Clock, JsonObject } from '../../connector/contract.ts';
+import { untilNone } from '../deliveries.ts';
 import type { Faults } from '../faults.ts';
 import { SHAPES } from './shapes.ts';
 import type { Event, Kind, Shop } from './shop.ts';
@@ -21,6 +22,8 @@ const TIMEOUT_MS = 5_000;
 export type Deliveries = {
   /** The unsigned ping of a new hook. */
   ping(hook: string): void;
+  /** Resolves when nothing is under way. */
+  delivered(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -138,6 +141,7 @@ export function openDeliveries(
   };
   return {
     ping: (hook) => run(() => ping(hook)),
+    delivered: () => untilNone(working),
     close: async () => {
       closing.abort();
       await Promise.all(working);

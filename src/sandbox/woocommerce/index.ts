@@ -61,6 +61,7 @@ export async function openWooCommerce(options: WooCommerceOptions): Promise<Vend
     truth: (stream) => truthOf(shop, stream),
     marker: markerIn,
     requests,
+    delivered: deliveries.delivered,
     save: () => shop.save(),
     close: async () => {
       await deliveries.close();
