@@ -131,7 +131,7 @@ describe('what the program says and stores', () => {
           },
         ]),
       );
-      await using place = makePlace(stringify({ tenant: 'acme', port: 0, connections }));
+      await using place = await makePlace(stringify({ tenant: 'acme', port: 0, connections }));
       const said = new Map<string, string>();
       const own = inThisProcess(place.dir);
       const run = async (...args: string[]) => {

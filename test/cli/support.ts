@@ -12,6 +12,7 @@ import { callControl } from '../../src/cli/control-client.ts';
 import { invoke, reportError } from '../../src/cli/invoke.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { hasBroker } from '../support/services/broker.ts';
 import { waitFor } from '../support/services.ts';
 import { layStore } from '../support/stores.ts';
 
@@ -67,7 +68,8 @@ export const products = (rows: readonly string[]): string => `${HEADER}\n${rows.
 /** With an empty store, unless there is a database. @param config text of tributary.yaml; `null`: the sandbox */
 export async function makePlace(config: string | null = CONFIG): Promise<Place> {
   const dir = mkdtempSync(join(tmpdir(), 'cli-'));
-  if (!config?.includes('database_url')) await layStore(join(dir, '.tributary', 'store'));
+  // A soak has no store to copy, and makes its own.
+  if (hasBroker() && !config?.includes('database_url')) await layStore(join(dir, '.tributary', 'store'));
   const children = new Set<ChildProcess>();
   for (const folder of ['feeds', 'other']) mkdirSync(join(dir, folder));
   if (config !== null) writeFileSync(join(dir, 'tributary.yaml'), config);

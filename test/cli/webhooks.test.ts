@@ -20,7 +20,7 @@ beforeAll(async () => {
   const shopOf = { ...shop.settings, streams: { products: { every: 'manual' } } };
   const feeds = { connector: 'feed', path: './feeds', streams: {} };
   const config = { tenant: 'acme', public_url: 'http://127.0.0.1:9', connections: { shop: shopOf, feeds } };
-  place = makePlace(JSON.stringify(config));
+  place = await makePlace(JSON.stringify(config));
 });
 afterAll(async () => {
   await place?.[Symbol.asyncDispose]();

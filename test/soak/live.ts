@@ -25,7 +25,7 @@ type Sync = { readonly status: string; readonly systems: Readonly<Record<string,
 
 /** @param purchases how many, one after another */
 export async function liveSoak(purchases: number, say: (line: string) => void): Promise<LiveReport> {
-  await using place = makePlace(null);
+  await using place = await makePlace(null);
   const program = await place.start();
   try {
     const { url, apiKey } = JSON.parse(readFileSync(join(place.dir, '.tributary', 'sandbox.json'), 'utf8'));
