@@ -29,6 +29,8 @@ export type Outgoing = {
   readonly source: string;
   readonly text: string;
   readonly entity: EntityName | 'stock';
+  /** Stock: all levels of a variant are one thing. */
+  readonly isSum: boolean;
   /** Stream of the connection that is written to. */
   readonly to: string;
   /** Fields by which the vendor finds a record whose id is not known. */
@@ -60,7 +62,7 @@ export function checkOutgoing(text: string, file: string, target: WriteDeclarati
 }
 
 function checkFile(file: OutgoingFile, target: WriteDeclaration | null, problems: Problems): void {
-  const record = knownRecord(file.base, { origin: 'declared', fields: entityFields(file.entity) });
+  const record = knownRecord(file.base, { origin: 'declared', fields: entityFields(file) });
   const root = record?.root ?? { children: new Map(), isList: false, isOpen: true, field: null };
   const judge: Judge = {
     file: file.base,
@@ -85,6 +87,14 @@ function checkFile(file: OutgoingFile, target: WriteDeclaration | null, problems
     checkPresence(file.when.condition, judge);
   }
   checkFit(checkNode(file.id, judge), 'text', file.id.at, 'An id', problems);
+  const chosenBy = namesIn([file.id, file.when, file.base.skip]);
+  if (file.entity === 'stock' && !file.isSum && !chosenBy.includes('location'))
+    problems.report(file.id.at, {
+      code: 'location-unsaid',
+      message:
+        'Each location of a variant would be written over the others: nothing says which one the record stands for.',
+      remedy: 'Name `location` in `id:` or `skip:`, or write `each: variant`, which adds all locations up.',
+    });
   if (file.fields.length === 0)
     problems.report(file.at, {
       code: 'no-fields',
@@ -201,7 +211,7 @@ function isFilledWhenNew(file: OutgoingFile, value: OutgoingFile['id']): boolean
 }
 
 /** What an outgoing mapping may read, as `mapping check` knows it. */
-export function entityFields(entity: EntityName | 'stock'): readonly DeclaredField[] {
+function entityFields({ entity, isSum }: Pick<OutgoingFile, 'entity' | 'isSum'>): readonly DeclaredField[] {
   const field = (path: string, type: DeclaredField['type'], about: string): DeclaredField => ({
     path,
     type,
@@ -210,10 +220,10 @@ export function entityFields(entity: EntityName | 'stock'): readonly DeclaredFie
   });
   if (entity === 'stock')
     return [
-      field('quantity', 'integer', 'whole units at the location'),
+      field('quantity', 'integer', isSum ? 'whole units at all locations' : 'whole units at the location'),
       field('available', 'integer', 'whole units that may still be sold'),
       ...fieldsBelow('variant', 'variant.', 2),
-      ...fieldsBelow('location', 'location.', 1),
+      ...(isSum ? [] : fieldsBelow('location', 'location.', 1)),
     ];
   return fieldsBelow(entity, '', 2);
 
@@ -263,6 +273,7 @@ function build(file: OutgoingFile, name: string): Outgoing {
     source: file.base.file,
     text: file.base.text,
     entity: file.entity,
+    isSum: file.isSum,
     to: file.to.name,
     match: file.match.map((one) => one.name),
     reads: Object.fromEntries(file.fields.map((field) => [field.name, namesIn(field.value)])),

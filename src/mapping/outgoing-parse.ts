@@ -24,6 +24,8 @@ export type OutgoingFile = {
   /** What it has in common with other mapping files: places, tables, filters. */
   readonly base: MappingFile;
   readonly entity: EntityName | 'stock';
+  /** Stock: one thing per variant, all its levels added up, for vendors that keep one figure; otherwise one per level. */
+  readonly isSum: boolean;
   readonly to: Named;
   readonly when: { readonly condition: Condition; readonly reason: string } | null;
   /** Where the vendor's id comes from: the entity's own link in the stream written to, when the file does not say. */
@@ -35,7 +37,7 @@ export type OutgoingFile = {
 };
 
 const TOP = ['about', 'write', 'tables', 'fields'];
-const WRITE = ['entity', 'to', 'when', 'skip', 'id', 'match', 'actions'];
+const WRITE = ['entity', 'each', 'to', 'when', 'skip', 'id', 'match', 'actions'];
 const ACTIONS: readonly WriteAction[] = ['create', 'update', 'delete'];
 const FIELD = ['clear', 'on', 'required', 'default'];
 
@@ -79,6 +81,7 @@ export function parseOutgoing(text: string, file: string, problems: Problems): O
       outputs: [],
     },
     entity,
+    isSum: readEach(part('each'), entity, reading) === 'variant',
     to: { name: scalarText(to), at: spanOf(to) },
     when: when && whenNode && { condition: when, reason: reasonOf(text, spanOf(whenNode)) },
     id,
@@ -119,6 +122,27 @@ function readEntity(node: YamlNode | null, at: Span, reading: NodeReading): Outg
     `There is no entity "${scalarText(node)}".`,
     didYouMean(scalarText(node), known),
     'unknown-entity',
+  );
+}
+
+const EACH = ['level', 'variant'] as const;
+
+function readEach(
+  node: YamlNode | null,
+  entity: OutgoingFile['entity'],
+  reading: NodeReading,
+): (typeof EACH)[number] | null {
+  if (node === null) return null;
+  if (entity !== 'stock')
+    return report(reading, spanOf(node), `\`each\` is for stock, not for a ${entity}.`, 'Leave it out.');
+  const each = EACH.find((name) => name === scalarText(node));
+  if (each !== undefined) return each;
+  return report(
+    reading,
+    spanOf(node),
+    `Stock is written for each level or for each variant, not for each "${scalarText(node)}".`,
+    didYouMean(scalarText(node), EACH),
+    'unknown-word',
   );
 }
 

@@ -77,7 +77,7 @@ export async function makePlan(planning: Planning, ids: readonly number[]): Prom
   const { views, states, shared, waiting } = await deps.store.transaction(async (tx) => {
     const open = await uncertain(tx, stream.id, ids);
     const settled = ids.filter((id) => !open.has(id));
-    const found = await viewsOf(tx, stream, outgoing.entity, settled);
+    const found = await viewsOf(tx, stream, outgoing, settled);
     const known = await statesOf(tx, stream.id, settled);
     return { views: found, states: known, shared: await sharedIds(tx, stream, found), waiting: open };
   });

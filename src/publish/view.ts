@@ -3,11 +3,12 @@ import { ENTITIES, type EntityName } from '../canonical/entities.ts';
 import { publicId } from '../canonical/ids.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
 import { readRows, referenceFields } from '../load/rows.ts';
+import type { Outgoing } from '../mapping/outgoing-check.ts';
 import { tableOf } from '../store/columns.ts';
 import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import type { PushStream } from './deps.ts';
 
-/** One thing to be written: an entity, or a stock level (`part`: its location). */
+/** One thing to be written: an entity, or a stock level (`part`: its location; all of a variant's together: `*`). */
 export type View = {
   readonly entityId: number;
   readonly part: string;
@@ -22,11 +23,11 @@ export type View = {
 export async function viewsOf(
   tx: Tx,
   stream: PushStream,
-  entity: EntityName | 'stock',
+  { entity, isSum }: Pick<Outgoing, 'entity' | 'isSum'>,
   ids: readonly number[],
 ): Promise<readonly View[]> {
   if (ids.length === 0) return [];
-  if (entity === 'stock') return levelsOf(tx, stream, ids);
+  if (entity === 'stock') return isSum ? sumsOf(tx, stream, ids) : levelsOf(tx, stream, ids);
   const objects = await objectsOf(tx, stream, entity, ids, 2);
   return ids.flatMap((id) => {
     const object = objects.get(id);
@@ -128,19 +129,40 @@ type LevelRow = {
   connection_id: number | null;
 };
 
-async function levelsOf(tx: Tx, stream: PushStream, variantIds: readonly number[]): Promise<View[]> {
-  const levels = await tx.rows<LevelRow>(sql`
+/** Levels with what may still be sold there, and the connection that counts them. */
+const levels = (tx: Tx, { tenant }: PushStream, variantIds: readonly number[]): Promise<LevelRow[]> =>
+  tx.rows<LevelRow>(sql`
     select l.variant_id, l.location, l.quantity, greatest(0, l.quantity - l.reserved - l.committed) as available, s.connection_id
     from stock_level l left join stream s on s.id = l.stream_id
-    where l.tenant = ${stream.tenant} and l.variant_id = any(${numbers(variantIds)}) order by l.variant_id, l.location`);
+    where l.tenant = ${tenant} and l.variant_id = any(${numbers(variantIds)}) order by l.variant_id, l.location`);
+
+/** For vendors that keep one figure: it cannot be told apart where they count a part of it themselves. */
+async function sumsOf(tx: Tx, stream: PushStream, variantIds: readonly number[]): Promise<View[]> {
+  const rows = Map.groupBy(await levels(tx, stream, variantIds), (level) => level.variant_id);
+  const variants = await objectsOf(tx, stream, 'variant', [...rows.keys()], 2);
+  return [...rows].map(([id, mine]) => {
+    const variant = variants.get(id) ?? {};
+    const total = (of: 'quantity' | 'available'): number => mine.reduce((sum, level) => sum + level[of], 0);
+    return {
+      entityId: id,
+      part: '*',
+      entity: { variant, quantity: total('quantity'), available: total('available') },
+      recordId: ownLink(stream, variant),
+      isTheirs: mine.some((level) => level.connection_id === stream.connectionId),
+    };
+  });
+}
+
+async function levelsOf(tx: Tx, stream: PushStream, variantIds: readonly number[]): Promise<View[]> {
+  const rows = await levels(tx, stream, variantIds);
   const variants = await objectsOf(tx, stream, 'variant', variantIds, 2);
-  const codes = [...new Set(levels.map((level) => level.location))];
+  const codes = [...new Set(rows.map((level) => level.location))];
   const places = await tx.rows<{ id: number; code: string }>(
     sql`select id, code from location where tenant = ${stream.tenant} and code = any(${texts(codes)}) and archived_at is null order by id desc`,
   );
   const byCode = new Map(places.map((place) => [place.code, place.id]));
   const locations = await objectsOf(tx, stream, 'location', [...byCode.values()], 1);
-  return levels.map(({ variant_id, location, quantity, available, connection_id }) => {
+  return rows.map(({ variant_id, location, quantity, available, connection_id }) => {
     const variant = variants.get(variant_id) ?? {};
     const place = locations.get(byCode.get(location) ?? 0) ?? { code: location, links: {} };
     return {

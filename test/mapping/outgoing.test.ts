@@ -78,6 +78,20 @@ fields: {quantity: available}
     });
   });
 
+  it('wants stock without a place to be added up, so that no place is written over another', () => {
+    const codes = (each: string, rest = '') =>
+      checkOutgoing(
+        `write: {entity: stock, to: products, id: variant.sku${each}${rest}}\nfields: {stock: available}\n`,
+        'stock.yaml',
+        null,
+      ).problems.map((problem) => problem.code);
+    expect(codes('')).toEqual(['location-unsaid']);
+    expect(codes(', skip: [{when: location.code != "web", reason: elsewhere}]')).toEqual([]);
+    expect(codes(', each: variant')).toEqual([]);
+    expect(codes(', each: variant', ', when: location.code = "web"')).toContain('unknown-path');
+    expect(codes(', each: shop')).toContain('unknown-word');
+  });
+
   it('rejects an entity with every problem it has, and keeps personal values out of messages', () => {
     const text = FILE.replace('| default("Unknown")', '| required').replace(
       'value: lead_score',

@@ -71,6 +71,14 @@ const OUT = `write:
 fields:
   quantity: available
 `;
+const SUM = `write:
+  entity: stock
+  each: variant
+  to: inventory
+  id: {template: '{variant | link("inventory")}/berlin'}
+fields:
+  quantity: available
+`;
 
 describe('stock', () => {
   let store: Store;
@@ -117,5 +125,44 @@ describe('stock', () => {
     expect(told.map(({ values }) => values)).toEqual([{ quantity: 10 }, { quantity: 6 }]);
     const run = await world.run('shop/inventory:out');
     expect(run).toMatchObject({ read: 0, state: 'succeeded' });
+  });
+
+  it('of several places is one figure at a vendor that keeps one, unless it counts a part of it', async () => {
+    const levels = new Map([['i1/berlin', 3]]);
+    const told: WriteIntent[] = [];
+    await using world = await openLoading(store, {
+      tenant: 'sum',
+      connections: [
+        {
+          name: 'shop',
+          stockAuthority: false,
+          streams: [{ name: 'inventory', mappings: ['items'] }],
+          writes: [{ to: 'inventory', mapping: 'sum-out', conflict: 'platform_wins' }],
+        },
+      ],
+      ...{ mappings: { items: ITEMS, 'sum-out': SUM }, streams: [STOCK], connector: shop(levels, told) },
+    });
+    const { tenant } = world.streams;
+    await store.rows(sql`update connection set writes_approved_at = now() where tenant = ${tenant}`);
+    const body = { item: 'i1', sku: 'A-1', place: 'berlin' };
+    world.script.say('shop', 'inventory', [{ records: [{ id: 'i1', body }], observedAt: world.clock.now() }]);
+    await world.run('shop/inventory');
+    const [variant] = await store.rows<{ id: number }>(sql`select id from variant where tenant = ${tenant}`);
+    const of = { tenant, variantId: variant?.id ?? 0, now: world.clock.now(), note: 'count' };
+    await adjust(store, { ...of, location: 'berlin', delta: 10 });
+    await adjust(store, { ...of, location: 'hall', delta: 5 });
+    await world.run('shop/inventory:out');
+    await adjust(store, { ...of, location: 'hall', delta: -2 });
+    await world.run('shop/inventory:out');
+    expect(told.map(({ id, values }) => [id, values['quantity']])).toEqual([
+      ['i1/berlin', 15],
+      ['i1/berlin', 13],
+    ]);
+    await store.rows(sql`
+      update stock_level set stream_id = (select id from stream where tenant = ${tenant} and name = 'inventory')
+      where tenant = ${tenant} and location = 'hall'`);
+    await adjust(store, { ...of, location: 'berlin', delta: 1 });
+    expect(await world.run('shop/inventory:out')).toMatchObject({ read: 1, skipped: 1 });
+    expect(levels.get('i1/berlin')).toBe(13);
   });
 });
