@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { listDeadLetters, showDeadLetter } from '../../src/load/list-dead-letters.ts';
 import { decodeJson } from '../../src/load/mapping-sets.ts';
 import { requestReplay } from '../../src/run/replay.ts';
-import { type Store, sql } from '../../src/store/store.ts';
-import { type Loading, openLoading } from '../support/loading.ts';
+import { sql } from '../../src/store/store.ts';
+import type { Loading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
-import { memoryStore } from '../support/stores.ts';
+import { makeStage } from '../support/stage.ts';
 
 const mapping = (key: string, name: string): string => `about: what fails
 record:
@@ -19,17 +19,10 @@ const STRICT = mapping('id', 'name | required');
 const MILD = mapping('{first: [id, code]}', 'name | default("nameless")');
 
 describe('dead letters', () => {
-  let store: Store;
-  let tenants = 0;
-  beforeAll(async () => {
-    store = await memoryStore();
-  });
-  afterAll(() => store.close());
+  const stage = makeStage('letters');
 
   const openShop = (): Promise<Loading> => {
-    tenants += 1;
-    return openLoading(store, {
-      tenant: `letters-${tenants}`,
+    return stage.open({
       connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['p'] }] }],
       mappings: { p: STRICT },
       streams: [declared('products')],
@@ -43,13 +36,13 @@ describe('dead letters', () => {
   };
   const said = (name: string, version: number | null = null) => ({ id: 'a', version, body: { id: 'a', name } });
   const letters = async (loading: Loading): Promise<string[]> => {
-    const rows = await store.rows<{ line: string }>(sql`
+    const rows = await stage.store.rows<{ line: string }>(sql`
       select state || ' ' || coalesce(external_id, '-') || ' v' || coalesce(version::text, '-') || ' x' || times as line
       from dead_letter where tenant = ${loading.streams.tenant} order by id`);
     return rows.map((row) => row.line);
   };
   const names = async (loading: Loading): Promise<string> => {
-    const rows = await store.rows<{ name: string }>(
+    const rows = await stage.store.rows<{ name: string }>(
       sql`select name from product where tenant = ${loading.streams.tenant} order by 1`,
     );
     return rows.map((row) => row.name).join();
@@ -127,8 +120,8 @@ describe('dead letters', () => {
     const problems = [problem('b', '{"id":"b","na', 2), problem(null, 'half a line', 3), problem(null, null, 4)];
     await read(loading, { records: [said('one')], problems });
     const { tenant } = loading.streams;
-    const found = await store.answer(tenant, (tx) => listDeadLetters(tx, { limit: 9, page: 1 }));
-    const shown = await Promise.all(found.map(({ id }) => showDeadLetter(store, tenant, id, () => decodeJson)));
+    const found = await stage.store.answer(tenant, (tx) => listDeadLetters(tx, { limit: 9, page: 1 }));
+    const shown = await Promise.all(found.map(({ id }) => showDeadLetter(stage.store, tenant, id, () => decodeJson)));
     expect(shown.map(({ position, raw }) => [position, raw]).sort()).toEqual([
       [2, ['{"id":"b","na']],
       [3, ['half a line']],

@@ -1,25 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { approveDeletes } from '../../src/load/deletes.ts';
-import { type Store, sql } from '../../src/store/store.ts';
-import { type FinishedRun, type Loading, openLoading } from '../support/loading.ts';
+import { sql } from '../../src/store/store.ts';
+import type { FinishedRun, Loading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
-import { memoryStore } from '../support/stores.ts';
+import { makeStage } from '../support/stage.ts';
 import { MAPPINGS } from './shop-mapping.ts';
 
 const NAME = 'shop/products';
 
 describe('deletes by absence', () => {
-  let store: Store;
-  let tenants = 0;
-  beforeAll(async () => {
-    store = await memoryStore();
-  });
-  afterAll(() => store.close());
+  const stage = makeStage('deletes');
 
   const open = (brake?: { share: number; count: number }): Promise<Loading> => {
-    tenants += 1;
-    return openLoading(store, {
-      tenant: `deletes-${tenants}`,
+    return stage.open({
       connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
       mappings: MAPPINGS,
       streams: [declared('products')],
@@ -28,7 +21,7 @@ describe('deletes by absence', () => {
   };
 
   const live = async (loading: Loading): Promise<string> => {
-    const rows = await store.rows<{ external_id: string }>(
+    const rows = await stage.store.rows<{ external_id: string }>(
       sql`select external_id from record where tenant = ${loading.streams.tenant} and state in (1, 2) order by 1`,
     );
     return rows.map((row) => row.external_id).join('');
@@ -39,7 +32,7 @@ describe('deletes by absence', () => {
     await read(loading, window('one', 'abcd'));
     const run = await read(loading, window('two', 'ac'));
     expect([await live(loading), run.deleted, run.state]).toEqual(['ac', 2, 'succeeded']);
-    const [archived] = await store.rows<{ count: number }>(
+    const [archived] = await stage.store.rows<{ count: number }>(
       sql`select count(*) as count from product where tenant = ${loading.streams.tenant} and archived_at is not null`,
     );
     expect(archived?.count).toBe(2);
@@ -168,7 +161,7 @@ describe('deletes by absence', () => {
     await read(loading, window('one', '', { records: [...records('a'), ...many] }));
     const run = await read(loading, window('two', 'a'));
     expect([run.error, run.deleted, await live(loading)]).toEqual([null, 3000, 'a']);
-    const [units] = await store.rows<{ units: number }>(
+    const [units] = await stage.store.rows<{ units: number }>(
       sql`select sum(quantity)::bigint as units from stock_level where tenant = ${loading.streams.tenant}`,
     );
     expect(units?.units).toBe(0);

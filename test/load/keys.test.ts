@@ -1,10 +1,9 @@
 /** Match keys that change hands within one page. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
-import { type Store, sql } from '../../src/store/store.ts';
-import { type Loading, openLoading } from '../support/loading.ts';
+import { describe, expect, it } from 'vitest';
+import { sql } from '../../src/store/store.ts';
+import type { Loading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
+import { makeStage } from '../support/stage.ts';
 
 const MAPPINGS = {
   products: `about: products
@@ -25,18 +24,10 @@ outputs:
 };
 
 describe('a SKU that one record of a page gives up', () => {
-  let store: Store;
-  let tenants = 0;
-  beforeAll(async () => {
-    store = await openPglite(null);
-    await migrate(store);
-  });
-  afterAll(() => store.close());
+  const stage = makeStage('keys');
 
   const openShop = (): Promise<Loading> => {
-    tenants += 1;
-    return openLoading(store, {
-      tenant: `keys-${tenants}`,
+    return stage.open({
       connections: ['shop', 'erp'].map((name) => ({ name, streams: [{ name: 'products', mappings: ['products'] }] })),
       mappings: MAPPINGS,
       streams: [declared('products')],
@@ -56,7 +47,7 @@ describe('a SKU that one record of a page gives up', () => {
   };
   /** Each product with its SKU and the records that speak for it. */
   const products = async ({ streams: { tenant } }: Loading): Promise<readonly string[]> => {
-    const rows = await store.rows<{ line: string }>(sql`
+    const rows = await stage.store.rows<{ line: string }>(sql`
       select p.sku || ': ' || string_agg(n.name || ' ' || r.external_id, ', ' order by n.name, r.external_id) as line
       from product p join contribution c on c.entity_id = p.id and c.state = 'live'
         join record r on r.stream_id = c.stream_id and r.no = c.no join stream s on s.id = c.stream_id join connection n on n.id = s.connection_id

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Tombstone } from '../../src/connector/contract.ts';
-import { type Store, sql } from '../../src/store/store.ts';
-import { type Loading, openLoading } from '../support/loading.ts';
+import { sql } from '../../src/store/store.ts';
+import type { Loading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
-import { memoryStore } from '../support/stores.ts';
+import { makeStage } from '../support/stage.ts';
 
 const MAPPINGS = {
   products: `about: products
@@ -29,18 +29,11 @@ outputs:
 };
 
 describe('a record that its source merged into another', () => {
-  let store: Store;
-  let tenants = 0;
-  beforeAll(async () => {
-    store = await memoryStore();
-  });
-  afterAll(() => store.close());
+  const stage = makeStage('merges');
 
   const openShop = (): Promise<Loading> => {
-    tenants += 1;
     const streams = ['products', 'variants'].map((name) => ({ name, mappings: [name] }));
-    return openLoading(store, {
-      tenant: `merges-${tenants}`,
+    return stage.open({
       connections: ['shop', 'erp'].map((name) => ({ name, streams })),
       mappings: MAPPINGS,
       streams: streams.map(({ name }) => declared(name)),
@@ -62,14 +55,14 @@ describe('a record that its source merged into another', () => {
     say(loading, 'shop/products', { tombstones: [{ id, version, mergedInto } satisfies Tombstone] });
 
   const links = async (loading: Loading): Promise<string> => {
-    const rows = await store.rows<{ line: string }>(sql`
+    const rows = await stage.store.rows<{ line: string }>(sql`
       select v.sku || '>' || coalesce(p.name, '-') as line from variant v left join product p on p.id = v.product_id
       where v.tenant = ${loading.streams.tenant} order by 1`);
     return rows.map((row) => row.line).join(' ');
   };
   /** Products that are left, and where the others went. */
   const products = async (loading: Loading): Promise<string> => {
-    const rows = await store.rows<{ line: string }>(sql`
+    const rows = await stage.store.rows<{ line: string }>(sql`
       select p.name || case when p.archived_at is null then '' else '†' end || coalesce('>' || i.name, '') as line
       from product p left join product i on i.id = p.merged_into where p.tenant = ${loading.streams.tenant} order by 1`);
     return rows.map((row) => row.line).join(' ');

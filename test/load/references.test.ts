@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { adjust } from '../../src/inventory/adjust.ts';
-import { type Store, sql } from '../../src/store/store.ts';
-import { type Loading, openLoading } from '../support/loading.ts';
+import { sql } from '../../src/store/store.ts';
+import type { Loading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
-import { memoryStore } from '../support/stores.ts';
+import { makeStage } from '../support/stage.ts';
 
 const products = `about: products
 record:
@@ -49,24 +49,17 @@ outputs:
 }
 
 describe('what names something by a key', () => {
-  let store: Store;
-  let tenants = 0;
-  beforeAll(async () => {
-    store = await memoryStore();
-  });
-  afterAll(() => store.close());
+  const stage = makeStage('references');
 
   const openShop = (
     mappings: { variants?: keyof typeof MAPPINGS; stock?: keyof typeof MAPPINGS } = {},
   ): Promise<Loading> => {
-    tenants += 1;
     const streams = [
       { name: 'products', mappings: ['products'] },
       { name: 'variants', mappings: [mappings.variants ?? 'by_sku'] },
       { name: 'stock', mappings: [mappings.stock ?? 'stock_by_sku'] },
     ];
-    return openLoading(store, {
-      tenant: `references-${tenants}`,
+    return stage.open({
       connections: ['shop', 'erp'].map((name) => ({ name, streams })),
       mappings: MAPPINGS,
       streams: streams.map(({ name }) => declared(name)),
@@ -86,19 +79,19 @@ describe('what names something by a key', () => {
     return run;
   };
   const parents = async (loading: Loading): Promise<string> => {
-    const rows = await store.rows<{ line: string }>(sql`
+    const rows = await stage.store.rows<{ line: string }>(sql`
       select coalesce(v.sku, v.gtin, '?') || '>' || coalesce(p.name, '-') as line from variant v left join product p on p.id = v.product_id
       where v.tenant = ${loading.streams.tenant} order by 1`);
     return rows.map((row) => row.line).join(' ');
   };
   const levels = async (loading: Loading): Promise<string> => {
-    const rows = await store.rows<{ line: string }>(sql`
+    const rows = await stage.store.rows<{ line: string }>(sql`
       select coalesce(v.sku, v.gtin) || ':' || l.quantity as line from stock_level l join variant v on v.id = l.variant_id
       where l.tenant = ${loading.streams.tenant} order by 1`);
     return rows.map((row) => row.line).join(' ');
   };
   const waiting = async (loading: Loading): Promise<number> => {
-    const [row] = await store.rows<{ all: number }>(sql`
+    const [row] = await stage.store.rows<{ all: number }>(sql`
       select (select count(*) from reference where tenant = ${loading.streams.tenant} and target_id is null)
         + (select count(*) from stock_waiting where tenant = ${loading.streams.tenant}) as all`);
     return row?.all ?? 0;
@@ -184,7 +177,7 @@ describe('what names something by a key', () => {
     const ids = Array.from({ length: 5000 }, (_, at) => `${at}`);
     await read(loading, 'shop/stock', ...ids.map((id) => ({ id, of: `S-${id}`, on_hand: 1 })));
     await read(loading, 'erp/variants', ...ids.map((id) => ({ id, sku: `S-${id}` })));
-    const [sum] = await store.rows(
+    const [sum] = await stage.store.rows(
       sql`select count(*) as levels, sum(quantity)::bigint as units from stock_level where tenant = ${loading.streams.tenant}`,
     );
     expect([sum, await waiting(loading)]).toEqual([{ levels: 5000, units: 5000 }, 0]);
@@ -195,11 +188,11 @@ describe('what names something by a key', () => {
     const counted = { id: 's', of: 'A', on_hand: 10, as_of: '2026-11-20T08:00:00Z' };
     await read(loading, 'shop/variants', { id: 'a', sku: 'A' });
     await read(loading, 'shop/stock', counted);
-    const [variant] = await store.rows<{ id: number }>(
+    const [variant] = await stage.store.rows<{ id: number }>(
       sql`select id from variant where tenant = ${loading.streams.tenant}`,
     );
     const { tenant } = loading.streams;
-    await adjust(store, {
+    await adjust(stage.store, {
       tenant,
       variantId: variant?.id ?? 0,
       location: 'default',

@@ -1,33 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { publicId } from '../../src/canonical/ids.ts';
 import { claimRun, moveRun } from '../../src/run/runs.ts';
 import { tick } from '../../src/run/schedule.ts';
-import { type Store, sql } from '../../src/store/store.ts';
+import { sql } from '../../src/store/store.ts';
 import { MAPPINGS } from '../load/shop-mapping.ts';
 import { makeTestClock, type TestClock } from '../support/clock.ts';
-import { type Loading, openLoading } from '../support/loading.ts';
+import type { Loading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
-import { memoryStore } from '../support/stores.ts';
+import { makeStage } from '../support/stage.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-let store: Store;
-let tenants = 0;
-beforeAll(async () => {
-  store = await memoryStore();
-});
-afterAll(() => store.close());
+const stage = makeStage('reconcile');
 
 function openShop(
   clock: TestClock,
   more: Partial<Parameters<typeof declared>[1]> = {},
   brake?: { share: number; count: number },
 ): Promise<Loading> {
-  tenants += 1;
-  return openLoading(store, {
+  return stage.open({
     clock,
-    tenant: `reconcile-${tenants}`,
     connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
     mappings: MAPPINGS,
     streams: [declared('products', { deletes: ['tombstone'], ...more })],
@@ -38,12 +31,12 @@ function openShop(
 /** The runs a tick makes, ended at once. */
 async function ticked(loading: Loading): Promise<string[]> {
   const { clock } = loading;
-  const made = await tick({ store, clock }, loading.streams.all);
+  const made = await tick({ store: stage.store, clock }, loading.streams.all);
   const modes: string[] = [];
   for (const id of made) {
-    const claim = await claimRun(store, id, clock.now(), MINUTE);
+    const claim = await claimRun(stage.store, id, clock.now(), MINUTE);
     if (claim && 'run' in claim) modes.push(claim.run.mode);
-    await moveRun(store, id, 'succeeded', clock.now());
+    await moveRun(stage.store, id, 'succeeded', clock.now());
   }
   return modes;
 }
@@ -64,11 +57,11 @@ describe('a stream whose deletes show by absence and with fields the cursor cann
   it('gets no second one while the first is going', async () => {
     const clock = makeTestClock('2026-11-21T12:30:00Z');
     await using loading = await openShop(clock, { blindFields: ['stock'] });
-    await tick({ store, clock }, loading.streams.all);
+    await tick({ store: stage.store, clock }, loading.streams.all);
     await clock.advance(HOUR);
-    expect(await tick({ store, clock }, loading.streams.all)).toHaveLength(1);
+    expect(await tick({ store: stage.store, clock }, loading.streams.all)).toHaveLength(1);
     await clock.advance(HOUR);
-    expect(await tick({ store, clock }, loading.streams.all)).toHaveLength(0);
+    expect(await tick({ store: stage.store, clock }, loading.streams.all)).toHaveLength(0);
   });
 });
 
@@ -87,7 +80,7 @@ it('a sweep goes on where the last one ended, and leaves the cursor of changes a
   loading.script.say('shop', 'products', [page()]);
   await loading.run('shop/products');
   const cursors = async () => {
-    const [row] = await store.rows<{ cursor: unknown; sweep_cursor: unknown }>(
+    const [row] = await stage.store.rows<{ cursor: unknown; sweep_cursor: unknown }>(
       sql`select cursor, sweep_cursor from stream where id = ${loading.stream('shop/products').id}`,
     );
     return row;
@@ -108,13 +101,13 @@ it('what a webhook named is read between two slices of a long run', async () => 
   const clock = makeTestClock();
   await using loading = await openShop(clock);
   const full = await loading.queue('shop/products', 'full');
-  const held = await claimRun(store, full, clock.now(), MINUTE);
+  const held = await claimRun(stage.store, full, clock.now(), MINUTE);
   if (!held || !('run' in held)) throw new Error('the run was not free');
   const ids = await loading.queue('shop/products', 'ids');
-  expect(await claimRun(store, ids, clock.now(), MINUTE)).toEqual({ againInMs: 200 });
-  await store.rows(sql`update run set lease_until = null where id = ${full}`);
-  expect(await claimRun(store, ids, clock.now(), MINUTE)).toMatchObject({ run: { id: ids } });
-  expect(await claimRun(store, full, clock.now(), MINUTE)).toEqual({ againInMs: 1000 });
+  expect(await claimRun(stage.store, ids, clock.now(), MINUTE)).toEqual({ againInMs: 200 });
+  await stage.store.rows(sql`update run set lease_until = null where id = ${full}`);
+  expect(await claimRun(stage.store, ids, clock.now(), MINUTE)).toMatchObject({ run: { id: ids } });
+  expect(await claimRun(stage.store, full, clock.now(), MINUTE)).toEqual({ againInMs: 1000 });
 });
 
 describe('the cursor of changes after a full read', () => {
@@ -133,7 +126,7 @@ describe('the cursor of changes after a full read', () => {
       { ...window('second'), records: bodies('abc'), observedAt: clock.now(), ...page },
     ]);
     const { state } = await loading.run('shop/products', 'full');
-    const [row] = await store.rows<{ cursor: { reading: number } }>(
+    const [row] = await stage.store.rows<{ cursor: { reading: number } }>(
       sql`select cursor from stream where id = ${loading.stream('shop/products').id}`,
     );
     return [state, row?.cursor.reading];
