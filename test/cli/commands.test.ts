@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/extract/clock.ts';
@@ -477,6 +477,8 @@ describe('what needs no store', () => {
     'mappings are checked, tested, previewed and drafted from files',
     async () => {
       await using place = await makePlace();
+      // Nor do they make a store.
+      rmSync(join(place.dir, '.tributary'), { recursive: true });
       place.put(
         'stock.csv',
         'sku;location;quantity;as_of\nA-1;main;4;2026-11-20T08:00:00Z\nA-2;main;much;2026-11-20T08:00:00Z\n',
