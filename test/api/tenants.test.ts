@@ -199,8 +199,12 @@ describe.each(engines)('tenants on $engine', ({ open }) => {
       const filters = get.parameters.filter((one) => one.in === 'query' && one.schema.type === 'string');
       return [
         { url: path, expected: [200] },
+        // A word is no cursor, and an id of somebody else's is one that finds nothing.
         ...filters.flatMap(({ name }) =>
-          words.map((word) => ({ url: `${path}?${name}=${encodeURIComponent(word)}`, expected: [200] })),
+          (name === 'cursor' ? [...words, ...forged] : words).map((word) => ({
+            url: `${path}?${name}=${encodeURIComponent(word)}`,
+            expected: name === 'cursor' ? [200, 400] : [200],
+          })),
         ),
       ];
     });

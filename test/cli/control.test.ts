@@ -269,7 +269,7 @@ describe('a program that is not there', () => {
 
   it('that hangs is told from one that works', async () => {
     await using place = await makePlace();
-    mkdirSync(join(place.dir, '.tributary'), { mode: 0o700 });
+    mkdirSync(join(place.dir, '.tributary'), { recursive: true, mode: 0o700 });
     const mute = await listening(
       createServer(() => undefined),
       join(place.dir, '.tributary/control.sock'),
@@ -287,7 +287,7 @@ describe('a program that is not there', () => {
 
   it('that breaks off in the middle is an error, not a success', async () => {
     await using place = await makePlace();
-    mkdirSync(join(place.dir, '.tributary'), { mode: 0o700 });
+    mkdirSync(join(place.dir, '.tributary'), { recursive: true, mode: 0o700 });
     const config = loadConfig({ dir: place.dir, env: {} });
     const broken = createServer((socket) => {
       void writeLine(socket, { type: 'hello', protocol: PROTOCOL, version: VERSION, store: storeOf(config), pid: 1 });
