@@ -4,7 +4,7 @@ import type { Random } from '../../src/sandbox/random.ts';
 import type { VendorSystem } from '../../src/sandbox/system.ts';
 import type { SoakClock } from './hostile-clock.ts';
 
-export type SystemName = 'salesforce' | 'hubspot' | 'shopify' | 'woocommerce';
+export type SystemName = 'salesforce' | 'hubspot' | 'hubspot-customers' | 'shopify' | 'woocommerce';
 export type Systems = Readonly<Record<SystemName, VendorSystem>>;
 
 export type Ground = {
@@ -12,6 +12,10 @@ export type Ground = {
   readonly clock: SoakClock;
   readonly random: Random;
   readonly systems: Systems;
+  /** Folder of its mappings. */
+  readonly mappings: string;
+  /** When each stream was read, by `connection/stream`. */
+  readonly reads: Map<string, number[]>;
 };
 
 /** Something that is known here and in several systems, and changes in each. */

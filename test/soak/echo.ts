@@ -1,5 +1,5 @@
 /**
- * The echo soak: leads that change in two CRMs and here, stock that changes in two shops and here, through the real program and
+ * The echo soak: leads, customers and campaigns that change in CRMs, in a shop and here, stock that changes in two shops and here, through the real program and
  * the vendor systems of the sandbox. After each round nothing may be left to be said, and all sides agree as the policy wants it.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -20,8 +20,8 @@ import { openWooCommerce } from '../../src/sandbox/woocommerce/index.ts';
 import { makeWorld } from '../../src/sandbox/world.ts';
 import { sql } from '../../src/store/store.ts';
 import type { Ground, Subject, Systems } from './echo-ground.ts';
-import { LEAD_MAPPINGS, openLeads } from './echo-leads.ts';
 import { openStock, stockMappings } from './echo-stock.ts';
+import { beginTexts, TEXT_MAPPINGS } from './echo-texts.ts';
 import { soakClock } from './hostile-clock.ts';
 
 export const ECHO_SAFETIES = ['echo-guard'] as const;
@@ -59,16 +59,25 @@ export async function echoSoak(asked: Asked, say: Say): Promise<EchoReport> {
   const systems: Systems = {
     salesforce: await openSalesforce(options),
     hubspot: await openHubSpot(options),
+    // A stream has one mapping that writes into it: contacts are leads in one account, and customers in another.
+    'hubspot-customers': await openHubSpot(options),
     shopify: await openShopify(options),
     woocommerce: await openWooCommerce(options),
   };
   try {
-    await writeProject(dir, systems, { ...LEAD_MAPPINGS, ...stockMappings(simple) });
+    await writeProject(dir, systems, { ...TEXT_MAPPINGS, ...stockMappings(simple) });
     const app = await openApp(loadConfig({ dir, env: {} }), { log: silentLog, clock });
     try {
       if (asked.without === 'echo-guard') Object.assign(app.runs.load, { written: NOBODY_KNOWS });
       await app.store.rows(sql`update connection set writes_approved_at = now() where tenant = ${app.streams.tenant}`);
-      const ground: Ground = { app, clock, systems, random: randomOf(asked.seed) };
+      const ground: Ground = {
+        app,
+        clock,
+        systems,
+        random: randomOf(asked.seed),
+        mappings: join(dir, 'mappings'),
+        reads: new Map(),
+      };
       const found = await live(ground, simple, asked.changes, say);
       const seconds = Math.round((performance.now() - started) / 1000);
       const { echoes, lost, unbalanced } = found;
@@ -97,18 +106,35 @@ async function writeProject(dir: string, systems: Systems, mappings: Readonly<Re
     connections: {
       salesforce: {
         ...both(systems.salesforce),
-        streams: { leads: read('salesforce') },
-        writes: { leads: write('salesforce') },
+        streams: {
+          leads: read('salesforce-leads'),
+          contacts: read('salesforce-contacts'),
+          campaigns: read('salesforce-campaigns'),
+        },
+        writes: {
+          leads: write('salesforce-leads'),
+          contacts: write('salesforce-contacts'),
+          campaigns: write('salesforce-campaigns'),
+        },
       },
       hubspot: {
         ...both(systems.hubspot),
-        streams: { contacts: read('hubspot') },
-        writes: { contacts: write('hubspot') },
+        streams: { contacts: read('hubspot-leads'), campaigns: read('hubspot-campaigns') },
+        writes: { contacts: write('hubspot-leads'), campaigns: write('hubspot-campaigns') },
+      },
+      'hubspot-customers': {
+        ...both(systems['hubspot-customers']),
+        streams: { contacts: read('hubspot-customers') },
+        writes: { contacts: write('hubspot-customers') },
       },
       shopify: {
         ...{ ...both(systems.shopify), stock_authority: true },
-        streams: { locations: read('locations'), inventory: read('inventory') },
-        writes: { inventory: write('inventory') },
+        streams: {
+          locations: read('locations'),
+          inventory: read('inventory'),
+          marketing_events: read('shopify-campaigns'),
+        },
+        writes: { inventory: write('inventory'), marketing_events: write('shopify-campaigns') },
       },
       woocommerce: {
         ...{ ...both(systems.woocommerce), stock_authority: true },
@@ -125,24 +151,24 @@ type Found = { readonly writes: number; readonly echoes: number; readonly lost: 
 async function live(ground: Ground, simple: readonly string[], changes: number, say: Say): Promise<Found> {
   const { app, clock, random } = ground;
   const started = performance.now();
-  const all = () => settle(ground);
   const read = (names: readonly string[]) =>
     pass(
       ground,
       app.streams.all.filter(({ connection, name }) => names.includes(`${connection}/${name}`)),
     );
-  const stock = await openStock(ground, simple, { read, settle: all });
-  const leads = await openLeads(ground, all);
-  const subjects: readonly Subject[] = [leads, stock];
+  const openTexts = await beginTexts(ground);
+  const stock = await openStock(ground, simple, { read, settle: () => settle(ground) });
+  const { lead, customer, campaign } = await openTexts();
+  const subjects: readonly [Subject, ...Subject[]] = [lead, customer, campaign, stock];
   let [echoes, lost, done] = [0, 0, 0];
   while (done < changes) {
     const until = Math.min(done + PER_ROUND, changes);
     while (done < until) {
       done += 1;
-      await random.pick([leads, leads, stock] as const).change(done);
+      await random.pick(subjects).change(done);
       await clock.advance(random.whole(1, 3000));
       // Some sides may be read and told in the middle of it all.
-      if (random.next() < 0.02) await pass(ground, random.shuffle(app.streams.all).slice(random.whole(0, 8)));
+      if (random.next() < 0.02) await pass(ground, random.shuffle(app.streams.all).slice(random.whole(0, 14)));
     }
     await settle(ground);
     for (const subject of subjects)
@@ -182,9 +208,11 @@ async function readAndTell(ground: Ground): Promise<void> {
   );
 }
 
-async function pass({ app, clock }: Ground, streams: readonly Stream[]): Promise<void> {
+async function pass({ app, clock, reads }: Ground, streams: readonly Stream[]): Promise<void> {
   for (const stream of streams) {
     await clock.advance(1);
+    const name = `${stream.connection}/${stream.name}`;
+    reads.set(name, [...(reads.get(name) ?? []), clock.now().getTime()]);
     const mode = stream.writes ? 'push' : 'incremental';
     const of = { tenant: stream.tenant, streamId: stream.id, mode, trigger: 'schedule', dueAt: clock.now() } as const;
     const run = await createRun(app.store, of);
@@ -203,6 +231,6 @@ async function pass({ app, clock }: Ground, streams: readonly Stream[]): Promise
 /** Writes to vendors, and changes that were told. */
 async function spoken(app: App): Promise<{ writes: number; events: number }> {
   const [row] = await app.store.rows<{ writes: number; events: number }>(sql`
-    select (select count(*) from write_ledger where sent_at is not null) as writes, (select count(*) from outbox where entity in ('lead', 'stock')) as events`);
+    select (select count(*) from write_ledger where sent_at is not null) as writes, (select count(*) from outbox where entity in ('lead', 'customer', 'campaign', 'stock')) as events`);
   return row ?? { writes: 0, events: 0 };
 }

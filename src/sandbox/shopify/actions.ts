@@ -43,7 +43,7 @@ const KEPT = {
   locations: { table: 'locations', marker: 'name', subject: 'Location' },
   orders: { table: 'orders', marker: 'name', subject: 'Order' },
   customers: { table: 'customers', marker: 'lastName', subject: 'Customer' },
-  marketing_events: { table: 'campaigns', marker: 'remoteId', subject: 'MarketingEvent' },
+  marketing_events: { table: 'campaigns', marker: 'title', subject: 'MarketingEvent' },
 } as const satisfies Readonly<Record<string, { table: TableName; marker: string; subject: string }>>;
 
 export const STREAMS = Object.keys(KEPT);
@@ -200,6 +200,7 @@ export function truth(shop: Shop, stream: string): ReadonlyMap<string, string> {
 }
 
 export const marker: VendorSystem['marker'] = (stream, record: Json) => {
-  const name = keptOf(stream).marker;
+  // What an activity calls its title is the description of its event.
+  const name = stream === 'marketing_events' ? 'description' : keptOf(stream).marker;
   return typeof record === 'object' && record !== null && !Array.isArray(record) ? String(record[name] ?? '') : '';
 };
