@@ -1,5 +1,5 @@
 /**
- * The echo soak: leads, customers and campaigns that change in CRMs, in a shop and here, stock that changes in two shops and here, through the real program and
+ * The echo soak: leads, customers, campaigns and orders that change in CRMs, in shops and here, stock that changes in two shops and here, through the real program and
  * the vendor systems of the sandbox. After each round nothing may be left to be said, and all sides agree as the policy wants it.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -133,13 +133,18 @@ async function writeProject(dir: string, systems: Systems, mappings: Readonly<Re
           locations: read('locations'),
           inventory: read('inventory'),
           marketing_events: read('shopify-campaigns'),
+          orders: read('shopify-orders'),
         },
-        writes: { inventory: write('inventory'), marketing_events: write('shopify-campaigns') },
+        writes: {
+          inventory: write('inventory'),
+          marketing_events: write('shopify-campaigns'),
+          orders: write('shopify-orders'),
+        },
       },
       woocommerce: {
         ...{ ...both(systems.woocommerce), stock_authority: true },
-        streams: { products: read('products'), variations: read('variations') },
-        writes: { products: write('products'), variations: write('variations') },
+        streams: { products: read('products'), variations: read('variations'), orders: read('woocommerce-orders') },
+        writes: { products: write('products'), variations: write('variations'), orders: write('woocommerce-orders') },
       },
     },
   };
@@ -156,10 +161,10 @@ async function live(ground: Ground, simple: readonly string[], changes: number, 
       ground,
       app.streams.all.filter(({ connection, name }) => names.includes(`${connection}/${name}`)),
     );
-  const openTexts = await beginTexts(ground);
+  const openTexts = await beginTexts(ground, simple[0] ?? '');
   const stock = await openStock(ground, simple, { read, settle: () => settle(ground) });
-  const { lead, customer, campaign } = await openTexts();
-  const subjects: readonly [Subject, ...Subject[]] = [lead, customer, campaign, stock];
+  const { lead, customer, campaign, order } = await openTexts();
+  const subjects: readonly [Subject, ...Subject[]] = [lead, customer, campaign, order, stock];
   let [echoes, lost, done] = [0, 0, 0];
   while (done < changes) {
     const until = Math.min(done + PER_ROUND, changes);
@@ -231,6 +236,6 @@ async function pass({ app, clock, reads }: Ground, streams: readonly Stream[]): 
 /** Writes to vendors, and changes that were told. */
 async function spoken(app: App): Promise<{ writes: number; events: number }> {
   const [row] = await app.store.rows<{ writes: number; events: number }>(sql`
-    select (select count(*) from write_ledger where sent_at is not null) as writes, (select count(*) from outbox where entity in ('lead', 'customer', 'campaign', 'stock')) as events`);
+    select (select count(*) from write_ledger where sent_at is not null) as writes, (select count(*) from outbox where entity in ('lead', 'customer', 'campaign', 'order', 'stock')) as events`);
   return row ?? { writes: 0, events: 0 };
 }

@@ -41,7 +41,7 @@ const KEPT = {
   products: { table: 'products', marker: 'title', subject: 'Product' },
   inventory: { table: 'inventory', marker: 'sku', subject: 'InventoryItem' },
   locations: { table: 'locations', marker: 'name', subject: 'Location' },
-  orders: { table: 'orders', marker: 'name', subject: 'Order' },
+  orders: { table: 'orders', marker: 'note', subject: 'Order' },
   customers: { table: 'customers', marker: 'lastName', subject: 'Customer' },
   marketing_events: { table: 'campaigns', marker: 'title', subject: 'MarketingEvent' },
 } as const satisfies Readonly<Record<string, { table: TableName; marker: string; subject: string }>>;
@@ -136,8 +136,8 @@ function create(shop: Shop, table: TableName, marker: string, times: Times): str
         {
           ...{
             email: null,
-            name: marker,
-            note: null,
+            name: null,
+            note: marker,
             currency: 'EUR',
             financialStatus: 'PAID',
             tags: [],
