@@ -31,7 +31,7 @@ hostile: vendor systems that misbehave while runs read them
   --only <names>     these systems alone, with commas: ${Object.keys(TARGETS).join(', ')}
   --without <what>   take a safety away: ${HOSTILE_SAFETIES.join(', ')}; the soak must then fail
 
-echo: changes in two CRMs, in two shops and here
+echo: leads, customers, campaigns, orders and stock that change in CRMs, in shops and here
   --changes <n>      how many changes (default 1000)
   --seed <n>         seed of all that is left to chance (default 1)
   --without <what>   take a safety away: ${ECHO_SAFETIES.join(', ')}; the soak must then fail

@@ -164,7 +164,7 @@ describe('changes', () => {
     await shop.system.change({ kind: 'create', stream: 'orders', marker: 'late' });
     await shop.clock.advance(60_000);
     const after = await readPass(shop, requestOf('orders', { cursor: before.cursor }));
-    expect([...after.records.values()].map(({ name }) => name)).toContain('late');
+    expect([...after.records.values()].map(({ note }) => note)).toContain('late');
   });
 
   it('end where they began, in a shop that never rests', async () => {
