@@ -44,7 +44,8 @@ export async function* read(shop: Shop, request: ReadRequest): AsyncGenerator<Pa
   let pass = running.safeParse(cursor).data ?? null;
   let swept = 0;
   const since = pass ? pass.since : isChanges ? sinceOf(cursor, list.overlapMs) : null;
-  const phases = since !== null && list.trash ? PHASES : PHASES.slice(0, 1);
+  // The first time, too: a webhook may have told of what was put into the trash since.
+  const phases = isChanges && list.trash ? PHASES : PHASES.slice(0, 1);
   for (const phase of pass ? phases.slice(phases.indexOf(pass.phase)) : phases) {
     const steps = list.steps(shop, {
       ...{ phase, pageSize, trafficClass, since: since === null ? null : filterTime(since) },

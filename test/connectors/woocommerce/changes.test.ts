@@ -71,6 +71,13 @@ describe('deletes', () => {
     expect(listed?.path).toBe('/wp-json/wc/v3/products');
   });
 
+  it('of what only a webhook told of come with the first pass', async () => {
+    await using shop = await openShop();
+    const [one = ''] = idsOf(shop.system, 'products');
+    await shop.call(`products/${one}`, { method: 'DELETE' });
+    expect((await readAll(shop.source, 'products')).gone).toEqual([one]);
+  });
+
   it('of a product take its variations along', async () => {
     await using shop = await openShop();
     const first = await readAll(shop.source, 'variations');
