@@ -100,6 +100,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
       clock: app.clock,
       log: app.log,
       streams: app.streams,
+      load: app.runs.load,
       connections: app.connections,
       open: (connection) => app.openSource(connection, life.signal),
       wake: (run) => wakeWebhook(app, queue, run),

@@ -64,6 +64,7 @@ function recordText(stream: string, record: RecordView): string {
     parts.push(
       `\n${at === 0 ? 'current version' : 'earlier version'}, observed ${when(version.observedAt)} UTC by ${version.run} (${version.page}${version.version === null ? '' : `, version ${version.version}`}, ${version.state})\n`,
     );
+    if (version.state === 'erased') parts.push('  nothing of it is kept: the person asked to be forgotten\n');
     for (const raw of version.raw) parts.push(`  raw  ${plain(raw)}\n`);
     if (at === 0 && isObject(version.decoded)) parts.push(facts(version.decoded, '    '));
   });

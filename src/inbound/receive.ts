@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Log, Source, WebhookRequest, WebhookVerdict } from '../connector/contract.ts';
 import { asTributaryError } from '../errors.ts';
+import type { LoadDeps } from '../load/deps.ts';
+import { eraseRecords } from '../load/erase.ts';
 import { noteChanges } from '../run/changed-ids.ts';
 import type { Streams } from '../run/streams.ts';
-import { auditing } from '../store/audit.ts';
 import { type Store, sql } from '../store/store.ts';
 
 export type InboundOutcome = 'accepted' | 'duplicate' | 'ignored' | 'refused' | 'unknown' | 'unready' | 'handshake';
@@ -32,6 +33,7 @@ export type InboundOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly streams: Streams;
+  readonly load: LoadDeps;
   /** Connections that are there. */
   readonly connections: readonly { readonly name: string; readonly id: number }[];
   open(connection: string): Promise<Source>;
@@ -39,15 +41,13 @@ export type InboundOptions = {
   wake(run: number): void;
 };
 
-type Change = Extract<WebhookVerdict, { ok: true }>['changed'][number];
-
 /** Longer delivery ids are hashed; longer external ids are none. */
 const MAX_ID = 255;
 const TOLD_EVERY_MS = 60_000;
 const IDS = 1000;
 
 export function openInbound(options: InboundOptions): Inbound {
-  const { store, clock, log, streams } = options;
+  const { store, clock, log, streams, load } = options;
   const byName = new Map(options.connections.map((one) => [one.name, one.id]));
   const sources = new Map<string, Promise<Source>>();
   const told = new Map<string, number>();
@@ -69,45 +69,50 @@ export function openInbound(options: InboundOptions): Inbound {
     log.warn({ connection }, message);
   };
 
+  const isNoted = async (connection: string, delivery: string): Promise<boolean> => {
+    const rows = await store.rows(
+      sql`select 1 from inbound_delivery where connection_id = ${byName.get(connection)} and delivery_id = ${delivery}`,
+    );
+    return rows.length > 0;
+  };
+
   const note = async (connection: string, verdict: Extract<WebhookVerdict, { ok: true }>): Promise<InboundOutcome> => {
     const { tenant } = streams;
-    const read = new Map(streams.all.filter((one) => one.connection === connection).map((one) => [one.name, one.id]));
-    const changes = verdict.changed.flatMap(({ stream, id }) => {
+    const own = streams.all.filter((one) => one.connection === connection && one.writes === null);
+    const read = new Map(own.map((one) => [one.name, one.id]));
+    const named = verdict.changed.flatMap(({ stream, id, erase }) => {
       const streamId = read.get(stream);
-      return streamId === undefined || id === '' || id.length > MAX_ID ? [] : [{ streamId, id }];
+      return streamId === undefined || id === '' || id.length > MAX_ID ? [] : [{ streamId, id, erase }];
     });
-    const ignored = verdict.changed.length - changes.length;
+    const ignored = verdict.changed.length - named.length;
+    const delivery = shortId(verdict.deliveryId);
+    const forgotten = named.filter((one) => one.erase === true);
+    // Before it is noted: if this breaks off, the vendor sends it again.
+    if (forgotten.length > 0 && (await isNoted(connection, delivery))) return 'duplicate';
+    const erased = forgotten.length > 0 ? await eraseRecords(load, own, forgotten, `webhook:${connection}`) : [];
+    // What was erased along with them may still be there, like they.
+    const streamsNamed = new Set(forgotten.map((one) => one.streamId));
+    const changes = [...named, ...erased.filter((one) => streamsNamed.has(one.streamId))];
     const at = clock.now();
     // A run at most for each stream; taken before the transaction, and used up before more are taken.
     if (ids === null || ids.left < changes.length) {
       const blocks = await store.newIds(IDS + changes.length);
       ids = { left: IDS + changes.length, next: () => blocks.next() };
     }
-    const own = ids;
-    own.left -= changes.length;
-    const erased = verdict.changed.filter((one) => one.erase === true);
-    const audit = erased.length > 0 ? await auditing(store) : null;
+    const taking = ids;
+    taking.left -= changes.length;
     const runs = await store.transaction(async (tx) => {
       const taken = await tx.rows(sql`
         insert into inbound_delivery (connection_id, delivery_id, tenant, received_at, sent_at, changed, ignored)
-        values (${byName.get(connection)}, ${shortId(verdict.deliveryId)}, ${tenant}, ${at.toISOString()}::timestamptz,
-          ${verdict.sentAt?.toISOString() ?? null}::timestamptz, ${changes.length}, ${ignored})
+        values (${byName.get(connection)}, ${delivery}, ${tenant}, ${at.toISOString()}::timestamptz,
+          ${verdict.sentAt?.toISOString() ?? null}::timestamptz, ${named.length}, ${ignored})
         on conflict (connection_id, delivery_id) do nothing returning 1`);
       if (taken.length === 0) return null;
-      if (audit)
-        await audit(tx, {
-          tenant,
-          at,
-          actor: `webhook:${connection}`,
-          action: 'webhooks.erase',
-          subject: connection,
-          details: { records: erased.map(subjectOf) },
-        });
-      return changes.length === 0 ? [] : noteChanges(tx, { tenant, at, changes, ids: own });
+      return changes.length === 0 ? [] : noteChanges(tx, { tenant, at, changes, ids: taking });
     });
     if (runs === null) return 'duplicate';
     for (const run of runs) options.wake(run);
-    return changes.length > 0 ? 'accepted' : 'ignored';
+    return named.length > 0 ? 'accepted' : 'ignored';
   };
 
   return {
@@ -148,5 +153,3 @@ export function openInbound(options: InboundOptions): Inbound {
 }
 
 const shortId = (id: string): string => (id.length <= MAX_ID ? id : createHash('sha256').update(id).digest('hex'));
-
-const subjectOf = ({ stream, id }: Change): string => `${stream}/${id}`;

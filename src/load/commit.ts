@@ -104,7 +104,9 @@ async function load(
   ]);
   await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems, at });
   const ranges = { seen: seenOf(page, work, sorted), stale: rangesOf([...sorted.stale]) };
-  const raw = payload ?? (await pack(slots));
+  const isWhole = sorted.stale.length === 0;
+  if (!isWhole) dropUnused(slots, sorted, problems);
+  const raw = (isWhole ? payload : null) ?? (await pack(slots));
   await Promise.all([
     writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts),
     writePage(tx, request, pageId, raw, { ...ranges, tainted: tainted !== null }),
@@ -122,6 +124,17 @@ async function load(
     tainted,
     cancelRequested,
   };
+}
+
+/** What is older than what is stored keeps no bytes: nothing refers to them, and its record may have been erased meanwhile. */
+function dropUnused(
+  slots: (readonly Uint8Array[])[],
+  { apply, keyless }: Sorted,
+  problems: DeadLetterWrite['problems'],
+): void {
+  const used = new Set([...apply, ...keyless].map((one) => one.slot));
+  for (const { kept } of problems) if (kept !== null) used.add(kept);
+  for (const slot of slots.keys()) if (!used.has(slot)) slots[slot] = [];
 }
 
 /** A patch puts nothing right but what it was merged with. */

@@ -7,6 +7,7 @@ import type { LoadDeps } from './deps.ts';
 import { entry } from './entry.ts';
 import { contributionsOfEntities, contributionsOfRecords, evaluate, type rawPages } from './evaluate.ts';
 import { type Decision, fold, type Statement, same } from './fold.ts';
+import { isErased } from './payload.ts';
 import { forget, type KeyReference, type Pending, remember, resolve, settle, type Target } from './references.ts';
 import {
   type InsertShape,
@@ -108,12 +109,13 @@ async function refold(
     const mine = known.flatMap(([id, touch]) => (touch.entity === entity ? [id] : []));
     for (const [id, row] of await readRows(tx, entity, mine)) stored.set(id, row);
   }
-  const byEntity = new Map<number, { live: Statement[]; withdrawn: Statement[] }>();
+  const raw = await pages(all.map((row) => row.page_id));
+  const byEntity = new Map<number, { live: Statement[]; withdrawn: Statement[]; isErased: boolean }>();
   for (const row of all) {
+    const group = entry(byEntity, row.entity_id, () => ({ live: [], withdrawn: [], isErased: false }));
+    if (isErased(raw.get(row.page_id)?.records.at(row.slot))) group.isErased = true;
     const statement = statements.get(row);
     if (!statement) continue;
-    const group = byEntity.get(row.entity_id) ?? { live: [], withdrawn: [] };
-    byEntity.set(row.entity_id, group);
     const outdated = row.stream_id === stream.id && spoken.has(row.no);
     // What a record of this page said before counts only when nothing at all is left to say.
     (outdated || row.state === 'withdrawn' ? group.withdrawn : group.live).push(statement);
@@ -121,7 +123,9 @@ async function refold(
   return known.map(([id, touch]) => {
     const group = byEntity.get(id);
     const live = [...touch.statements, ...(group?.live ?? [])];
-    const folded = fold(touch.entity, live.length > 0 ? live : (group?.withdrawn ?? []), decisions.get(id));
+    // Nor does a person who asked to be forgotten keep last words.
+    const lastWords = group && !group.isErased ? group.withdrawn : [];
+    const folded = fold(touch.entity, live.length > 0 ? live : lastWords, decisions.get(id));
     return { id, entity: touch.entity, ...folded, archived: live.length === 0, stored: stored.get(id) ?? null };
   });
 }

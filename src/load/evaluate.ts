@@ -7,7 +7,7 @@ import type { JsonObject } from '../connector/contract.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import type { Statement } from './fold.ts';
-import { type Unpacked, unpack } from './payload.ts';
+import { isErased, type Unpacked, unpack } from './payload.ts';
 import { referenceFields } from './rows.ts';
 import type { MappedRecord } from './types.ts';
 
@@ -60,7 +60,7 @@ export function rawPages(tx: Tx) {
 
 /**
  * Evaluates contributions: each becomes what it says. References to outputs of the same record become ids.
- * `siblings` are all contributions of the records concerned (more do no harm).
+ * `siblings` are all contributions of the records concerned (more do no harm). What was erased says nothing.
  */
 export async function evaluate(
   deps: LoadDeps,
@@ -83,6 +83,7 @@ export async function evaluate(
       const page = raw.get(row.page_id);
       const parts = page?.records.at(row.slot);
       if (!page || !parts) throw new Error(`raw version ${row.page_id}/${row.slot} of a contribution is gone`);
+      if (isErased(parts)) continue;
       record = set.map(parts, page.context, 0);
       mapped.set(key, record);
     }

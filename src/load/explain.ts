@@ -20,6 +20,7 @@ import {
 import { candidates, changedAt, ECHOED, rank, type Statement } from './fold.ts';
 import { type Decode, loadSet } from './mapping-sets.ts';
 import { type Patch, type Reading, readVersion } from './patches.ts';
+import { isErased } from './payload.ts';
 import { keyFields, keyOf, readRows } from './rows.ts';
 
 /** A statement about a field, traced back to where it came from. */
@@ -156,6 +157,8 @@ type Said = {
   readonly statement: Statement | null;
   readonly origin: Omit<Origin, 'rule' | 'sources' | 'steps' | 'value' | 'reason' | 'changedAt'>;
   readonly traces: readonly FieldTrace[];
+  /** A person asked to be forgotten: what it said is not known any more. */
+  readonly isErased: boolean;
   /** Set where the version is made of patches: which of them gave what was read. */
   readonly behind: Reading['behind'];
 };
@@ -177,13 +180,19 @@ async function readStatements(deps: ExplainDeps, tx: Tx, id: number): Promise<Sa
     const parts = page?.records.at(row.slot);
     const member = (await loadSet(tx, row.mapping_set)).members.find((one) => one.id === row.mapping_id);
     if (!origin || !page || !parts || !member) continue;
+    const { name: mapping, version: mappingVersion } = member.mapping;
+    const known = { row, origin: { ...origin, mapping, mappingVersion } };
+    if (isErased(parts)) {
+      said.push({ ...known, isErased: true, behind: null, statement: null, traces: [] });
+      continue;
+    }
     const { record, context, behind } = readVersion(deps.decodeOf(row.stream_id), parts, page.context);
     const traces = member.mapping.trace(record, { page: context, position: 0 });
     said.push({
-      row,
+      ...known,
+      isErased: false,
       behind,
       statement: statements.get(row) ?? null,
-      origin: { ...origin, mapping: member.mapping.name, mappingVersion: member.mapping.version },
       traces: traces.filter((trace) => trace.output === row.output),
     });
   }
@@ -243,8 +252,10 @@ function explainField(
   decided: ExplainedField['decided'],
 ): ExplainedField {
   const live = said.filter((one) => one.row.state === 'live');
-  // An archived row keeps what was last said of it.
-  const counting = live.length > 0 ? live : said;
+  // An archived row keeps what was last said of it, unless that was erased.
+  const erased = said.filter((one) => one.isErased);
+  const lastSaid = erased.length > 0 ? erased : said;
+  const counting = live.length > 0 ? live : lastSaid;
   const ranked = candidates(
     field,
     counting.flatMap((one) => one.statement ?? []),
@@ -345,10 +356,10 @@ function policyBetween(field: string, winner: Statement, loser: Statement): stri
 
 function whyNone(said: readonly Said[], field: string): string {
   const traced = said.flatMap((one) => {
+    const source = `${one.origin.connection}/${one.origin.stream}`;
+    if (one.isErased) return [`${source}: erased, because the person asked to be forgotten`];
     const trace = one.traces.find((found) => found.field === field);
-    return trace
-      ? [`${one.origin.connection}/${one.origin.stream}: ${trace.reason ?? 'no opinion'} (${trace.rule})`]
-      : [];
+    return trace ? [`${source}: ${trace.reason ?? 'no opinion'} (${trace.rule})`] : [];
   });
   return traced.length > 0 ? traced.join('; ') : 'not mapped: no mapping fills it';
 }

@@ -35,6 +35,7 @@ export async function pack(records: readonly (readonly Uint8Array[])[]): Promise
 
 /** The records of a payload; a slot's parts are cut out when they are asked for. */
 export type Unpacked = {
+  readonly size: number;
   /** `undefined` when there is no such slot. */
   at(slot: number): readonly Uint8Array[] | undefined;
 };
@@ -49,6 +50,7 @@ export async function unpack(compressed: Uint8Array): Promise<Unpacked> {
     for (; left > 0; left -= 1) at += U32 + flat.readUInt32LE(at);
   }
   return {
+    size: starts.length,
     at(slot) {
       let at = starts[slot];
       if (at === undefined) return undefined;
@@ -64,4 +66,23 @@ export async function unpack(compressed: Uint8Array): Promise<Unpacked> {
       return parts;
     },
   };
+}
+
+/** Whether nothing is left of a record, because its subject asked to be forgotten. */
+export const isErased = (parts: readonly Uint8Array[] | undefined): boolean => parts?.length === 0;
+
+/** Packs a payload anew without the slots that are not kept; the others stay where they are. `null`: nothing had to go. */
+export async function eraseSlots(
+  compressed: Uint8Array,
+  isKept: (slot: number) => boolean,
+): Promise<(Payload & { readonly erased: number }) | null> {
+  const held = await unpack(compressed);
+  let erased = 0;
+  const records = Array.from({ length: held.size }, (_, slot) => {
+    const parts = held.at(slot) ?? [];
+    if (isKept(slot) || isErased(parts)) return parts;
+    erased += 1;
+    return [];
+  });
+  return erased === 0 ? null : { ...(await pack(records)), erased };
 }

@@ -10,6 +10,7 @@ import { entry } from './entry.ts';
 import type { ContributionRow, rawPages } from './evaluate.ts';
 import { changesOf, type Statement, withEchoes } from './fold.ts';
 import { unpackPatches } from './patches.ts';
+import { isErased } from './payload.ts';
 import type { RecordPlan, Work } from './plan.ts';
 import type { LoadStream, MappedRecord, MappingSet, PreparedPage } from './types.ts';
 
@@ -66,7 +67,7 @@ export async function relive(
     for (const one of byRecord.get(plan.no) ?? []) {
       const held = raw.get(one.page_id);
       const parts = held?.records.at(one.slot);
-      if (one.state === RECORD_STATE.deleted || !held || !parts) living.clear();
+      if (one.state === RECORD_STATE.deleted || !held || !parts || isErased(parts)) living.clear();
       else {
         const { outcome, version } = set.map(parts, held.context, 0);
         const echo = echoes(plan.no, one.page_id);

@@ -10,6 +10,7 @@ import { type ContributionRow, contributionsOfRecords, evaluate, rawPages } from
 import { shownValue } from './explain.ts';
 import type { Decode } from './mapping-sets.ts';
 import { readVersion, saidParts } from './patches.ts';
+import { isErased } from './payload.ts';
 import { readRows } from './rows.ts';
 import type { LoadStream } from './types.ts';
 
@@ -81,7 +82,8 @@ export async function listRecords(
 export type RecordVersion = {
   readonly observedAt: string;
   readonly version: number | null;
-  readonly state: RecordState;
+  /** `erased`: a person asked to be forgotten, and nothing of it is kept. */
+  readonly state: RecordState | 'erased';
   readonly run: string;
   readonly page: string;
   readonly raw: RawText;
@@ -145,13 +147,14 @@ export async function showRecord(
     scope: found.scope,
     versions: found.versions.map((version) => {
       const page = pages.get(version.page_id);
+      const parts = page?.records.at(version.slot);
       return {
         observedAt: version.observed_at.toISOString(),
         version: version.version,
-        state: stateName(version.state),
+        state: isErased(parts) ? 'erased' : stateName(version.state),
         run: publicId('run', version.run_id),
         page: publicId('page', version.page_id),
-        ...rawText(page?.records.at(version.slot) ?? [], page?.context ?? {}, decode),
+        ...rawText(parts ?? [], page?.context ?? {}, decode),
       };
     }),
     contributions: found.contributions.map((row) => ({

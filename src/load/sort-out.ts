@@ -46,19 +46,17 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
   const stored = await storedRecords(tx, stream, [...latest.keys()].filter(request.mayExist));
   const later = page.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
-  const observed = page.observedAt.getTime();
   const apply: Sorted['apply'] = [];
   const confirmed: Confirmed[] = [];
   const stale: number[] = [];
   for (const { candidate, slot } of latest.values()) {
     const existing = stored.get(candidate.id ?? '') ?? null;
+    if (existing && isOutdated(existing, candidate, page, later.get(existing.no))) {
+      leaveOut(counts, { candidate, slot }, 'stale');
+      if (slot !== NO_SLOT) stale.push(existing.no);
+      continue;
+    }
     if (existing && !page.again) {
-      const last = { version: existing.version, observed: Math.max(existing.observed, later.get(existing.no) ?? 0) };
-      if (isStale(last, candidate, observed)) {
-        leaveOut(counts, { candidate, slot }, 'stale');
-        if (slot !== NO_SLOT) stale.push(existing.no);
-        continue;
-      }
       // The stored content stands again further down the same page.
       const isConfirmed = (recognised?.get(existing.no) ?? -1) > candidate.place;
       if (isConfirmed && !isBelow(existing.version, candidate.version)) {
@@ -74,6 +72,13 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
     apply.push({ candidate, slot, existing });
   }
   return { apply, keyless, confirmed, stale, nextNo: row?.next_no ?? 1 };
+}
+
+/** Whether what the page says is older than what is stored. What is mapped anew may have been deleted, or erased, meanwhile. */
+function isOutdated(existing: RecordRow, candidate: Candidate, page: PreparedPage, seenLater = 0): boolean {
+  if (page.again) return existing.state === RECORD_STATE.deleted;
+  const last = { version: existing.version, observed: Math.max(existing.observed, seenLater) };
+  return isStale(last, candidate, page.observedAt.getTime());
 }
 
 /** The last word of the page on each record. */

@@ -37,7 +37,12 @@ export async function sortPatches(
   const confirmed: { no: number; at: number }[] = [];
   for (const [id, mentions] of named) {
     const of = held(id);
-    if (page.isStored)
+    if (page.again && of.existing?.state === RECORD_STATE.deleted)
+      for (const mention of mentions) {
+        leaveOut(counts, mention, 'stale');
+        sorted.stale.push(of.existing.no);
+      }
+    else if (page.isStored)
       for (const { candidate, slot } of mentions)
         sorted.apply.push(storedAgain(page.again ? { ...of, letter: null } : of, candidate, slot));
     else sortRecord({ request, pageId, slots, counts, sorted, confirmed }, of, mentions);

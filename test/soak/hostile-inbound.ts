@@ -43,6 +43,7 @@ export async function openReceiver(app: App, database: string): Promise<Receiver
   const deps = { store, clock: app.clock, tenant };
   const inbound = openInbound({
     ...{ store, clock: app.clock, log: app.log, streams: app.streams, connections: app.connections, open },
+    load: { ...app.runs.load, store },
     wake: () => undefined, // The soak looks for what waits.
   });
   const taken: Record<string, number> = {};
