@@ -17,6 +17,7 @@ import { keepHouse } from './housekeeping.ts';
 import { openInbound } from './inbound/receive.ts';
 import { subscribe, webhookUrl } from './inbound/subscriptions.ts';
 import { leadDesk } from './lead-desk.ts';
+import { eraseRecords } from './load/erase.ts';
 import type { RootLog } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { isPushDue } from './publish/due.ts';
@@ -100,7 +101,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
       clock: app.clock,
       log: app.log,
       streams: app.streams,
-      load: app.runs.load,
+      erase: (...wish) => eraseRecords(app.runs.load, ...wish),
       connections: app.connections,
       open: (connection) => app.openSource(connection, life.signal),
       wake: (run) => wakeWebhook(app, queue, run),

@@ -5,9 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Log, Source, WebhookRequest, WebhookVerdict } from '../connector/contract.ts';
 import { asTributaryError } from '../errors.ts';
-import type { LoadDeps } from '../load/deps.ts';
-import { eraseRecords } from '../load/erase.ts';
-import { noteChanges } from '../run/changed-ids.ts';
+import { type NamedChange, noteChanges } from '../run/changed-ids.ts';
+import type { RunStream } from '../run/deps.ts';
 import type { Streams } from '../run/streams.ts';
 import { type Store, sql } from '../store/store.ts';
 
@@ -33,7 +32,8 @@ export type InboundOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly streams: Streams;
-  readonly load: LoadDeps;
+  /** Erases what records of these streams said, of people who want to be forgotten. @returns all that was erased */
+  erase(streams: readonly RunStream[], named: readonly NamedChange[], actor: string): Promise<readonly NamedChange[]>;
   /** Connections that are there. */
   readonly connections: readonly { readonly name: string; readonly id: number }[];
   open(connection: string): Promise<Source>;
@@ -47,7 +47,7 @@ const TOLD_EVERY_MS = 60_000;
 const IDS = 1000;
 
 export function openInbound(options: InboundOptions): Inbound {
-  const { store, clock, log, streams, load } = options;
+  const { store, clock, log, streams } = options;
   const byName = new Map(options.connections.map((one) => [one.name, one.id]));
   const sources = new Map<string, Promise<Source>>();
   const told = new Map<string, number>();
@@ -89,7 +89,7 @@ export function openInbound(options: InboundOptions): Inbound {
     const forgotten = named.filter((one) => one.erase === true);
     // Before it is noted: if this breaks off, the vendor sends it again.
     if (forgotten.length > 0 && (await isNoted(connection, delivery))) return 'duplicate';
-    const erased = forgotten.length > 0 ? await eraseRecords(load, own, forgotten, `webhook:${connection}`) : [];
+    const erased = forgotten.length > 0 ? await options.erase(own, forgotten, `webhook:${connection}`) : [];
     // What was erased along with them may still be there, like they.
     const streamsNamed = new Set(forgotten.map((one) => one.streamId));
     const changes = [...named, ...erased.filter((one) => streamsNamed.has(one.streamId))];

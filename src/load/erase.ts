@@ -17,7 +17,7 @@ import { NO_HASH, NO_SLOT } from './sort-out.ts';
 import type { LoadStream } from './types.ts';
 import { withdrawRecords } from './withdraw.ts';
 
-export type NamedRecord = { readonly streamId: number; readonly id: string };
+type NamedRecord = { readonly streamId: number; readonly id: string };
 
 /** A stream, with the name of its connection. */
 type ErasedFrom = LoadStream & { readonly connection: string };

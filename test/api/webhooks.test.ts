@@ -10,6 +10,7 @@ import type { Connector, Page, WebhookRequest, WebhookVerdict } from '../../src/
 import { isSigned } from '../../src/connector/signature.ts';
 import { systemClock } from '../../src/extract/clock.ts';
 import { type Inbound, openInbound } from '../../src/inbound/receive.ts';
+import { eraseRecords } from '../../src/load/erase.ts';
 import { silentLog } from '../../src/observe/log.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { openQueue, type QueueBackend, type WakeQueue } from '../../src/queue/queue.ts';
@@ -268,7 +269,7 @@ async function openShop({ store, backend }: Place) {
     clock,
     log: silentLog,
     streams: loading.streams,
-    load: loading.runs.load,
+    erase: (...wish) => eraseRecords(loading.runs.load, ...wish),
     connections: [{ name: 'shop', id: stream.connectionId }],
     open: async () => stream.connector.open(null, { connection: 'shop' } as never),
     wake,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publicId } from '../../src/canonical/ids.ts';
 import type { Connector, JsonObject, WebhookVerdict } from '../../src/connector/contract.ts';
 import { openInbound } from '../../src/inbound/receive.ts';
+import { eraseRecords } from '../../src/load/erase.ts';
 import { explain } from '../../src/load/explain.ts';
 import { exportRows } from '../../src/load/export-rows.ts';
 import { showRecord } from '../../src/load/show-record.ts';
@@ -268,7 +269,8 @@ async function openShop(store: Store, mode: 'complete' | 'patch') {
   const { tenant } = stream;
   const waking: number[] = [];
   const inbound = openInbound({
-    ...{ store, clock: loading.clock, log: silentLog, streams: loading.streams, load: loading.runs.load },
+    ...{ store, clock: loading.clock, log: silentLog, streams: loading.streams },
+    erase: (...wish) => eraseRecords(loading.runs.load, ...wish),
     connections: [{ name: 'shop', id: stream.connectionId }],
     open: async () => stream.connector.open(null, { connection: 'shop' } as never),
     wake: (run) => void waking.push(run),

@@ -10,6 +10,7 @@ import {
   subscribe,
   subscribed,
 } from '../../src/inbound/subscriptions.ts';
+import { eraseRecords } from '../../src/load/erase.ts';
 import { rescueChanges } from '../../src/run/changed-ids.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { sql } from '../../src/store/store.ts';
@@ -43,7 +44,7 @@ export async function openReceiver(app: App, database: string): Promise<Receiver
   const deps = { store, clock: app.clock, tenant };
   const inbound = openInbound({
     ...{ store, clock: app.clock, log: app.log, streams: app.streams, connections: app.connections, open },
-    load: { ...app.runs.load, store },
+    erase: (...wish) => eraseRecords({ ...app.runs.load, store }, ...wish),
     wake: () => undefined, // The soak looks for what waits.
   });
   const taken: Record<string, number> = {};
