@@ -61,8 +61,7 @@ export async function* readBulk(
   const job = known.data;
   const operation = await look(shop, job, request);
   const status = String(operation?.['status'] ?? 'GONE');
-  if (status === 'CREATED' || status === 'RUNNING' || status === 'CANCELING')
-    return yield waiting(context, shape, request, job);
+  if (status === 'CREATED' || status === 'RUNNING' || status === 'CANCELING') return yield waiting(context, shape, job);
   if (status !== 'COMPLETED') {
     refuseToRepeat(job, status, operation?.['errorCode'] ?? null, context);
     return yield await start(shop, context, shape, request, job.tries + 1);
@@ -97,7 +96,7 @@ async function start(
   const answer = pick(data, 'bulkOperationRunQuery');
   const id = pick(pick(answer, 'bulkOperation'), 'id');
   if (typeof id !== 'string') throw refused(pick(answer, 'userErrors'), context);
-  return waiting(context, shape, request, { job: id, began: began.toISOString(), since, tries });
+  return waiting(context, shape, { job: id, began: began.toISOString(), since, tries });
 }
 
 function refused(userErrors: unknown, { clock }: ConnectionContext): TributaryError {
@@ -132,21 +131,22 @@ function refuseToRepeat(job: Job, status: string, errorCode: unknown, { clock }:
   );
 }
 
-function waiting(context: ConnectionContext, shape: Shape, request: ReadRequest, job: Job): Page {
+function waiting(context: ConnectionContext, shape: Shape, job: Job): Page {
   const now = context.clock.now().getTime();
   const age = now - Date.parse(job.began);
   const pause = Math.min(LONGEST_LOOK_MS, Math.max(FIRST_LOOK_MS, age / 4));
   return {
     ...PLAIN,
-    ...{ records: [], problems: [], window: windowOf(shape, request, job), observedAt: new Date(job.began) },
+    ...{ records: [], problems: [], window: windowOf(shape, job), observedAt: new Date(job.began) },
     next: { ...job },
     notBefore: new Date(now + pause),
   };
 }
 
-const windowOf = (shape: Shape, { mode }: ReadRequest, { began }: Job): Page['window'] => ({
+/** Everything, the first pass for changes among it: webhooks may have told of records that went before it. */
+const windowOf = (shape: Shape, { began }: Job): Page['window'] => ({
   id: `bulk ${began}`,
-  kind: mode === 'full' ? 'snapshot' : 'delta',
+  kind: 'snapshot',
   scope: shape.stream,
 });
 
@@ -162,7 +162,7 @@ type Promised = { readonly lines: number; readonly records: number };
 async function* resultPages(work: Work, lines: AsyncIterable<Buffer>, promised: Promised): AsyncGenerator<Page> {
   const { context, shape, request, job } = work;
   const expected = Number.isSafeInteger(promised.records) ? promised.records : null;
-  const window = windowOf(shape, request, job);
+  const window = windowOf(shape, job);
   const seen = { lines: 0, records: 0, problems: 0 };
   let records: SourceRecord[] = [];
   let roots = 0;
@@ -193,7 +193,7 @@ async function* resultPages(work: Work, lines: AsyncIterable<Buffer>, promised: 
   const short = shortfall(seen, promised);
   if (short !== null) problems.push({ message: short, position: null, raw: null });
   const isProven = short === null && seen.problems === 0 && (await seesAll(work));
-  yield page({ since: job.since }, request.mode === 'full' && isProven);
+  yield page({ since: job.since }, isProven);
 }
 
 const PARENT_MARK = Buffer.from('"__parentId":');

@@ -81,6 +81,12 @@ describe('a bulk query', () => {
     expect(whole.pages.at(-1)?.complete).toBe(true);
   });
 
+  it('for the first changes proves what is gone, as one of all does', async () => {
+    await using shop = await openShop();
+    const whole = await readPass(shop, requestOf('products', { mode: 'incremental' }));
+    expect(whole.pages.at(-1)).toMatchObject({ complete: true, window: { kind: 'snapshot' } });
+  });
+
   it('that brings less than it promised is not complete and says so', async () => {
     const short: typeof fetch = async (url, init) => {
       const answer = await fetch(url, init);
