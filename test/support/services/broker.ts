@@ -71,7 +71,8 @@ export function askBroker(path: '/postgres' | '/redis' | '/pglite' | '/not-run',
     throw new Error('shared services exist only in a test run; elsewhere use startPostgres() or startRedis()');
   }
   return new Promise((resolve, reject) => {
-    get(`${address}${path}?message=${encodeURIComponent(message)}`, async (response) => {
+    // A kept connection may be closed by the broker in the moment it is used again.
+    get(`${address}${path}?message=${encodeURIComponent(message)}`, { agent: false }, async (response) => {
       const answer = (await response.setEncoding('utf8').toArray()).join('');
       if (response.statusCode === 200) resolve(answer);
       else reject(new Error(answer));
