@@ -13,14 +13,11 @@ import { sandboxConfig } from '../../src/config/load.ts';
 import { findEntity } from '../../src/load/explain.ts';
 import { silentLog } from '../../src/observe/log.ts';
 import { crmSync } from '../../src/publish/crm-sync.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { json, type Store, sql } from '../../src/store/store.ts';
 import { tenantId } from '../inventory/shop.ts';
 import { makeTestClock } from '../support/clock.ts';
 import { seeds } from '../support/seeds.ts';
-import { postgres, requireService } from '../support/services.ts';
+import { bothEngines } from '../support/stores.ts';
 
 /** Tables that belong to no tenant, and why. */
 const EXEMPT: Readonly<Record<string, string>> = {
@@ -33,22 +30,11 @@ const CLOSED = ['api_key', 'credential', 'login', 'webhook_subscription'];
 
 const TENANTS = ['acme', 'globex', 'initech'];
 const ROWS = 6;
-const hasPostgres = await requireService('postgres', 'tenants on PostgreSQL');
-const engines = [
-  { engine: 'PGlite', open: async () => ({ store: await openPglite(null), drop: async () => {} }) },
-  {
-    engine: 'PostgreSQL',
-    open: async () => {
-      const database = await postgres();
-      return { store: await openPostgres(database.url, { connections: 4 }), drop: database.drop };
-    },
-  },
-].slice(0, hasPostgres ? 2 : 1);
 
 type Column = { readonly table: string; readonly name: string; readonly type: string; readonly nullable: boolean };
 type Row = Readonly<Record<string, unknown>>;
 
-describe.each(engines)('tenants on $engine', ({ open }) => {
+describe.each(await bothEngines('tenants'))('tenants on $engine', ({ open }) => {
   let store: Store;
   let drop: () => Promise<void>;
   let tables: ReadonlyMap<string, readonly Column[]>;
@@ -56,7 +42,6 @@ describe.each(engines)('tenants on $engine', ({ open }) => {
 
   beforeAll(async () => {
     ({ store, drop } = await open());
-    await migrate(store);
     tenants = await Promise.all(TENANTS.map((name) => tenantId(store, name)));
     tables = Map.groupBy(
       await store.rows<Column>(sql`

@@ -11,13 +11,10 @@ import { showRecord } from '../../src/load/show-record.ts';
 import { silentLog } from '../../src/observe/log.ts';
 import { decodeOf } from '../../src/run/streams.ts';
 import { tableOf } from '../../src/store/columns.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptRecord } from '../support/scripted.ts';
-import { postgres, requireService } from '../support/services.ts';
-import { memoryStore } from '../support/stores.ts';
+import { bothEngines } from '../support/stores.ts';
 
 const CUSTOMERS = `about: people
 record:
@@ -61,25 +58,10 @@ const STREAMS = ['customers', 'signups', 'orders'];
 
 /** Everything that tells who Ann is. */
 const ANN = ['ann@example.com', 'Annabel', 'Antwerp', '555-0101', '555-0102', 'likes lilies', 'Lily Lane'];
-const hasPostgres = await requireService('postgres', 'a wish to be forgotten on PostgreSQL');
-
-const places = [
-  { name: 'PGlite', isThere: true, open: async () => ({ store: await memoryStore(), drop: async () => {} }) },
-  {
-    name: 'PostgreSQL',
-    isThere: hasPostgres,
-    async open() {
-      const { url, drop } = await postgres();
-      return { store: await openPostgres(url, { connections: 4 }), drop };
-    },
-  },
-].filter((one) => one.isThere);
-
-describe.each(places)('a wish to be forgotten on $name', ({ open }) => {
+describe.each(await bothEngines('a wish to be forgotten'))('a wish to be forgotten on $engine', ({ open }) => {
   let place: Awaited<ReturnType<typeof open>>;
   beforeAll(async () => {
     place = await open();
-    await migrate(place.store);
   });
   afterAll(async () => {
     await place?.store.close();

@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
-import { postgres, requireService } from '../support/services.ts';
-import { memoryStore } from '../support/stores.ts';
+import { bothEngines } from '../support/stores.ts';
 
 const MAPPING = `about: what is hostile
 record:
@@ -34,25 +31,12 @@ outputs:
       quantity: on_hand | integer | required
 `;
 
-const hasPostgres = await requireService('postgres', 'hostile records on PostgreSQL');
-const engines = [
-  { engine: 'PGlite', open: async () => ({ store: await memoryStore(), drop: async () => {} }) },
-  {
-    engine: 'PostgreSQL',
-    open: async () => {
-      const { url, drop } = await postgres();
-      return { store: await openPostgres(url, { connections: 4 }), drop };
-    },
-  },
-].slice(0, hasPostgres ? 2 : 1);
-
-describe.each(engines)('a record that cannot be kept, on $engine', ({ open }) => {
+describe.each(await bothEngines('hostile records'))('a record that cannot be kept, on $engine', ({ open }) => {
   let store: Store;
   let drop: () => Promise<void>;
   let tenants = 0;
   beforeAll(async () => {
     ({ store, drop } = await open());
-    await migrate(store);
   });
   afterAll(async () => {
     await store.close();

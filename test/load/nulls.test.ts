@@ -8,14 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publicId } from '../../src/canonical/ids.ts';
 import { type ExplainedField, explain } from '../../src/load/explain.ts';
 import { decodeOf } from '../../src/run/streams.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { type Loading, openLoading } from '../support/loading.ts';
 import { declared } from '../support/scripted.ts';
 import { seeds } from '../support/seeds.ts';
-import { postgres, requireService } from '../support/services.ts';
+import { bothEngines } from '../support/stores.ts';
 
 const RECORDS = 40;
 
@@ -66,24 +63,11 @@ const rows = fc.array(fc.record<Row>({ name: cells, brand: cells, price: cells, 
   ...{ minLength: RECORDS, maxLength: RECORDS },
 });
 
-const hasPostgres = await requireService('postgres', 'nulls on PostgreSQL');
-const engines = [
-  { engine: 'PGlite', open: async () => ({ store: await openPglite(null), drop: async () => {} }) },
-  {
-    engine: 'PostgreSQL',
-    open: async () => {
-      const database = await postgres();
-      return { store: await openPostgres(database.url, { connections: 4 }), drop: database.drop };
-    },
-  },
-].slice(0, hasPostgres ? 2 : 1);
-
-describe.each(engines)('an empty field on $engine', ({ open }) => {
+describe.each(await bothEngines('nulls'))('an empty field on $engine', ({ open }) => {
   let store: Store;
   let drop: () => Promise<void>;
   beforeAll(async () => {
     ({ store, drop } = await open());
-    await migrate(store);
   });
   afterAll(async () => {
     await store.close();
