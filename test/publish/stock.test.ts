@@ -80,6 +80,31 @@ fields:
   quantity: available
 `;
 
+/** A shop that has one item at one place and may be written to, read once. */
+async function openItem(store: Store, tenant: string, mapping: string) {
+  const levels = new Map([['i1/berlin', 3]]);
+  const told: WriteIntent[] = [];
+  const world = await openLoading(store, {
+    tenant,
+    connections: [
+      {
+        name: 'shop',
+        stockAuthority: false,
+        streams: [{ name: 'inventory', mappings: ['items'] }],
+        writes: [{ to: 'inventory', mapping: 'stock-out', conflict: 'platform_wins' }],
+      },
+    ],
+    ...{ mappings: { items: ITEMS, 'stock-out': mapping }, streams: [STOCK], connector: shop(levels, told) },
+  });
+  const id = world.streams.tenant;
+  await store.rows(sql`update connection set writes_approved_at = now() where tenant = ${id}`);
+  const body = { item: 'i1', sku: 'A-1', place: 'berlin' };
+  world.script.say('shop', 'inventory', [{ records: [{ id: 'i1', body }], observedAt: world.clock.now() }]);
+  await world.run('shop/inventory');
+  const [variant] = await store.rows<{ id: number }>(sql`select id from variant where tenant = ${id}`);
+  return { world, levels, told, tenant: id, variantId: variant?.id ?? 0 };
+}
+
 describe('stock', () => {
   let store: Store;
   beforeAll(async () => {
@@ -88,26 +113,9 @@ describe('stock', () => {
   afterAll(() => store.close());
 
   it('is pushed whenever a level changes, by compare and set', async () => {
-    const levels = new Map([['i1/berlin', 3]]);
-    const told: WriteIntent[] = [];
-    await using world = await openLoading(store, {
-      connections: [
-        {
-          name: 'shop',
-          stockAuthority: false,
-          streams: [{ name: 'inventory', mappings: ['items'] }],
-          writes: [{ to: 'inventory', mapping: 'stock-out', conflict: 'platform_wins' }],
-        },
-      ],
-      ...{ mappings: { items: ITEMS, 'stock-out': OUT }, streams: [STOCK], connector: shop(levels, told) },
-    });
-    const { tenant } = world.streams;
-    await store.rows(sql`update connection set writes_approved_at = now() where tenant = ${tenant}`);
-    const body = { item: 'i1', sku: 'A-1', place: 'berlin' };
-    world.script.say('shop', 'inventory', [{ records: [{ id: 'i1', body }], observedAt: world.clock.now() }]);
-    await world.run('shop/inventory');
-    const [variant] = await store.rows<{ id: number }>(sql`select id from variant where tenant = ${tenant}`);
-    const variantId = variant?.id ?? 0;
+    const item = await openItem(store, 'levels', OUT);
+    await using world = item.world;
+    const { levels, told, tenant, variantId } = item;
     const of = { tenant, variantId, location: 'berlin', now: world.clock.now() };
     await adjust(store, { ...of, delta: 10, note: 'count' });
     await world.run('shop/inventory:out');
@@ -128,27 +136,10 @@ describe('stock', () => {
   });
 
   it('of several places is one figure at a vendor that keeps one, unless it counts a part of it', async () => {
-    const levels = new Map([['i1/berlin', 3]]);
-    const told: WriteIntent[] = [];
-    await using world = await openLoading(store, {
-      tenant: 'sum',
-      connections: [
-        {
-          name: 'shop',
-          stockAuthority: false,
-          streams: [{ name: 'inventory', mappings: ['items'] }],
-          writes: [{ to: 'inventory', mapping: 'sum-out', conflict: 'platform_wins' }],
-        },
-      ],
-      ...{ mappings: { items: ITEMS, 'sum-out': SUM }, streams: [STOCK], connector: shop(levels, told) },
-    });
-    const { tenant } = world.streams;
-    await store.rows(sql`update connection set writes_approved_at = now() where tenant = ${tenant}`);
-    const body = { item: 'i1', sku: 'A-1', place: 'berlin' };
-    world.script.say('shop', 'inventory', [{ records: [{ id: 'i1', body }], observedAt: world.clock.now() }]);
-    await world.run('shop/inventory');
-    const [variant] = await store.rows<{ id: number }>(sql`select id from variant where tenant = ${tenant}`);
-    const of = { tenant, variantId: variant?.id ?? 0, now: world.clock.now(), note: 'count' };
+    const item = await openItem(store, 'sum', SUM);
+    await using world = item.world;
+    const { levels, told, tenant, variantId } = item;
+    const of = { tenant, variantId, now: world.clock.now(), note: 'count' };
     await adjust(store, { ...of, location: 'berlin', delta: 10 });
     await adjust(store, { ...of, location: 'hall', delta: 5 });
     await world.run('shop/inventory:out');
