@@ -22,8 +22,7 @@ import { type Decode, mappingSets } from './load/mapping-sets.ts';
 import { hushed } from './observe/hush.ts';
 import type { RootLog } from './observe/log.ts';
 import { type Publishing, publishing } from './publishing.ts';
-import { redisBudgets } from './queue/budgets.ts';
-import { openQueue, type WakeQueue } from './queue/queue.ts';
+import type { WakeQueue } from './queue/types.ts';
 import { type PlatformStream, settlePlatform } from './run/append.ts';
 import type { RunDeps, RunEvent, RunStream } from './run/deps.ts';
 import type { RunRow } from './run/runs.ts';
@@ -31,8 +30,6 @@ import { streamReaders } from './run/stream-readers.ts';
 import { currentSet, findMapping, PLATFORM, type Streams, settleStreams } from './run/streams.ts';
 import { storeBudgets } from './store/budgets.ts';
 import { migrate } from './store/migrate.ts';
-import { openPglite } from './store/pglite.ts';
-import { openPostgres } from './store/postgres.ts';
 import { type Store, sql } from './store/store.ts';
 import { openVault } from './vault.ts';
 
@@ -93,9 +90,7 @@ export const stateDir = (config: Pick<Config, 'dir'>): string => join(config.dir
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
   const connectors = options.connectors ?? (await foundConnectors(options.log));
   const settings = checkConnections(config, connectors);
-  const store = config.databaseUrl
-    ? await openPostgres(config.databaseUrl, { connections: CONNECTIONS })
-    : await openPglite(join(stateDir(config), 'store'));
+  const store = await openStore(config);
   try {
     await migrate(store);
     return await compose(config, options, store, connectors, settings);
@@ -103,6 +98,13 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     await store.close();
     throw thrown;
   }
+}
+
+/** Of the engines and their clients only what is used is loaded: the rest takes longer to load than most commands to run. */
+async function openStore(config: Config): Promise<Store> {
+  if (config.databaseUrl)
+    return (await import('./store/postgres.ts')).openPostgres(config.databaseUrl, { connections: CONNECTIONS });
+  return (await import('./store/pglite.ts')).openPglite(join(stateDir(config), 'store'));
 }
 
 async function foundConnectors(log: RootLog): Promise<ReadonlyMap<string, Connector>> {
@@ -180,7 +182,7 @@ async function compose(
 
   const life = new AbortController();
   const governors = new Map<string, Governor>();
-  const redis = config.redisUrl ? redisBudgets(config.redisUrl) : null;
+  const redis = config.redisUrl ? (await import('./queue/budgets.ts')).redisBudgets(config.redisUrl) : null;
   const rows = storeBudgets(store);
   // The embedded store has one process: what it knows is all there is, and a call need not wait for a transaction.
   const remembered = store.engine === 'pglite' && !redis ? rememberedBudgets(rows, { clock, log }) : null;
@@ -380,13 +382,14 @@ function isAlive(pid: number): boolean {
 }
 
 /** The queue on the backend the configuration asks for. */
-export function openAppQueue(app: App): Promise<WakeQueue> {
+export async function openAppQueue(app: App): Promise<WakeQueue> {
   const { config, store } = app;
   const backend = config.redisUrl
     ? ({ kind: 'redis', url: config.redisUrl } as const)
     : store.pglite
       ? ({ kind: 'pglite', pglite: store.pglite } as const)
       : ({ kind: 'postgres', url: config.databaseUrl ?? '' } as const);
+  const { openQueue } = await import('./queue/queue.ts');
   return openQueue(backend, { log: app.log, clock: app.clock });
 }
 

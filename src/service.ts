@@ -1,5 +1,5 @@
 /** The whole program running: store, queue, workers, schedules, watches, API and control socket, opened and closed together. */
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { storeGauges } from './alerts/gauges.ts';
@@ -9,7 +9,7 @@ import { type App, openApp, openAppQueue, stateDir } from './app.ts';
 import { parseId, publicId } from './canonical/ids.ts';
 import { serveControl } from './cli/control.ts';
 import { withSystems } from './config/load.ts';
-import { SANDBOX_FEEDS, type SandboxAddresses } from './config/sandbox.ts';
+import { SANDBOX_FEEDS } from './config/sandbox.ts';
 import type { Config } from './config/types.ts';
 import { asTributaryError, TributaryError } from './errors.ts';
 import { systemClock } from './extract/clock.ts';
@@ -29,6 +29,7 @@ import { startScheduler } from './run/schedule.ts';
 import { runSlice } from './run/slice.ts';
 import { writeSampleFeeds } from './sandbox/sample-feeds.ts';
 import { openSystems, type SandboxSystems } from './sandbox/systems.ts';
+import { readSandbox, type SandboxFile, writeSandbox } from './sandbox-file.ts';
 import { lockFolder } from './store/lock.ts';
 import { sql } from './store/store.ts';
 
@@ -49,17 +50,6 @@ export type Service = {
   readonly act: SandboxSystems['act'] | null;
   stop(): Promise<void>;
 };
-
-/** `.tributary/sandbox.json`: how to reach this program. Mode 0600. */
-export type SandboxFile = {
-  readonly url: string;
-  readonly apiKey: string;
-  readonly feeds: string | null;
-  /** The vendor systems that run in this program; absent where it has a configuration of its own. */
-  readonly systems?: SandboxAddresses;
-};
-
-export const sandboxFile = (config: Pick<Config, 'dir'>): string => join(stateDir(config), 'sandbox.json');
 
 export type ServiceOptions = {
   readonly log: RootLog;
@@ -124,7 +114,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
     closing.push(() => api.close());
     const { url, otherPort } = await listen(api, config);
     address = url;
-    const sandbox = await writeSandbox(app, url, systems);
+    const sandbox = await tellSandbox(app, url, systems);
     await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), {
       concurrency: CONCURRENCY,
     });
@@ -241,8 +231,7 @@ function feedsFolder(config: Config): string | null {
 }
 
 /** Keeps the key of an earlier start while it is good. */
-async function writeSandbox(app: App, url: string, systems: SandboxSystems | null): Promise<SandboxFile> {
-  const file = sandboxFile(app.config);
+async function tellSandbox(app: App, url: string, systems: SandboxSystems | null): Promise<SandboxFile> {
   const earlier = await readSandbox(app.config);
   const known = earlier && (await keyFinder(app.store)(earlier.apiKey));
   const apiKey =
@@ -260,33 +249,8 @@ async function writeSandbox(app: App, url: string, systems: SandboxSystems | nul
     ...{ url, apiKey, feeds: systems ? resolve(app.config.dir, SANDBOX_FEEDS) : feedsFolder(app.config) },
     ...(systems ? { systems: systems.systems } : {}),
   };
-  await writeFile(`${file}.new`, `${JSON.stringify(sandbox, null, 2)}\n`, { mode: 0o600 });
-  await chmod(`${file}.new`, 0o600);
-  await rename(`${file}.new`, file);
+  await writeSandbox(app.config, sandbox);
   return sandbox;
-}
-
-/** What an earlier start of this folder wrote; `null` when there was none. */
-export async function readSandbox(config: Pick<Config, 'dir'>): Promise<SandboxFile | null> {
-  try {
-    const parsed: unknown = JSON.parse(await readFile(sandboxFile(config), 'utf8'));
-    const isOurs =
-      typeof parsed === 'object' &&
-      parsed !== null &&
-      'url' in parsed &&
-      typeof parsed.url === 'string' &&
-      'apiKey' in parsed &&
-      typeof parsed.apiKey === 'string';
-    return isOurs
-      ? {
-          url: String(parsed.url),
-          apiKey: String(parsed.apiKey),
-          feeds: 'feeds' in parsed && typeof parsed.feeds === 'string' ? parsed.feeds : null,
-        }
-      : null;
-  } catch {
-    return null; // Not there, or half-written by something else: it is written anew.
-  }
 }
 
 /** Streams that are read; those of connections that are only written to have no schedule. */

@@ -8,7 +8,6 @@ import { asTributaryError } from '../errors.ts';
 import { systemClock } from '../extract/clock.ts';
 import { describeProblem, loadMappings } from '../mapping/load.ts';
 import { silentLog } from '../observe/log.ts';
-import { openQueue } from '../queue/queue.ts';
 import { findMapping } from '../run/streams.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { type Store, sql } from '../store/store.ts';
@@ -191,6 +190,7 @@ async function examineQueue(context: CommandContext, config: Config): Promise<Fi
   try {
     if (context.service) await context.service.queue.ping();
     else if (config.redisUrl) {
+      const { openQueue } = await import('../queue/queue.ts');
       const queue = await openQueue(
         { kind: 'redis', url: config.redisUrl },
         { log: silentLog, clock: systemClock, tuning: { answerMs: QUEUE_MS } },

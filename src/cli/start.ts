@@ -5,7 +5,8 @@ import type { Config } from '../config/types.ts';
 import { TributaryError } from '../errors.ts';
 import { createLog } from '../observe/log.ts';
 import { isOver, listRuns, type RunFacts } from '../run/list-runs.ts';
-import { readSandbox, type Service, sandboxFile, startService } from '../service.ts';
+import { readSandbox, sandboxFile } from '../sandbox-file.ts';
+import type { Service } from '../service.ts';
 import { isLocked } from '../store/lock.ts';
 import { sql } from '../store/store.ts';
 import { command, count, EXIT } from './command.ts';
@@ -45,6 +46,7 @@ export const start = command({
       write: (line) => void context.err(line),
       secrets: () => [...secrets],
     });
+    const { startService } = await import('../service.ts');
     const service = await startService(config, {
       log,
       onSecret: (token) => void secrets.add(token),

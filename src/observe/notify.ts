@@ -1,5 +1,4 @@
 /** Sends one alert one way. No error ever holds the address it went to: a Slack webhook's address is its password. */
-import { createTransport } from 'nodemailer';
 import type { Config } from '../config/types.ts';
 import type { Clock } from '../connector/contract.ts';
 import { redactText } from './log.ts';
@@ -61,6 +60,7 @@ async function mail(
   { smtpUrl, timeoutMs, clock }: NotifyOptions,
 ): Promise<void> {
   if (smtpUrl === null) throw new Error('smtp_url is not set');
+  const { createTransport } = await import('nodemailer');
   const transport = createTransport({
     url: smtpUrl,
     connectionTimeout: timeoutMs,
