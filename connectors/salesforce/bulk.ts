@@ -64,11 +64,22 @@ async function look({ org, trafficClass }: Place, job: string): Promise<JobState
 
 export type BulkPage = { readonly rows: readonly Json[]; readonly locator: string | null };
 
-export async function readResults(place: Place, spot: Spotted<'bulk'>, limit: number, types: Types): Promise<BulkPage> {
+/** `null`: the results, or this place in them, are not there any more. */
+export async function readResults(
+  place: Place,
+  spot: Spotted<'bulk'>,
+  limit: number,
+  types: Types,
+): Promise<BulkPage | null> {
   const { org, trafficClass } = place;
   const locator = spot.locator === null ? '' : `&locator=${encodeURIComponent(spot.locator)}`;
   const path = `/jobs/query/${encodeURIComponent(spot.job)}/results?maxRecords=${limit}${locator}`;
-  const { text, headers } = await org.send({ path, trafficClass, headers: { accept: 'text/csv' } });
+  const answer = await org.send({ path, trafficClass, headers: { accept: 'text/csv' } }).catch((error: unknown) => {
+    if (isRefused(error)) return null;
+    throw error;
+  });
+  if (answer === null) return null;
+  const { text, headers } = answer;
   const columns = columnsOf(place.stream);
   const cells = withoutHeader(parseCsv(text), columns);
   const promised = headers.get('sforce-numberofrecords');
@@ -84,6 +95,12 @@ export async function readResults(place: Place, spot: Spotted<'bulk'>, limit: nu
     locator: next === null || next === 'null' || next === '' ? null : next,
   };
 }
+
+/** Whether the org took the call and said no to what it asks for: not to who asks, and not for the moment. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof TributaryError &&
+  (error.evidence.code === 'INVALID_QUERY_LOCATOR' ||
+    (error.code === 'ERR_CONNECTOR_PROTOCOL' && Number(error.evidence.status) >= 400));
 
 /** Removes the job; it would go by itself after seven days. */
 export async function deleteJob({ org, trafficClass }: Place, job: string): Promise<void> {

@@ -65,6 +65,7 @@ async function* readWindow(place: Place, start: Window, limit: number): AsyncGen
         skewMs: spot.skewMs,
         end: spot.end,
         after: null,
+        covered: null,
       };
       yield pageOf({ ...page, next: deletes });
       return deletes;
@@ -114,17 +115,15 @@ function halved(spot: Window): Window {
 
 async function* readDeletes(place: Place, start: Deletes, limit: number): AsyncGenerator<Page> {
   const { org, stream } = place;
-  const { context } = org;
-  const observedAt = context.clock.now();
+  const observedAt = org.context.clock.now();
   const now = observedAt.getTime() + start.skewMs;
   const horizon = now - (stream.tombstoneHorizonMs ?? 0) + MINUTE_MS;
   const wanted = Date.parse(start.deletesSince) - stream.overlapMs;
-  if (wanted < horizon)
-    context.log.warn(
-      { stream: stream.name },
-      'The delete log does not go back to the last read; a full read finds what is missing.',
-    );
-  const { gone, covered } = await deletedSince(place, Math.max(wanted, horizon), now);
+  if (wanted < horizon) warnOfGap(place);
+  const log = await deletedSince(place, Math.max(wanted, horizon), now);
+  const { gone } = log;
+  // After a pause the log has more than when its reading began: of that, ids before `after` are for the next pass.
+  const covered = start.covered ?? log.covered;
   const rest = { phase: 'changes', since: start.end, deletesSince: covered, skewMs: start.skewMs } as const;
   const { after } = start;
   const left = after === null ? gone : gone.filter(({ id }) => id > after);
@@ -133,10 +132,17 @@ async function* readDeletes(place: Place, start: Deletes, limit: number): AsyncG
   for (let at = 0; at < left.length; at += step) {
     const part = left.slice(at, at + step);
     const isLast = at + step >= left.length;
-    const next = isLast ? rest : { ...start, after: part.at(-1)?.id ?? after };
+    const next = isLast ? rest : { ...start, after: part.at(-1)?.id ?? after, covered };
     yield pageOf({ ...(await inTheBin(place, part)), next, window, observedAt });
   }
   if (left.length === 0) yield pageOf({ ...NOTHING, next: rest, window, observedAt });
+}
+
+function warnOfGap({ org, stream }: Place): void {
+  org.context.log.warn(
+    { stream: stream.name },
+    'The delete log does not go back to the last read; a full read finds what is missing.',
+  );
 }
 
 /** Deleted ids in their order, and how far the log is known. https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_getdeleted.htm */
@@ -147,18 +153,25 @@ async function deletedSince(place: Place, start: number, end: number): Promise<{
   const path = `/sobjects/${object}/deleted/?start=${time(start)}&end=${time(Math.max(end, start + 2 * MINUTE_MS))}`;
   try {
     const { body } = await place.org.json({ path, trafficClass: place.trafficClass });
-    const { deletedRecords, latestDateCovered } = objectOf(body);
+    const { deletedRecords, earliestDateAvailable, latestDateCovered } = objectOf(body);
     const covered = timeOf(latestDateCovered);
     if (!Array.isArray(deletedRecords) || covered === null) throw protocol('the delete log has no list, or no end');
     const gone = deletedRecords.map((entry) => {
       const { id, deletedDate } = objectOf(entry);
       return { id: externalId(place.stream.name, id ?? null), version: timeOf(deletedDate) };
     });
+    if ((timeOf(earliestDateAvailable) ?? start) > start) warnOfGap(place);
     gone.sort((one, two) => (one.id < two.id ? -1 : one.id > two.id ? 1 : 0));
-    return { gone, covered: new Date(covered).toISOString() };
+    // An org that names its own present has told no more than it was asked for.
+    return { gone, covered: new Date(Math.min(covered, Math.max(end, start))).toISOString() };
   } catch (error) {
-    const isTooLong = error instanceof TributaryError && error.evidence.code === 'EXCEEDED_ID_LIMIT';
-    if (!isTooLong || end - start < 4 * MINUTE_MS) throw error;
+    const code = error instanceof TributaryError ? error.evidence.code : null;
+    // What the log has lost already is no reason to read no changes any more.
+    if (code === 'INVALID_REPLICATION_DATE') {
+      warnOfGap(place);
+      return { gone: [], covered: new Date(end).toISOString() };
+    }
+    if (code !== 'EXCEEDED_ID_LIMIT' || end - start < 4 * MINUTE_MS) throw error;
     // More than 600,000 ids: the first half now, the rest with the next pass.
     return deletedSince(place, start, start + (end - start) / 2);
   }

@@ -34,8 +34,14 @@ const shape = z.discriminatedUnion('phase', [
     end: z.string(),
     after: z.object({ at: z.string(), id: z.string() }).nullable(),
   }),
-  /** The window is read; its deletes up to `after` as well. */
-  z.object({ phase: z.literal('deletes'), ...rest, end: z.string(), after: z.string().nullable() }),
+  /** The window is read; its deletes up to `after` as well, as the log had them when it was known up to `covered`. */
+  z.object({
+    phase: z.literal('deletes'),
+    ...rest,
+    end: z.string(),
+    after: z.string().nullable(),
+    covered: z.string().nullable().default(null),
+  }),
   /** Everything again, a slice at a time: `left` pages of this one. */
   z.object({ phase: z.literal('sweep'), after: z.string().nullable(), left: z.number() }),
 ]);

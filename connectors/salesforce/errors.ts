@@ -14,7 +14,11 @@ const CREDENTIALS = [
   'invalid_client',
 ];
 const LIMITS = ['REQUEST_LIMIT_EXCEEDED', 'LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.', 'TXN_SECURITY_LIMIT'];
-const PASSING = ['SERVER_UNAVAILABLE', 'UNKNOWN_EXCEPTION', 'QUERY_TIMEOUT', 'UNABLE_TO_LOCK_ROW', 'ERROR_HTTP_420'];
+/** An expired locator of a query among them: the query is asked anew. */
+const PASSING = [
+  ...['SERVER_UNAVAILABLE', 'UNKNOWN_EXCEPTION', 'QUERY_TIMEOUT', 'UNABLE_TO_LOCK_ROW', 'ERROR_HTTP_420'],
+  'INVALID_QUERY_LOCATOR',
+];
 /** Nothing was sent: what was to be written was not. */
 const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
 /** An org says when calls come back over a rolling day; how soon to look again is ours to say. */

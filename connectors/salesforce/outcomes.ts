@@ -3,6 +3,7 @@ import type { Json, WriteOutcome } from '../../src/connector/index.ts';
 import type { TributaryError } from '../../src/errors.ts';
 import { refusalsOf } from './errors.ts';
 import { externalId } from './ids.ts';
+import { objectNameOf } from './queries.ts';
 import { objectOf } from './records.ts';
 
 type Rejected = Extract<WriteOutcome, { state: 'rejected' }>;
@@ -55,15 +56,30 @@ export function outcomeOfResult(result: Json, known: string | null, stream: stri
   return existingId === null ? made : { ...made, existingId };
 }
 
-/** The record in the way: named by the duplicate rule, or in the message of a unique field. */
+/** The record in the way: the only one of its object that the duplicate rule names, or that in the message of a unique field. */
 function existingIn(error: { [key: string]: Json }, stream: string): string | null {
-  const matches = objectOf(error['duplicateResult'])['matchResults'];
-  const records = objectOf(Array.isArray(matches) ? matches[0] : null)['matchRecords'];
-  const named = objectOf(objectOf(Array.isArray(records) ? records[0] : null)['record'])['Id'];
   const quoted = /record with id: ([A-Za-z0-9]{15,18})\b/.exec(String(error['message'] ?? ''))?.[1];
-  const id = typeof named === 'string' ? named : quoted;
-  return id !== undefined && /^(?:[A-Za-z0-9]{15}|[A-Za-z0-9]{18})$/.test(id) ? externalId(stream, id) : null;
+  const named = quoted === undefined ? matchesIn(error, objectNameOf(stream)) : [quoted];
+  const ids = new Set(
+    named.flatMap((id) => (/^(?:[A-Za-z0-9]{15}|[A-Za-z0-9]{18})$/.test(id) ? externalId(stream, id) : [])),
+  );
+  const [only] = ids;
+  return ids.size === 1 && only !== undefined ? only : null;
 }
+
+/** Ids of what a duplicate rule found; rules compare leads with contacts as well, and a contact is no lead. */
+function matchesIn(error: { [key: string]: Json }, object: string): readonly string[] {
+  return listOf(objectOf(error['duplicateResult'])['matchResults']).flatMap((result) => {
+    const { entityType, matchRecords } = objectOf(result);
+    return listOf(matchRecords).flatMap((match) => {
+      const record = objectOf(objectOf(match)['record']);
+      const type = objectOf(record['attributes'])['type'] ?? entityType ?? object;
+      return type === object && typeof record['Id'] === 'string' ? [record['Id']] : [];
+    });
+  });
+}
+
+const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 
 /** What a failed call makes of each record in it; `null`: none was carried out, and the failure is not about them. */
 export function outcomeOfError(error: TributaryError): WriteOutcome | null {

@@ -84,20 +84,13 @@ async function* readById(place: Place, start: Spotted<'all'>, how: How): AsyncGe
 async function* readJob(place: Place, start: Spotted<'bulk'>, how: How): AsyncGenerator<Page> {
   let spot = start;
   const state = await jobState(place, spot.job);
-  if (state.kind === 'gone') {
-    place.org.context.log.warn(
-      { job: spot.job, stream: place.stream.name },
-      'The bulk job ended without results; the object is read page by page.',
-    );
-    const { spot: fresh } = await begin(place);
-    yield pageOf({ ...NOTHING, next: fresh, ...frameOf(place, fresh, how) });
-    return yield* readById(place, fresh, how);
-  }
+  if (state.kind === 'gone') return yield* readWithoutJob(place, spot.job, how);
   if (state.kind === 'waiting')
     return yield pageOf({ ...NOTHING, next: spot, ...frameOf(place, spot, how), notBefore: state.notBefore });
   const types = await typesOf(place);
   for (;;) {
-    const page: BulkPage = await readResults(place, spot, how.limit, types);
+    const page: BulkPage | null = await readResults(place, spot, how.limit, types);
+    if (page === null) return yield* readWithoutJob(place, spot.job, how);
     const made = rowsOf(place.stream.name, page.rows, spot.read + 1);
     const before = spot;
     spot = {
@@ -118,6 +111,16 @@ async function* readJob(place: Place, start: Spotted<'bulk'>, how: How): AsyncGe
     if (page.locator === before.locator) throw protocol('a bulk result names itself as the next one');
     yield pageOf({ ...made, next: spot, ...frameOf(place, spot, how) });
   }
+}
+
+async function* readWithoutJob(place: Place, job: string, how: How): AsyncGenerator<Page> {
+  place.org.context.log.warn(
+    { job, stream: place.stream.name },
+    'The bulk job ended without its results; the object is read page by page.',
+  );
+  const { spot } = await begin(place);
+  yield pageOf({ ...NOTHING, next: spot, ...frameOf(place, spot, how) });
+  yield* readById(place, spot, how);
 }
 
 async function lastPage(place: Place, spot: Whole, how: How, made: Rows): Promise<Page> {

@@ -75,6 +75,20 @@ describe('a bulk read', () => {
     expect(pass.pages.at(-1)?.complete).toBe(true);
   });
 
+  test.each([400, 404])('whose results are gone in the middle (HTTP %d) goes on page by page', async (status) => {
+    const wire: Wire = (url, _init, ask) =>
+      isResult(url) && url.includes('locator=')
+        ? Promise.resolve(Response.json([{ errorCode: 'INVALID_QUERY_LOCATOR', message: 'expired' }], { status }))
+        : ask();
+    await using org = await wired({ settings: BULK, wire });
+    const begun = await read(org, { stream: 'leads', pageSize: 5 }, 2);
+    const pass = await read(org, { stream: 'leads', pageSize: 5, cursor: begun.cursor });
+    expect(new Set(idsOf(pass)).size).toBe(24);
+    const full = await read(org, { stream: 'leads', mode: 'full', pageSize: 5 });
+    expect(new Set(idsOf(full)).size).toBe(24);
+    expect(full.pages.at(-1)).toMatchObject({ complete: true, problems: [] });
+  });
+
   test('of an object that the Bulk API refuses goes page by page', async () => {
     const wire: Wire = async (_url, init, ask) =>
       init?.method === 'POST' && String(init.body).includes('"operation"')

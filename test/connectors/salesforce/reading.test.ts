@@ -110,6 +110,36 @@ describe('deletes', () => {
     expect(tombstonesOf(again).map(({ id }) => id)).toEqual(ids.slice(3));
   });
 
+  test('that came while their log was half read are told by the next pass, however long it stood still', async () => {
+    await using org = await wired();
+    const { cursor } = await read(org, { stream: 'leads' });
+    const [early = '', ...ids] = [...org.system.truth('leads').keys()].slice(0, 7);
+    await org.clock.advance(60_000);
+    for (const id of ids) org.system.org.remove(LEAD, id, { isHard: true });
+    await org.clock.advance(LATER_MS);
+    const half = await read(org, { stream: 'leads', cursor, pageSize: 3 }, 2);
+    org.system.org.remove(LEAD, early, { isHard: true });
+    await org.clock.advance(24 * 3_600_000);
+    const rest = await read(org, { stream: 'leads', cursor: half.cursor, pageSize: 3 });
+    const next = await read(org, { stream: 'leads', cursor: rest.cursor });
+    expect([...tombstonesOf(rest), ...tombstonesOf(next)].map(({ id }) => id)).toContain(early);
+  });
+
+  test('that the log has lost end no pass: a full read finds them', async () => {
+    const wire: Wire = (url, _init, ask) =>
+      url.includes('/deleted/')
+        ? Promise.resolve(
+            Response.json([{ errorCode: 'INVALID_REPLICATION_DATE', message: 'too early' }], { status: 400 }),
+          )
+        : ask();
+    await using org = await wired({ wire });
+    const { cursor } = await read(org, { stream: 'leads' });
+    await org.clock.advance(LATER_MS);
+    const pass = await read(org, { stream: 'leads', cursor });
+    expect(pass.cursor).toMatchObject({ phase: 'changes' });
+    expect(tombstonesOf(pass)).toEqual([]);
+  });
+
   test('that were taken back bring the record back', async () => {
     await using org = await wired();
     const { cursor } = await read(org, { stream: 'leads' });

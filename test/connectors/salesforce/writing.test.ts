@@ -223,6 +223,36 @@ describe('a batch', () => {
     ]);
   });
 
+  test.each([
+    ['of another object', [{ entityType: 'Contact', matchRecords: [{ record: { Id: '0035g000000000A' } }] }]],
+    [
+      'by its own type alone',
+      [{ matchRecords: [{ record: { attributes: { type: 'Contact' }, Id: '0035g000000000A' } }] }],
+    ],
+    [
+      'one of several',
+      [
+        {
+          entityType: 'Lead',
+          matchRecords: [{ record: { Id: '00Q5g000000000A' } }, { record: { Id: '00Q5g000000000B' } }],
+        },
+      ],
+    ],
+  ])('that a duplicate rule stops for a record %s takes no other record for its own', async (_what, matchResults) => {
+    const refusal = {
+      statusCode: 'DUPLICATES_DETECTED',
+      message: 'use one',
+      fields: [],
+      duplicateResult: { matchResults },
+    };
+    const wire: Wire = async (url, _init, ask) =>
+      isCollection(url) ? Response.json([{ success: false, errors: [refusal] }]) : ask();
+    await using org = await wired({ wire });
+    const [outcome] = (await org.source.write?.([intent(lead('a'))])) ?? [];
+    expect(outcome).toMatchObject({ state: 'rejected', code: 'DUPLICATES_DETECTED', retry: 'terminal' });
+    expect(outcome).not.toHaveProperty('existingId');
+  });
+
   test('ends with an error when nothing of it was carried out, and with outcomes when something was', async () => {
     await using org = await wired();
     await org.source.check();
