@@ -134,6 +134,8 @@ async function loadPages(
 ): Promise<Loaded> {
   let committing: Promise<void> | null = null;
   let notBefore: Date | null = null;
+  // However long its first page takes, a slice brings one, or it would read that page for ever.
+  let isOn = false;
   try {
     for await (const { prepared, afterCommit, waitUntil } of coalesce(
       pagesOf(deps, run, stream, set, loadingKnown, signal),
@@ -146,8 +148,9 @@ async function loadPages(
       if (progress.isCancelled) return 'done';
       signal.throwIfAborted();
       const now = deps.clock.now().getTime();
-      if (now >= until) return { notBefore: null };
+      if (isOn && now >= until) return { notBefore: null };
       if (
+        isOn &&
         run.mode !== 'ids' &&
         now >= until - deps.sliceMs + GIVE_WAY_MS &&
         (await webhooksWait(deps.store, stream.id))
@@ -157,6 +160,7 @@ async function loadPages(
       committing = commit(deps, run, stream, set, known, progress, prepared, afterCommit, sent.resolve);
       committing.then(sent.resolve, sent.resolve); // Awaited at the next turn; until then it must not count as unhandled.
       notBefore = waitUntil;
+      isOn = true;
       await sent.promise;
     }
     if (committing) await committing;

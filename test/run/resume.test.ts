@@ -1,8 +1,10 @@
 /** A run that goes on with what an earlier one left half read. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ReadRequest } from '../../src/connector/contract.ts';
 import { TributaryError } from '../../src/errors.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { MAPPINGS } from '../load/shop-mapping.ts';
+import { makeTestClock } from '../support/clock.ts';
 import { openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
 import { memoryStore } from '../support/stores.ts';
@@ -44,4 +46,33 @@ it('brings what changed behind it in the same run', async () => {
   loading.script.say('shop', 'products', [page('later')]);
   await loading.run('shop/products');
   expect(loading.script.asked.length).toBe(asked + 1);
+});
+
+it('comes on although the source takes longer for a page than a slice lasts, and while webhooks keep waiting', async () => {
+  const clock = makeTestClock();
+  await using loading = await openLoading(store, {
+    connections: [{ name: 'slow', streams: [{ name: 'products', mappings: ['products'] }] }],
+    mappings: MAPPINGS,
+    streams: [declared('products')],
+    clock,
+    sliceMs: 5_000,
+    connector: (plain) => ({
+      ...plain,
+      open: async (config, context) => {
+        const source = await plain.open(config, context);
+        async function* read(request: ReadRequest) {
+          for await (const page of source.read(request)) {
+            await clock.advance(9_000);
+            yield page;
+          }
+        }
+        return { ...source, read };
+      },
+    }),
+  });
+  loading.script.say('slow', 'products', [
+    { records: [{ id: 'one', body: { id: 'one', name: 'one' } }], observedAt: clock.now() },
+  ]);
+  const run = await loading.run('slow/products');
+  expect([run.state, run.read]).toEqual(['succeeded', 1]);
 });
