@@ -4,7 +4,7 @@
  */
 import { publicId } from '../canonical/ids.ts';
 import { RECORD_STATE } from '../store/schema.ts';
-import { json, numbers, type Store, sql, type Tx } from '../store/store.ts';
+import { json, numbers, type SQL, type Store, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';
 import { passFence } from './fence.ts';
@@ -45,14 +45,23 @@ export async function deleteAbsent(
   deps: LoadDeps,
   stream: LoadStream,
   fence: Fence,
-  window: WindowEnd,
+  end: WindowEnd,
   brake: Brake,
 ): Promise<Absence> {
   const ids = await deps.store.newIds(4096);
   return deps.store.transaction(async (tx) => {
     const at = deps.clock.now().toISOString();
     await passFence(tx, fence);
-    await tx.rows(sql`update run set closing = null where id = ${fence.runId}`);
+    const [run] = await tx.rows<{ mode: string; began: Date | null }>(sql`
+      update run set closing = null where id = ${fence.runId} returning mode,
+        (select min(observed_at) from page p where p.stream_id = ${stream.id} and p.window_id = ${end.id} and p.run_id = ${fence.runId}) as began`);
+    const window: Read = {
+      ...end,
+      // What was seen after the first part of the window was read may be gone from the source only to be back behind that part.
+      observedAt: run?.began ?? end.observedAt,
+      // A full read has read all of the window itself: what earlier runs made of the same file is past.
+      by: run?.mode === 'full' ? sql`and p.run_id = ${fence.runId}` : sql``,
+    };
     const doubt =
       (await unreadable(tx, stream, fence.runId, window)) ?? (await missing(tx, stream, fence.runId, window));
     if (doubt !== null)
@@ -78,10 +87,13 @@ export async function deleteAbsent(
   });
 }
 
+/** A window that was read to its end. `by`: which of its pages count. */
+type Read = WindowEnd & { readonly by: SQL };
+
 /** Which part of a window could not be read, by this run or an earlier one that broke off, and what that leaves open; `null`: none. */
-async function unreadable(tx: Tx, stream: LoadStream, runId: number, window: WindowEnd): Promise<string | null> {
+async function unreadable(tx: Tx, stream: LoadStream, runId: number, window: Read): Promise<string | null> {
   const [tainted] = await tx.rows<{ run_id: number }>(
-    sql`select run_id from page p where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.tainted order by run_id = ${runId} desc, id desc limit 1`,
+    sql`select run_id from page p where p.stream_id = ${stream.id} and p.window_id = ${window.id} ${window.by} and p.tainted order by run_id = ${runId} desc, id desc limit 1`,
   );
   if (!tainted) return null;
   const unseen = await absentRecords(tx, stream, window);
@@ -107,13 +119,13 @@ async function missing(tx: Tx, stream: LoadStream, runId: number, window: Window
 }
 
 /** Live records of the scope that no page of the window saw. */
-async function absentRecords(tx: Tx, stream: LoadStream, window: WindowEnd): Promise<RecordRow[]> {
+async function absentRecords(tx: Tx, stream: LoadStream, window: Read): Promise<RecordRow[]> {
   return tx.rows<RecordRow>(sql`
     with r as materialized (
       select * from record
       where stream_id = ${stream.id} and scope = ${window.scope} and state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered})
         and not no <@ (select coalesce(range_agg(span), '{}'::int8multirange) from page p, unnest(p.seen + p.stale) as span
-          where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope}))
+          where p.stream_id = ${stream.id} and p.window_id = ${window.id} and p.scope = ${window.scope} ${window.by}))
     select ${ROWS} from r
     where not exists (select 1 from page later where later.stream_id = ${stream.id} and later.observed_at > ${window.observedAt.toISOString()}::timestamptz and (later.seen @> r.no or later.stale @> r.no))`);
 }
@@ -161,6 +173,10 @@ export async function approveDeletes(
     const at = deps.clock.now();
     const [run] = await tx.rows<{ seq: number; observed: Date }>(sql`
       update run set seq = seq + 1 where id = ${runId} returning seq, (select max(observed_at) from page where run_id = ${runId}) as observed`);
+    // A run that is going on takes these records for unchanged when it meets them: it begins a new slice, and knows better.
+    await tx.rows(
+      sql`update run set lease_epoch = lease_epoch + 1, lease_until = null where stream_id = ${stream.id} and state = 'running'`,
+    );
     const listed = await tx.rows<RecordRow & { seen_again: boolean }>(sql`
       select ${ROWS}, exists (
           select 1 from page later where later.stream_id = h.stream_id and later.id > h.page_id and (later.seen @> r.no or later.stale @> r.no)) as seen_again

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ReadRequest } from '../../src/connector/contract.ts';
 import { approveDeletes } from '../../src/load/deletes.ts';
+import { forget } from '../../src/load/retention.ts';
 import { sql } from '../../src/store/store.ts';
 import type { FinishedRun, Loading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
@@ -115,6 +117,30 @@ describe('deletes by absence', () => {
     expect(await live(loading)).toBe('ab');
   });
 
+  it('spare what was seen after the first part of the window was read', async () => {
+    await using loading = await open();
+    await read(loading, window('one', 'abcd'));
+    await loading.clock.advance(1000);
+    const part = page(loading, { ...window('two', 'a'), complete: false, afterCommit: async () => undefined });
+    await loading.clock.advance(1000);
+    // Back from the trash, behind the place where the window is read.
+    const seen = page(loading, delta('b'));
+    await loading.clock.advance(1000);
+    loading.script.say('shop', 'products', [part, seen, page(loading, window('two', 'c'))]);
+    await loading.run(NAME);
+    expect(await live(loading)).toBe('abc');
+  });
+
+  it('come from a full read of a window that was read badly before, and without what only that one saw', async () => {
+    await using loading = await open();
+    const bad = { message: 'not in the encoding set', position: 1, raw: null };
+    await read(loading, window('file', 'abcd', { problems: [bad] }));
+    await loading.clock.advance(1000);
+    loading.script.say('shop', 'products', [page(loading, window('file', 'abe'))]);
+    const run = await loading.run(NAME, 'full');
+    expect([run.error, run.state, run.deleted, await live(loading)]).toEqual([null, 'succeeded', 2, 'abe']);
+  });
+
   it('spare what the window shows in an older version', async () => {
     await using loading = await open();
     await read(loading, { ...delta('ab'), records: records('ab', { version: 7 }) });
@@ -213,6 +239,59 @@ describe('deletes by absence', () => {
         await approveDeletes(loading.runs.load, loading.stream(NAME), held.id),
         await live(loading),
       ]).toEqual(['held', { deleted: 1, returned: 2 }, 'abc']);
+    });
+
+    it('spare what a run that is going on recognises', async () => {
+      const act: { now: (() => Promise<unknown>) | null } = { now: null };
+      await using loading = await stage.open({
+        connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
+        mappings: MAPPINGS,
+        streams: [declared('products')],
+        brake: { share: 0, count: 0 },
+        connector: (plain) => ({
+          ...plain,
+          open: async (config, context) => {
+            const source = await plain.open(config, context);
+            async function* pages(request: ReadRequest) {
+              for await (const page of source.read(request)) {
+                if (page.records.length === 2) await act.now?.();
+                yield page;
+              }
+            }
+            return { ...source, read: pages };
+          },
+        }),
+      });
+      await read(loading, window('one', 'abcd'));
+      const held = await read(loading, window('two', 'ad'));
+      await loading.clock.advance(1000);
+      loading.script.say('shop', 'products', [
+        page(loading, { ...delta('a'), afterCommit: async () => undefined }),
+        page(loading, delta('bd')),
+      ]);
+      act.now = async () => {
+        act.now = null;
+        await approveDeletes(loading.runs.load, loading.stream(NAME), held.id);
+      };
+      const run = await loading.run(NAME);
+      const { state } = await loading.work(run.id);
+      expect([state, await live(loading)]).toEqual(['succeeded', 'abd']);
+    });
+
+    it('spare what came back long ago, when nothing else is left of it', async () => {
+      await using loading = await open({ share: 0, count: 0 });
+      await read(loading, window('one', 'abcd'));
+      const held = await read(loading, window('two', 'ab'));
+      await read(loading, delta('c'));
+      await loading.clock.advance(100 * 86_400_000);
+      await forget(
+        stage.store,
+        loading.streams.tenant,
+        { rawDays: 30, outboxDays: 30, runDays: 30 },
+        loading.clock.now(),
+      );
+      await approveDeletes(loading.runs.load, loading.stream(NAME), held.id);
+      expect(await live(loading)).toBe('abc');
     });
 
     it('let tombstones of the source pass', async () => {

@@ -143,7 +143,7 @@ describe('the cursor of changes after a full read', () => {
   });
 });
 
-it('a full read that went on from a broken-off run says which deletes it could not judge, why, and what to do', async () => {
+it('a read that went on from a broken-off run says which deletes it could not judge, why, and what to do', async () => {
   const clock = makeTestClock();
   await using loading = await openShop(clock, { deletes: ['absence'] });
   const records = (ids: string) => [...ids].map((id) => ({ id, body: { id, name: id, variants: [] } }));
@@ -158,8 +158,8 @@ it('a full read that went on from a broken-off run says which deletes it could n
   };
   await read(page('first', 'abcdefgh'), 'incremental');
   const half = { message: 'half a line', position: 3, raw: null };
-  const broken = await read(page('second', 'a', { complete: false, problems: [half] }));
-  const run = await read(page('second', 'b'));
+  const broken = await read(page('second', 'a', { complete: false, problems: [half] }), 'incremental');
+  const run = await read(page('second', 'b'), 'incremental');
   expect([run.state, run.deleted]).toEqual(['incomplete', 0]);
   expect(run.error).toMatchObject({
     code: 'ERR_EXTRACT_PARSE',
