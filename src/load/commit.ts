@@ -102,7 +102,8 @@ async function load(
     ...triedAgain(page),
     ...mergedIn(work),
   ]);
-  await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, dead, problems, at });
+  const { observedAt } = page;
+  await writeDeadLetters(tx, ids, { stream, runId: fence.runId, pageId, windowId, observedAt, dead, problems, at });
   const ranges = { seen: seenOf(page, work, sorted), stale: rangesOf([...sorted.stale]) };
   const isWhole = sorted.stale.length === 0;
   if (!isWhole) dropUnused(slots, sorted, problems);

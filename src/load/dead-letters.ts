@@ -12,6 +12,7 @@ export type DeadLetterWrite = {
   /** Parts of the input that could not be read as records; `kept`: where their bytes are in the page's payload. */
   readonly problems: readonly (PageProblem & { readonly kept: number | null })[];
   readonly windowId: string;
+  readonly observedAt: Date;
   readonly at: string;
 };
 
@@ -56,10 +57,10 @@ const COLUMNS = sql.raw(
   'id, tenant, stream_id, run_id, page_id, slot, kept, external_id, version, position, code, problems, state, first_at, last_at',
 );
 
-/** The dead letter of a newer version stays. */
+/** The dead letter of a newer version, or of a later observation, stays. Patches were merged into it, in whatever order they came. */
 async function writeNamed(
   tx: Tx,
-  { stream, runId, pageId, at }: DeadLetterWrite,
+  { stream, runId, pageId, observedAt, at }: DeadLetterWrite,
   rows: readonly object[],
 ): Promise<void> {
   if (rows.length === 0) return;
@@ -70,7 +71,9 @@ async function writeNamed(
     on conflict (stream_id, external_id) where state = 'open' and external_id is not null
     do update set run_id = excluded.run_id, page_id = excluded.page_id, slot = excluded.slot, kept = excluded.kept, version = excluded.version, position = excluded.position,
       code = excluded.code, problems = excluded.problems, times = dead_letter.times + 1, last_at = excluded.last_at
-      where dead_letter.version is null or excluded.version is null or dead_letter.version <= excluded.version`);
+      where case when dead_letter.version is null or excluded.version is null or dead_letter.version = excluded.version
+        then ${stream.mode === 'patch'}::boolean or (select p.observed_at from page p where p.id = dead_letter.page_id) <= ${observedAt.toISOString()}::timestamptz
+        else dead_letter.version < excluded.version end`);
 }
 
 /** What has no id is the same when it stands at the same place of the same window, and fails for the same reason. */

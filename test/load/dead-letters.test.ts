@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { publicId } from '../../src/canonical/ids.ts';
 import { listDeadLetters, showDeadLetter } from '../../src/load/list-dead-letters.ts';
 import { decodeJson } from '../../src/load/mapping-sets.ts';
 import { requestReplay } from '../../src/run/replay.ts';
@@ -68,6 +69,25 @@ describe('dead letters', () => {
     expect([await letters(loading), await names(loading)]).toEqual([['open a v- x1'], 'late news']);
     await read(loading, { records: [said('now')] });
     expect([await letters(loading), await names(loading)]).toEqual([['replayed a v- x1'], 'now']);
+  });
+
+  it('hold the newest that failed, by time of observation where versions say nothing', async () => {
+    await using loading = await openShop();
+    const early = loading.clock.now();
+    await loading.clock.advance(60_000);
+    const body = (code: string) => ({ id: 'a', version: null, body: { id: 'a', name: '', code } });
+    await read(loading, { records: [body('new')] });
+    await read(loading, { records: [body('old')], observedAt: early });
+    const [letter] = await stage.store.rows<{ id: number }>(
+      sql`select id from dead_letter where tenant = ${loading.streams.tenant}`,
+    );
+    const shown = await showDeadLetter(
+      stage.store,
+      loading.streams.tenant,
+      publicId('deadLetter', letter?.id ?? 0),
+      () => decodeJson,
+    );
+    expect(shown.decoded).toMatchObject({ code: 'new' });
   });
 
   it('are counted up, not listed twice, with an id or without', async () => {
