@@ -33,13 +33,15 @@ type Collected = {
   readonly store: JoinStore;
   readonly start: Place;
   readonly pages: { first: Page; last: Page };
+  /** Rows so far; `null`: what is joined are no rows of a file. */
+  rows: number | null;
   readonly problems: Page['problems'][number][];
   readonly tombstones: Page['tombstones'][number][];
   readonly afterCommit: (() => Promise<void>)[];
 };
 
 export async function* frame(options: ReadPagesOptions): AsyncGenerator<FramedPage> {
-  const { source, request, scratchDir } = options;
+  const { source, request } = options;
   let place = readPlace(request.cursor);
   let window: Collected | null = null;
   try {
@@ -49,7 +51,7 @@ export async function* frame(options: ReadPagesOptions): AsyncGenerator<FramedPa
         place = placeBehind(window, place);
         window = null;
       }
-      window ??= openWindow(page, place, scratchDir);
+      window ??= openWindow(page, place, options);
       await collect(window, page, options);
       if (page.complete) {
         yield* emit(window, request.pageSize);
@@ -63,10 +65,18 @@ export async function* frame(options: ReadPagesOptions): AsyncGenerator<FramedPa
   }
 }
 
-function openWindow(page: Page, place: Place, scratchDir: string): Collected {
+function openWindow(page: Page, place: Place, { scratchDir, request }: ReadPagesOptions): Collected {
   const start = place.window === page.window.id ? place : startAt(place.inner);
   const store = new JoinStore(scratchDir, start.isSpilled);
-  return { store, start, pages: { first: page, last: page }, problems: [], tombstones: [], afterCommit: [] };
+  return {
+    store,
+    start,
+    pages: { first: page, last: page },
+    rows: request.groupBy === null ? null : 0,
+    problems: [],
+    tombstones: [],
+    afterCommit: [],
+  };
 }
 
 function readPlace(cursor: Cursor | null): Place {
@@ -107,6 +117,7 @@ async function collect(window: Collected, page: Page, options: ReadPagesOptions)
   window.tombstones.push(...page.tombstones);
   if (page.afterCommit !== undefined) window.afterCommit.push(page.afterCommit);
   for (const record of page.records) await window.store.add(toPart(record, page.context, options));
+  if (window.rows !== null) window.rows += page.records.length;
 }
 
 function toPart(record: SourceRecord, context: JsonObject, options: ReadPagesOptions): Part {
@@ -194,6 +205,8 @@ function pageOf(window: Collected, { records, isLast, isFirst, emitted }: Emissi
     ...{ records, rows: records.reduce((sum, record) => sum + record.parts.length, 0) },
     // Told once: with the first page of the window.
     ...{ tombstones: isFirst ? window.tombstones : [], problems: isFirst ? window.problems : [] },
+    // A file promises rows; who counts what came of it counts records.
+    expected: window.rows !== null && window.rows === last.expected ? emitted : last.expected,
     ...{ next: isLast ? behind : within, complete: isLast && last.complete, window: first.window },
     ...{ observedAt: first.observedAt, context: first.context, notBefore: isLast ? last.notBefore : null },
     ...(isLast && afterCommit.length > 0 ? { afterCommit: () => runAll(afterCommit) } : {}),

@@ -145,6 +145,18 @@ describe('pages', () => {
 });
 
 describe('joining', () => {
+  test('counts records where the source promised rows, and keeps a promise that was not kept', async () => {
+    const rows = ['a', 'b', 'a', 'b', 'a'].map((handle) => record({ handle }));
+    const promised = async (expected: number) => {
+      const pages = await read(sourceOf([{ window: 'w', records: rows, others: { expected } }]), { groupBy: 'handle' });
+      return [pages.flatMap((page) => page.records).length, pages.at(-1)?.expected];
+    };
+    expect([await promised(5), await promised(6)]).toEqual([
+      [2, 2],
+      [2, 6],
+    ]);
+  });
+
   const children = { children: true };
 
   test('puts children with their parent, whatever the order they come in', async () => {
