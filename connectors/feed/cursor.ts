@@ -107,19 +107,27 @@ export function isDone(state: FeedState, file: { name: string; size: number; mod
   return known.size === file.size && known.modifiedMs === file.modifiedMs;
 }
 
-/** Remembers a delivery; forgets those no longer in the folder first, then the oldest, raising the floor. */
-export function rememberFile(state: FeedState, done: FileMark, isListed: (name: string) => boolean): void {
+/**
+ * Remembers a delivery; forgets those no longer in the folder first, then the oldest, raising the floor.
+ * @param oldestLeft when the oldest of the deliveries that are still to be read was modified: the floor stays below it
+ */
+export function rememberFile(
+  state: FeedState,
+  done: FileMark,
+  isListed: (name: string) => boolean,
+  oldestLeft: () => number,
+): void {
   state.files.delete(done.file);
   state.files.set(done.file, done);
-  if (state.files.size <= MOST_FILES) return;
-  const gone = [...state.files.keys()].find((name) => !isListed(name));
-  if (gone !== undefined) {
-    state.files.delete(gone);
-    return;
+  while (state.files.size > MOST_FILES) {
+    const gone = [...state.files.keys()].find((name) => !isListed(name));
+    const oldest = [...state.files.values()].reduce((least, file) =>
+      file.modifiedMs < least.modifiedMs ? file : least,
+    );
+    if (gone === undefined && oldest.modifiedMs >= oldestLeft()) return;
+    state.files.delete(gone ?? oldest.file);
+    if (gone === undefined) state.floorMs = Math.max(state.floorMs, oldest.modifiedMs);
   }
-  const oldest = [...state.files.values()].reduce((least, file) => (file.modifiedMs < least.modifiedMs ? file : least));
-  state.files.delete(oldest.file);
-  state.floorMs = Math.max(state.floorMs, oldest.modifiedMs);
 }
 
 /** Remembers what a scope has; the scope heard of least recently is forgotten when there are too many. */

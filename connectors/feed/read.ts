@@ -39,6 +39,8 @@ type Pass = FeedStream & {
   readonly state: FeedState;
   readonly pageSize: number;
   readonly listed: ReadonlyMap<string, FileStat>;
+  /** When the oldest delivery that is still to be read was modified. */
+  readonly oldestLeft: () => number;
 };
 
 export async function* readFeed(feed: FeedStream, request: ReadRequest): AsyncGenerator<Page> {
@@ -46,15 +48,17 @@ export async function* readFeed(feed: FeedStream, request: ReadRequest): AsyncGe
   const state = parseCursor(request.cursor);
   if (request.cursor === null && request.mode !== 'incremental') state.isFull = true;
   const files = await folder.list();
+  const deliveries = findDeliveries(files, rules);
   const pass: Pass = {
     ...feed,
     state,
     pageSize: request.pageSize,
     listed: new Map(files.map((file) => [file.name, file])),
+    oldestLeft: leftIn(state, deliveries),
   };
   await archiveDone(pass);
   yield* resume(pass);
-  const due = findDeliveries(files, rules).filter((file) => !isDone(state, file));
+  const due = deliveries.filter((file) => !isDone(state, file));
   const settled = await findSettled(folder, due, rules, context.clock, context.signal);
   if (state.isFull)
     skipReplaced(
@@ -73,6 +77,16 @@ export async function* readFeed(feed: FeedStream, request: ReadRequest): AsyncGe
   }
   if (waiting.size > 0) yield waitPage(pass, waiting);
   else if (state.isFull) yield endOfFull(pass);
+}
+
+function leftIn(state: FeedState, deliveries: readonly Delivery[]): () => number {
+  const byAge = [...deliveries].sort((one, two) => one.modifiedMs - two.modifiedMs);
+  let at = 0;
+  // What is done stays so for this pass.
+  return () => {
+    for (let file = byAge[at]; file && isDone(state, file); file = byAge[at]) at += 1;
+    return byAge[at]?.modifiedMs ?? Number.POSITIVE_INFINITY;
+  };
 }
 
 /** Goes on in the file the last page came from, if it is still the same. */
@@ -134,10 +148,11 @@ function startReading(pass: Pass, file: Delivery, prepared: Prepared): Reading {
 /** The same content again: nothing to do. Content that something newer has replaced since is no repetition but a way back. */
 function findRepeat(pass: Pass, file: Delivery, hash: string): JsonObject | null {
   const { state, rules } = pass;
-  if (state.files.get(file.name)?.hash === hash) return { reason: 'same content' };
   const newest = state.scopes.get(file.scope)?.newest;
-  if (newest?.hash === hash) return { reason: 'duplicate', of: newest.file };
   const asOfMs = asOfOf(pass, file);
+  const isBehind = newest !== undefined && newest.file !== file.name && asOfMs > newest.asOfMs;
+  if (state.files.get(file.name)?.hash === hash && !isBehind) return { reason: 'same content' };
+  if (newest?.hash === hash) return { reason: 'duplicate', of: newest.file };
   // Equal files of two scopes (two locations with the same stock) say two different things.
   const isOfScope = ({ file: name, ...known }: FileMark) =>
     findDeliveries([{ name, ...known }], rules)[0]?.scope === file.scope;
@@ -218,9 +233,16 @@ function finish(pass: Pass, reading: Reading, isTainted: boolean): void {
   const { state, rules } = pass;
   const { file, size, modifiedMs, asOfMs, hash, scope, kind } = reading;
   const done: FileMark = { file, size, modifiedMs, asOfMs, hash };
-  rememberFile(state, done, (name) => pass.listed.has(name));
+  rememberFile(state, done, (name) => pass.listed.has(name), pass.oldestLeft);
   if (isTainted && reading.place.rows === 0) return; // Nothing of it could be read: it stands for nothing.
   const delivery = findDeliveries([{ name: file, size, modifiedMs }], rules)[0];
+  stand(pass, done, { scope, kind, delivery });
+}
+
+type Standing = Pick<Delivery, 'scope' | 'kind'> & { readonly delivery: Delivery | undefined };
+
+/** Notes what is the newest of its scope now. */
+function stand({ state, rules }: Pass, done: FileMark, { scope, kind, delivery }: Standing): void {
   const before = state.scopes.get(scope);
   const isNewer = (known: FileMark | null | undefined) =>
     !known || delivery === undefined || compareWithDone(delivery, known, rules) >= 0;
@@ -233,14 +255,16 @@ function finish(pass: Pass, reading: Reading, isTainted: boolean): void {
 function skipReplaced(pass: Pass, settled: readonly Delivery[]): void {
   const start = new Map<string, number>();
   for (const [at, file] of settled.entries()) if (file.kind === 'snapshot') start.set(file.scope, at);
-  for (const [at, file] of settled.entries()) if (at < (start.get(file.scope) ?? 0)) remember(pass, file, '');
+  // They count for the times of what comes behind them, as they did when they were read.
+  for (const [at, file] of settled.entries())
+    if (at < (start.get(file.scope) ?? 0)) stand(pass, remember(pass, file, ''), { ...file, delivery: file });
 }
 
-function remember(pass: Pass, file: Delivery, hash: string): void {
+function remember(pass: Pass, file: Delivery, hash: string): FileMark {
   const { name, size, modifiedMs } = file;
-  rememberFile(pass.state, { file: name, size, modifiedMs, asOfMs: asOfOf(pass, file), hash }, (other) =>
-    pass.listed.has(other),
-  );
+  const done = { file: name, size, modifiedMs, asOfMs: asOfOf(pass, file), hash };
+  rememberFile(pass.state, done, (other) => pass.listed.has(other), pass.oldestLeft);
+  return done;
 }
 
 function notePage(pass: Pass, file: Delivery, hash: string, note: JsonObject): Page {

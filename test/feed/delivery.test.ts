@@ -198,6 +198,25 @@ describe('repeated deliveries', () => {
     ]);
   });
 
+  test('an old file that is delivered again behind a newer one is a way back, where the time orders them', async () => {
+    using bench = feedBench();
+    bench.put('stock-a.csv', csvOf(1), 3 * HOUR);
+    bench.put('stock-b.csv', csvOf(2), 2 * HOUR);
+    const source = await bench.open({ ...SNAPSHOT, order: 'modified' });
+    const first = await readAll(source);
+    bench.put('stock-a.csv', csvOf(1), 1 * HOUR);
+    expect(rowsOf(await readAll(source, { cursor: cursorBehind(first) }))).toEqual([{ sku: 'S0', qty: '1' }]);
+  });
+
+  test('a full read gives a file the same time as before, whatever went before it', async () => {
+    using bench = feedBench();
+    for (const number of [1, 2, 3]) bench.put(`stock-${number}.csv`, csvOf(number), 3 * HOUR);
+    const source = await bench.open(SNAPSHOT);
+    const before = (await readAll(source)).at(-1);
+    const [full] = await readAll(source, { mode: 'full' });
+    expect([full?.window.id, full?.observedAt]).toEqual([before?.window.id, before?.observedAt]);
+  });
+
   test('a full read takes the newest snapshot again although it is done, and nothing older', async () => {
     using bench = feedBench();
     bench.put('stock-1.csv', csvOf(1), 3 * HOUR);
@@ -230,6 +249,17 @@ describe('repeated deliveries', () => {
     });
   }, 60_000);
 });
+
+test('no file is taken for done because many of its age were', async () => {
+  using bench = feedBench();
+  for (let number = 0; number < 620; number++) bench.put(`stock-${number}.csv`, csvOf(number), 5 * HOUR);
+  const source = await bench.open(DELTA);
+  const pages = await readAll(source);
+  expect(rowsOf(pages)).toHaveLength(620);
+  const cursor = cursorBehind(pages);
+  expect(JSON.stringify(cursor).length).toBeLessThan(45_000);
+  expect(await readAll(source, { cursor })).toEqual([]);
+}, 60_000);
 
 describe('files that are not there in full', () => {
   test('a file that grows between two looks waits, is asked for again soon, and then loads', async () => {
