@@ -1,8 +1,8 @@
 /** What became of an intent whose answer was lost. */
 import { type JsonObject, unsupported, type WriteIntent, type WriteOutcome } from '../../src/connector/index.ts';
 import type { Account } from './account.ts';
-import { refused } from './client.ts';
-import { listOf, objectOf, pageOf } from './json.ts';
+import { objectsIn } from './batch.ts';
+import { objectOf, pageOf } from './json.ts';
 import { readLinks } from './links.ts';
 import { isWriteStream, matchOf, type WriteStream } from './match.ts';
 import { OBJECTS } from './objects.ts';
@@ -54,8 +54,7 @@ async function read(
       ...(idProperty === undefined ? {} : { idProperty }),
     },
   });
-  if (answer.status !== 200 && answer.status !== 207) throw refused(answer);
-  return listOf(objectOf(answer.body).results).map(objectOf);
+  return objectsIn(answer, stream).map(objectOf);
 }
 
 // Fields in a filter group, at most; the smallest number told.

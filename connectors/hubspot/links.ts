@@ -1,7 +1,8 @@
 /** Associations as ids: what an object is linked to, the main one first. */
 import type { Json, JsonObject, TrafficClass } from '../../src/connector/index.ts';
 import type { Account } from './account.ts';
-import { refused } from './client.ts';
+import { batchIn, isNotThere, unread } from './batch.ts';
+import type { Answer } from './client.ts';
 import { findId } from './ids.ts';
 import { listOf, objectOf, textOf } from './json.ts';
 import { MOST_LISTED, OBJECTS, type ObjectStream } from './objects.ts';
@@ -35,16 +36,15 @@ export async function readLinks(
       const sent = inputs.splice(0, MOST_LISTED);
       const path = `${config.associationsPath}/${stream}/${to}/batch/read`;
       const answer = await portal.ask({ method: 'POST', path, body: { inputs: sent }, trafficClass });
-      if (answer.status !== 200 && answer.status !== 207) throw refused(answer);
-      const { results, errors } = objectOf(answer.body);
-      for (const id of failedIn(errors)) unread.add(id);
-      for (const one of listOf(results).map(objectOf)) {
+      const { results } = batchIn(answer, `links to ${to}`);
+      for (const id of failedIn(answer, to)) unread.add(id);
+      for (const one of results.map(objectOf)) {
         const id = textOf(objectOf(one.from).id) ?? '';
         const kinds = found.get(id) ?? new Map<string, Link[]>();
         kinds.set(to, [...(kinds.get(to) ?? []), ...listOf(one.to).map(objectOf).map(linkOf)]);
         found.set(id, kinds);
-        const after = textOf(objectOf(objectOf(one.paging).next).after);
-        if (after !== null) inputs = [...inputs, { id, after }];
+        const { after = null } = objectOf(objectOf(one.paging).next);
+        if (after !== null) inputs = [...inputs, { id, after: String(after) }];
       }
     }
   }
@@ -80,11 +80,15 @@ const linkShown = ({ id, type }: JsonObject): Link => ({ id: String(id), isMain:
 // To be linked to nothing is no failure, although it comes as an error.
 const NOTHING = 'crm.associations.NO_ASSOCIATIONS_FOUND';
 
-function failedIn(errors: Json | undefined): readonly string[] {
-  return listOf(errors)
+function failedIn(answer: Answer, to: string): readonly string[] {
+  const failures = listOf(objectOf(answer.body).errors)
     .map(objectOf)
     .filter(({ subCategory }) => subCategory !== NOTHING)
-    .flatMap(({ context }) => listOf(objectOf(context).fromObjectId).map(String));
+    .map(({ category, context }) => ({ category, ids: listOf(objectOf(context).fromObjectId).map(String) }));
+  // Of whom it does not say.
+  if (failures.some(({ category, ids }) => ids.length === 0 && !isNotThere(category)))
+    throw unread(`links to ${to}`, answer);
+  return failures.flatMap(({ ids }) => ids);
 }
 
 function linkOf(one: JsonObject): Link {

@@ -1,10 +1,11 @@
 /** Reads single records again. What is gone, or answers under another id because it was merged, comes back as a tombstone. */
 import { type Json, type Page, type Tombstone, unsupported } from '../../src/connector/index.ts';
 import type { Account } from './account.ts';
+import { objectsIn } from './batch.ts';
 import { campaignRecords } from './campaigns.ts';
 import { refused } from './client.ts';
 import { findId } from './ids.ts';
-import { listOf, objectOf, textOf } from './json.ts';
+import { objectOf, textOf } from './json.ts';
 import { readLinks } from './links.ts';
 import { isObjectStream, MOST_LISTED, type ObjectStream } from './objects.ts';
 import { type Parts, recordsOf } from './records.ts';
@@ -38,9 +39,7 @@ async function objectsById(account: Account, stream: ObjectStream, ids: readonly
       ...{ method: 'POST', path: `${config.objectsPath}/${stream}/batch/read`, trafficClass: 'webhook' },
       body: { inputs, properties: [...asked], propertiesWithHistory: [] },
     });
-    // 207: some are not there.
-    if (answer.status !== 200 && answer.status !== 207) throw refused(answer);
-    objects.push(...listOf(objectOf(answer.body).results));
+    objects.push(...objectsIn(answer, stream));
   }
   // Winners of merges may come once for each of those that they took the place of.
   const byId = new Map(objects.map((object) => [findId(object), object]));

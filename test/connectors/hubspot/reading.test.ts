@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject, Page, ReadRequest } from '../../../src/connector/contract.ts';
+import { NO_FAULTS } from '../../../src/sandbox/faults.ts';
 import { openHubSpot } from '../../../src/sandbox/hubspot/index.ts';
 import { readPass, requestOf } from '../../conformance/account.ts';
 import { type HubSpotAccount, openFast, openTestAccount } from './account.ts';
@@ -156,6 +157,62 @@ describe('deletes', () => {
     const pages = await pagesOf(account, requestOf('contacts', { cursor: before.cursor }));
     expect(pages.flatMap(({ tombstones }) => tombstones)).toMatchObject([{ id: loser, mergedInto: winner }]);
   });
+});
+
+/** An account whose answers are not what they should be as soon as `spoil` says so. */
+async function spoiledAccount(): Promise<{ account: HubSpotAccount; spoil: (body: JsonObject) => JsonObject }> {
+  const wire = { spoil: (body: JsonObject): JsonObject => body };
+  const account = await openTestAccount((options) =>
+    openFast({ ...options, faults: { ...NO_FAULTS, drift: (body) => wire.spoil(body as JsonObject) } }),
+  );
+  return Object.assign(wire, { account });
+}
+const isBatch = (body: JsonObject): boolean => 'startedAt' in body;
+const failure = (category: string, context: JsonObject): JsonObject => ({
+  status: 'error',
+  category,
+  message: '',
+  context,
+});
+
+describe('a batch that could not be read', () => {
+  test.each([
+    [
+      'with an error for one',
+      ([one = ''], body) => ({ ...body, results: [], errors: [failure('INTERNAL_ERROR', { ids: [one] })] }),
+    ],
+    ['without results', (_ids, { results: _results, ...body }) => body],
+  ] satisfies [string, (ids: string[], body: JsonObject) => JsonObject][])(
+    'is none of deletes: %s',
+    async (_how, made) => {
+      const wire = await spoiledAccount();
+      await using account = wire.account;
+      const ids = [...account.hubspot.truth('contacts').keys()].slice(0, 2);
+      wire.spoil = (body) => (isBatch(body) ? made(ids, body) : body);
+      await expect(byId(account, 'contacts', ids)).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_CONNECTOR_(UNREACHABLE|PROTOCOL)$/),
+      });
+    },
+  );
+
+  test.each([
+    ['with an error for nobody', (body) => ({ ...body, results: [], errors: [failure('INTERNAL_ERROR', {})] })],
+    ['without results', ({ results: _results, ...body }) => body],
+  ] satisfies [string, (body: JsonObject) => JsonObject][])(
+    'leaves no object without its links: %s',
+    async (_how, made) => {
+      const wire = await spoiledAccount();
+      await using account = wire.account;
+      const { portal } = account.hubspot;
+      const contact = portal.all('contacts')[0]?.id ?? '';
+      portal.link(['contacts', contact], ['companies', portal.all('companies')[0]?.id ?? '']);
+      let batches = 0;
+      wire.spoil = (body) => (isBatch(body) && ++batches > 1 ? made(body) : body);
+      await expect(byId(account, 'contacts', [contact])).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_CONNECTOR_(UNREACHABLE|PROTOCOL)$/),
+      });
+    },
+  );
 });
 
 describe('associations', () => {
