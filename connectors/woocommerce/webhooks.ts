@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   isSigned,
   type Json,
@@ -39,17 +40,22 @@ function isPing(request: WebhookRequest): boolean {
 
 function verify(secrets: readonly string[], request: WebhookRequest): WebhookVerdict {
   const signature = request.headers['x-wc-webhook-signature'];
-  const deliveryId = request.headers['x-wc-webhook-delivery-id'];
+  const delivery = request.headers['x-wc-webhook-delivery-id'];
   const resource = request.headers['x-wc-webhook-resource'];
   if (secrets.length === 0) return { ok: false, reason: 'no webhook secret is configured' };
-  if (!signature || !deliveryId || !resource)
+  if (!signature || !delivery || !resource)
     return { ok: false, reason: 'a header of a WooCommerce delivery is missing' };
   if (!isSigned(secrets, [request.body], signature)) return { ok: false, reason: 'the signature does not match' };
   const body = parse(request.body);
   if (body === null) return { ok: false, reason: 'the body names no record' };
   const deleted = request.headers['x-wc-webhook-event'] === 'deleted';
+  const deliveryId = deliveryOf(delivery, request.body);
   return { ok: true, deliveryId, sentAt: null, changed: changedBy(resource, body, deleted) };
 }
+
+/** WooCommerce makes the id of the hook and the second: two records told of within one second come under the same. */
+const deliveryOf = (delivery: string, body: Uint8Array): string =>
+  `${delivery}-${createHash('sha256').update(body).digest('hex').slice(0, 32)}`;
 
 type Named = { readonly id: number; readonly type: Json | undefined; readonly parent: Json | undefined };
 
