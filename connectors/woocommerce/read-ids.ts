@@ -1,6 +1,6 @@
 /** Reads records again by their ids. */
 import type { Json, Page, SourceProblem, SourceRecord, Tombstone } from '../../src/connector/index.ts';
-import { isObject, judge, type Shop, send } from './client.ts';
+import { errorIn, isObject, judge, type Shop, type ShopAnswer, send } from './client.ts';
 import { list, type Row } from './list.ts';
 import { LISTS } from './lists.ts';
 import { recordOf, versionOf } from './records.ts';
@@ -60,15 +60,15 @@ async function listed(shop: Shop, stream: string, ids: readonly string[]): Promi
 async function single(shop: Shop, stream: string, id: string): Promise<Row | null> {
   const path = await pathOf(shop, stream, id);
   const answer = path === null ? null : await send(shop, { path, trafficClass });
-  // The code tells a missing record from an address that is wrong altogether.
-  if (answer === null || (answer.status === 404 && !isRouteMissing(answer.body)) || answer.status === 410) return null;
+  if (answer === null || isMissing(answer)) return null;
   const { body, text } = judge(shop, answer);
   const named = isObject(body) && typeof body.id === 'number' ? body.id : 0;
   return { id: named, raw: Buffer.from(text), body };
 }
 
-function isRouteMissing(body: Json | undefined): boolean {
-  return !isObject(body) || body.code === 'rest_no_route';
+/** In the words of WooCommerce, which say that there is no such record: a 404 of a proxy, or of a missing route, says nothing of it. */
+function isMissing({ status, body }: ShopAnswer): boolean {
+  return status === 404 && /^(?:woocommerce_rest|wc_user)_\w*invalid/.test(errorIn(body).code ?? '');
 }
 
 /** Variations and refunds live below something else. `null`: gone, or nobody can say where it would be. */
@@ -76,7 +76,7 @@ async function pathOf(shop: Shop, stream: string, id: string): Promise<string | 
   if (stream === 'refunds') return null;
   if (stream !== 'variations') return `${LISTS[stream]?.path ?? ''}/${id}`;
   const answer = await send(shop, { path: `/products/${id}`, query: { _fields: 'id,parent_id' }, trafficClass });
-  if (answer.status === 404 && !isRouteMissing(answer.body)) return null;
+  if (isMissing(answer)) return null;
   const { body } = judge(shop, answer);
   const parent = isObject(body) ? body.parent_id : null;
   return typeof parent === 'number' && parent > 0 ? `/products/${parent}/variations/${id}` : null;

@@ -4,11 +4,13 @@ import {
   type JsonObject,
   type Page,
   type ReadRequest,
+  type Tombstone,
   unsupported,
   type Window,
   z,
 } from '../../src/connector/index.ts';
-import type { Shop } from './client.ts';
+import { isObject, type Shop } from './client.ts';
+import type { Row } from './list.ts';
 import { LISTS } from './lists.ts';
 import { recordOf, versionOf } from './records.ts';
 import { unitsAround } from './units.ts';
@@ -96,6 +98,10 @@ export function filterTime(iso: string): string {
   return new Date(Date.parse(iso) - 1000).toISOString().slice(0, 19);
 }
 
+/** Taken back while the list was made, or listed by a plugin that knows no trash: not gone. */
+const isTrashed = ({ body }: Row): boolean => isObject(body) && body.status === 'trash';
+const tombstoneOf = ({ id, body }: Row): Tombstone => ({ id: String(id), version: versionOf(body) });
+
 type About = { readonly kind: Window['kind']; readonly isLast: boolean; readonly context: JsonObject };
 
 function pageOf(stream: string, step: Step, pass: Running, { kind, isLast, context }: About): Page {
@@ -106,7 +112,7 @@ function pageOf(stream: string, step: Step, pass: Running, { kind, isLast, conte
   const next: Cursor = isLast ? { until: pass.until } : step.isEnd ? { ...pass, phase: 'trash', place: START } : pass;
   return {
     records: isTrash ? [] : step.rows.map((row, at) => recordOf(row, first + at)),
-    tombstones: isTrash ? step.rows.map(({ id, body }) => ({ id: String(id), version: versionOf(body) })) : [],
+    tombstones: isTrash ? step.rows.filter(isTrashed).map(tombstoneOf) : [],
     problems: step.problems,
     next,
     window: { id: pass.window, kind, scope: stream },

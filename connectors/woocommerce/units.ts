@@ -54,7 +54,13 @@ async function ask(
     const isNo =
       error instanceof TributaryError &&
       (error.code === 'ERR_CONNECTOR_CREDENTIALS' || error.code === 'ERR_CONNECTOR_PROTOCOL');
-    if (isNo) return null;
-    throw error;
+    if (!isNo) throw error;
+    // Only WordPress itself can say that this key may not see it. What a proxy says passes, and would leave records without units.
+    const { code, message, evidence } = error;
+    if (evidence['code'] !== undefined && evidence['code'] !== 'woocommerce_rest_authentication_error') return null;
+    throw new TributaryError(code, `The units of the shop are not to be had. ${message}`, {
+      evidence,
+      remedy: `${error.remedy} Where only ${path} is closed: set currency and weightUnit of the connection.`,
+    });
   }
 }

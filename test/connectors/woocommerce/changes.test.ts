@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { decode } from '../../../connectors/woocommerce/decode.ts';
 import { filterTime } from '../../../connectors/woocommerce/read.ts';
 import { makeHasher } from '../../../src/extract/hash.ts';
-import { idsOf, openShop, readAll } from './support.ts';
+import { makeTestClock } from '../../support/clock.ts';
+import { fakeVendor } from '../support.ts';
+import { idsOf, openShop, openSource, readAll } from './support.ts';
+
+const settings = (url: string) => ({ connector: 'woocommerce', url, consumerKey: 'ck', consumerSecret: 'cs' });
 
 const MINUTE_MS = 60_000;
 const STREAMS = ['products', 'variations', 'orders', 'refunds', 'coupons'];
@@ -76,6 +80,35 @@ describe('deletes', () => {
     const [one = ''] = idsOf(shop.system, 'products');
     await shop.call(`products/${one}`, { method: 'DELETE' });
     expect((await readAll(shop.source, 'products')).gone).toEqual([one]);
+  });
+
+  it('are not what a list of the trash shows and is in no trash', async () => {
+    await using vendor = await fakeVendor(({ url }) => {
+      const isTrash = url.includes('status=trash');
+      const rows = [7, 8].map((id) => ({ id, status: isTrash && id === 8 ? 'trash' : 'publish' }));
+      return { headers: { 'x-wp-total': '2' }, body: rows };
+    });
+    const source = await openSource(settings(vendor.url), makeTestClock('2026-11-21T12:00:00Z'));
+    expect((await readAll(source, 'products')).gone).toEqual(['8']);
+  });
+
+  it.each([
+    ['a proxy that answers 404 in JSON', { status: 404, body: { message: 'no Route matched with those values' } }],
+    ['a plugin with a word of its own', { status: 404, body: { code: 'not_found', message: 'Nothing here.' } }],
+    ['a page that is gone for good', { status: 410, body: '<h1>Gone</h1>' }],
+  ])('are not believed of %s', async (_, answer) => {
+    await using vendor = await fakeVendor(({ url }) =>
+      url.includes('include=') ? { headers: { 'x-wp-total': '0' }, body: [] } : answer,
+    );
+    const source = await openSource(settings(vendor.url), makeTestClock('2026-11-21T12:00:00Z'));
+    for (const stream of ['products', 'variations', 'customers'])
+      await expect(source.readIds(stream, ['7'])).rejects.toMatchObject({ code: 'ERR_CONNECTOR_PROTOCOL' });
+  });
+
+  it('of what the shop itself does not know are believed in every stream', async () => {
+    await using shop = await openShop();
+    for (const stream of ['products', 'variations', 'orders', 'customers', 'categories', 'coupons'])
+      expect((await shop.source.readIds(stream, ['999999'])).tombstones).toEqual([{ id: '999999', version: null }]);
   });
 
   it('of a product take its variations along', async () => {
@@ -186,6 +219,21 @@ describe('records', () => {
     const page = await shop.source.readIds('products', idsOf(shop.system, 'products').slice(0, 1));
     expect(page.context).toEqual({ currency: 'EUR', weight_unit: 'kg' });
     expect((await shop.source.readIds('orders', idsOf(shop.system, 'orders').slice(0, 1))).context).toEqual({});
+  });
+
+  it('are not read without their units because a proxy would not ask for them', async () => {
+    let isClosed = true;
+    await using vendor = await fakeVendor(({ url }) => {
+      if (url.includes('/products?')) return { headers: { 'x-wp-total': '1' }, body: [{ id: 7 }] };
+      if (isClosed) return { status: 403, body: '<h1>Forbidden</h1>' };
+      return { status: 403, body: { code: 'woocommerce_rest_cannot_view', message: 'Sorry.' } };
+    });
+    const source = await openSource(settings(vendor.url), makeTestClock('2026-11-21T12:00:00Z'));
+    await expect(readAll(source, 'products')).rejects.toMatchObject({
+      remedy: expect.stringContaining('set currency and weightUnit'),
+    });
+    isClosed = false;
+    expect((await readAll(source, 'products')).pages[0]?.context).toEqual({});
   });
 
   it('that came in another shape than a list are read one by one, variations below their product', async () => {
