@@ -162,6 +162,8 @@ const orders: StreamDeclaration = {
     matchBy: [],
     batch: 20,
     id: '<order>',
+    // A gateway gives up after a minute, and PHP goes on, or only begins: requests wait in its queue.
+    madeWithinMs: 5 * MINUTE_MS,
   },
   blindFields: [],
   volatilePaths: ['_links', 'currency_symbol'],

@@ -1,6 +1,7 @@
 /** Makes orders and changes them, one call each, so that each answer belongs to one order. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject, WriteIntent, WriteOutcome } from '../../src/connector/index.ts';
+import { TributaryError } from '../../src/errors.ts';
 import { call, isObject, judge, type Shop, send } from './client.ts';
 import { list } from './list.ts';
 import { kept, lost, postponed, refused, rejection, undecided } from './outcomes.ts';
@@ -50,6 +51,9 @@ async function create(shop: Shop, intent: WriteIntent): Promise<WriteOutcome> {
     if (answer.status >= 300 || !isObject(answer.body)) return rejection(answer.body);
     return made(answer.body, lines);
   } catch (error) {
+    // A cache before the shop says 503 with a pause, too, when the shop was only slow: it may still make the order.
+    if (error instanceof TributaryError && error.evidence['status'] === 503)
+      return { state: 'unknown', message: error.message };
     return lost(error);
   }
 }
@@ -64,8 +68,8 @@ function made(order: JsonObject, lines: readonly Line[]): WriteOutcome {
   });
   if (isWhole && got.length === lines.length) return kept(id, order, orderValues(order));
   return {
-    ...{ state: 'rejected', code: 'lines_differ', fields: ['line_items'], retry: 'terminal', existingId: id },
-    message: `The shop made order ${id} with other lines than it was told. Remove it there.`,
+    ...{ state: 'rejected', code: 'lines_differ', fields: ['line_items'], retry: 'terminal', madeId: id },
+    message: `The shop made order ${id} with other lines than it was told. Put them right there.`,
   };
 }
 

@@ -138,6 +138,11 @@ export type WriteDeclaration = {
   readonly batch: number;
   /** How the id of a target is written, where it is more than the id of a record (`<item>/<location>`). */
   readonly id: string;
+  /**
+   * How long after it was sent a create may still be carried out, when its answer was lost: a slow vendor goes on when whoever stands
+   * before it has given up. It is not sent again before that. Absent: what is made twice is one record there, by a key.
+   */
+  readonly madeWithinMs?: number;
 };
 
 /** One kind of record of a source. */
@@ -286,6 +291,8 @@ export type WriteOutcome =
       readonly retry: 'transient' | 'terminal';
       /** The vendor's record that stands in the way of a create. */
       readonly existingId?: string;
+      /** The record that the vendor made all the same, but not as it was told: a person has to look, and no other may be made. */
+      readonly madeId?: string;
     }
   | { readonly state: 'unknown'; readonly message: string };
 

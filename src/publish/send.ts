@@ -107,7 +107,8 @@ export const intentOf = (stream: string, row: LedgerRow): WriteIntent => ({
 });
 
 /**
- * Looks intents of unknown outcome up. That one was not carried out is only believed after the vendor's visibility lag.
+ * Looks intents of unknown outcome up. That one was not carried out is only believed after the vendor's visibility lag, and of a
+ * create when it can no longer be under way.
  * @returns those that were not carried out; they stay `sent` where that is not certain yet
  */
 export async function lookUp(
@@ -116,25 +117,31 @@ export async function lookUp(
   rows: readonly LedgerRow[],
   why = 'the answer was lost',
 ): Promise<readonly LedgerRow[]> {
-  const { source, stream, deps, lagMs } = planning;
+  const { source, stream, deps, target, lagMs } = planning;
   const found: LedgerRow[] = [];
   const outcomes: WriteOutcome[] = [];
   const absent: LedgerRow[] = [];
   const waiting: LedgerRow[] = [];
+  let leastMs = Math.max(1_000, lagMs);
   for (const row of rows) {
+    const doubtMs = Math.max(lagMs, row.external_id === null ? (target.madeWithinMs ?? 0) : 0);
+    const leftMs = (row.sent_at?.getTime() ?? 0) + doubtMs - deps.clock.now().getTime();
     const outcome = (await source.find?.(intentOf(stream.writes?.to ?? '', row))) ?? null;
-    const isCertain = deps.clock.now().getTime() >= (row.sent_at?.getTime() ?? 0) + lagMs;
     if (outcome !== null && outcome.state !== 'unknown') {
       found.push(row);
       outcomes.push(outcome);
-    } else if (outcome === null && isCertain) absent.push(row);
-    else waiting.push(row);
+    } else if (outcome === null && leftMs <= 0) absent.push(row);
+    else {
+      waiting.push(row);
+      // Looked up a few times, ever closer to the end of the doubt: a look can cost many calls.
+      leastMs = Math.max(leastMs, leftMs / 2);
+    }
   }
   await settle(planning, run, found, outcomes);
   if (absent.length > 0)
     await fenced(deps.store, run, noCounts(), (tx) => backTo(tx, 'planned', absent, deps.clock.now(), why));
   if (waiting.length > 0) {
-    const until = new Date(deps.clock.now().getTime() + Math.max(1_000, lagMs));
+    const until = new Date(deps.clock.now().getTime() + leastMs);
     await fenced(deps.store, run, noCounts(), (tx) => backTo(tx, 'sent', waiting, until, why));
   }
   return absent;
@@ -245,11 +252,12 @@ function refused(row: LedgerRow, outcome: Extract<WriteOutcome, { state: 'reject
     const next = new Date(now.getTime() + delayFor(PATIENCE, Math.max(1, row.attempts)));
     return { ...result, settled: { ...settled, state: 'retry', next_attempt_at: next.toISOString() } };
   }
-  const { code, message, fields } = outcome;
+  const { code, message, fields, madeId } = outcome;
   const field = fields[0] ? `write.${fields[0]}` : 'write';
   return {
     ...result,
-    settled: { ...settled, state: 'rejected' },
+    state: madeId === undefined ? null : { ...emptyState(row), external_id: madeId },
+    settled: { ...settled, state: 'rejected', external_id: madeId ?? null },
     problem: { field, pointer: fields.join(', '), code, message },
   };
 }

@@ -324,6 +324,48 @@ describe('a push', () => {
     await balanced(world.streams.tenant);
   });
 
+  it('makes nothing a second time that the vendor may still be at, and what never came when it no longer can be', async () => {
+    await using world = await openCrms(store, 'late');
+    const { alpha, beta, clock } = world;
+    alpha.madeWithinMs = 300_000;
+    beta.edit(null, ANN);
+    await world.run('beta/leads');
+    alpha.faults.push('late');
+    const run = await world.queue('alpha/leads:out');
+    const slice = () => runSlice(world.runs, run, AbortSignal.timeout(60_000));
+    for (let past = 0; past < 280_000; past += 20_000) {
+      await slice();
+      await clock.advance(20_000);
+    }
+    expect(alpha.records.size).toBe(0);
+    alpha.comesThrough();
+    expect(await world.work(run)).toMatchObject({ state: 'succeeded', created: 1 });
+    expect(alpha.records.size).toBe(1);
+    beta.edit(null, { ...ANN, Email: 'bob@example.com' });
+    await world.run('beta/leads');
+    alpha.faults.push('dropped');
+    const next = await world.queue('alpha/leads:out');
+    await runSlice(world.runs, next, AbortSignal.timeout(60_000));
+    await clock.advance(300_000);
+    expect(await world.work(next)).toMatchObject({ state: 'succeeded', created: 1 });
+    expect(alpha.records.size).toBe(2);
+    await balanced(world.streams.tenant);
+  });
+
+  it('tells a person of what the vendor made otherwise, and makes no other', async () => {
+    await using world = await openCrms(store, 'otherwise');
+    const { alpha, beta } = world;
+    beta.edit(null, ANN);
+    await world.run('beta/leads');
+    alpha.faults.push('otherwise');
+    expect(await world.run('alpha/leads:out')).toMatchObject({ dead_lettered: 1 });
+    await world.settle();
+    beta.edit('L1', { Notes: 'more' });
+    await world.settle();
+    expect([...alpha.records.values()].map(({ fields }) => fields['Notes'])).toEqual(['more']);
+    await balanced(world.streams.tenant);
+  });
+
   it.each(['lost', 'dropped'] as const)(
     'goes on with others while it waits for an answer that was %s',
     async (fault) => {

@@ -13,8 +13,9 @@ import { declared } from './scripted.ts';
 
 export type CrmRecord = { id: string; fields: JsonObject; version: number; key: string | null; deleted: boolean };
 
-/** What goes wrong with the next write. `lost`: it is carried out and the answer lost; `dropped`: neither. */
-export type CrmFault = 'lost' | 'dropped' | 'busy' | 'refused' | 'batch-refused' | 'throws';
+/** What goes wrong with the next write. `lost`: it is carried out and the answer lost; `late`: it
+ * is carried out with `comesThrough`; `dropped`: neither; `otherwise`: it is, with something else than was told. */
+export type CrmFault = 'lost' | 'late' | 'otherwise' | 'dropped' | 'busy' | 'refused' | 'batch-refused' | 'throws';
 
 export type Crm = {
   readonly records: Map<string, CrmRecord>;
@@ -24,6 +25,9 @@ export type Crm = {
   /** Somebody at the vendor changes a record, or makes one. */
   edit(id: string | null, fields: JsonObject): string;
   remove(id: string): void;
+  /** Carries out what was late. */
+  comesThrough: () => void;
+  madeWithinMs: number;
   /** Does not tell what became of a write. */
   isSilent: boolean;
   /** Whether records come with the time of their last change. */
@@ -47,7 +51,7 @@ export function makeCrm(now: () => number): Crm {
     records: new Map(),
     faults: [],
     carriedOut: [],
-    isSilent: false,
+    ...{ comesThrough: () => undefined, madeWithinMs: 0, isSilent: false },
     isVersioned: true,
     onWritten: () => undefined,
     edit(id, fields) {
@@ -115,7 +119,11 @@ export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => num
         context: {},
       });
       return {
-        streams: () => [CRM_LEADS],
+        streams: () => [
+          CRM_LEADS.writes
+            ? { ...CRM_LEADS, writes: { ...CRM_LEADS.writes, madeWithinMs: crm.madeWithinMs } }
+            : CRM_LEADS,
+        ],
         check: async () => [],
         async *read({ cursor }: ReadRequest) {
           const after = Number(cursor?.['version'] ?? 0);
@@ -146,6 +154,16 @@ export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => num
   };
 }
 
+function carryOut(crm: Crm, intent: WriteIntent): CrmRecord {
+  crm.carriedOut.push(intent);
+  const id = crm.edit(intent.id, intent.values);
+  const record = crm.records.get(id);
+  if (!record) throw new Error('lost');
+  crm.records.set(id, { ...record, key: intent.idempotencyKey });
+  if (intent.action === 'delete') crm.remove(id);
+  return record;
+}
+
 async function write(crm: Crm, intents: readonly WriteIntent[]): Promise<WriteOutcome[]> {
   const fault = crm.faults.shift();
   if (fault === 'throws') throw new Error('the vendor answered 500');
@@ -158,14 +176,15 @@ async function write(crm: Crm, intents: readonly WriteIntent[]): Promise<WriteOu
   if (fault === 'batch-refused' && intents.length > 1) throw Object.assign(new Error('one of them is bad'), {});
   const outcomes = intents.map((intent, at): WriteOutcome => {
     if (fault === 'dropped') return { state: 'unknown', message: 'no answer' };
+    if (fault === 'late') {
+      crm.comesThrough = () => carryOut(crm, intent);
+      return { state: 'unknown', message: 'no answer' };
+    }
     if (fault === 'busy') return { ...refusal, code: 'BUSY', retry: 'transient' };
     if (fault === 'refused' && at === 0) return { ...refusal, retry: 'terminal' };
-    crm.carriedOut.push(intent);
-    const id = crm.edit(intent.id, intent.values);
-    const record = crm.records.get(id);
-    if (!record) throw new Error('lost');
-    crm.records.set(id, { ...record, key: intent.idempotencyKey });
-    if (intent.action === 'delete') crm.remove(id);
+    const record = carryOut(crm, intent);
+    const { id } = record;
+    if (fault === 'otherwise') return { ...refusal, code: 'DIFFERS', retry: 'terminal', madeId: id };
     if (fault === 'lost') return { state: 'unknown', message: 'no answer' };
     return { state: 'ok', id, version: record.version, stored: record.fields };
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import woocommerce from '../../../connectors/woocommerce/index.ts';
 import type { Json, JsonObject, WriteIntent } from '../../../src/connector/index.ts';
 import type { RequestFault } from '../../../src/sandbox/faults.ts';
+import { makeTestClock } from '../../support/clock.ts';
 import { fakeVendor } from '../support.ts';
 import { contextWith, openShop, openSource, type ShopUnderTest } from './support.ts';
 
@@ -231,7 +232,7 @@ describe('orders', () => {
     expect(posts(shop)).toEqual([]);
     const [made] =
       (await shop.source.write?.([intent('orders', null, order([{ product_id: 999_999, quantity: 1 }]), 'c')])) ?? [];
-    expect(made).toMatchObject({ state: 'rejected', code: 'lines_differ', existingId: expect.stringMatching(/^\d+$/) });
+    expect(made).toMatchObject({ state: 'rejected', code: 'lines_differ', madeId: expect.stringMatching(/^\d+$/) });
   });
 
   it('whose answer was lost are found by their key, in the trash too, and not taken for others', async () => {
@@ -244,6 +245,19 @@ describe('orders', () => {
     await shop.call(`orders/${id}`, { method: 'DELETE' });
     expect(await shop.source.find?.(write)).toMatchObject({ state: 'ok', id });
     expect(await shop.source.find?.({ ...write, idempotencyKey: 'another' })).toBeNull();
+  });
+
+  it.each([502, 503, 504])('may still be made behind a %i, with a pause or without', async (status) => {
+    const key = '1';
+    await using vendor = await fakeVendor(({ method }) =>
+      method === 'POST'
+        ? { status, headers: { 'retry-after': '5' }, body: '<h1>Backend fetch failed</h1>' }
+        : { headers: { 'x-wp-total': '0' }, body: [] },
+    );
+    const settings = { connector: 'woocommerce', url: vendor.url, consumerKey: 'ck', consumerSecret: 'cs' };
+    const source = await openSource(settings, makeTestClock('2026-11-21T12:00:00Z'));
+    const write = intent('orders', null, order([{ product_id: 7, quantity: 1 }]), key);
+    expect(await source.write?.([write, write])).toMatchObject([{ state: 'unknown' }, { state: 'unknown' }]);
   });
 
   it('are changed only where they differ', async () => {
