@@ -36,8 +36,9 @@ async function newEchoes(
   { context, observedAt }: CommitRequest['page'],
   plans: readonly RecordPlan[],
 ): Promise<Echoes> {
-  const records = plans.flatMap(({ candidate: { id, version, parts } }) =>
-    id === null ? [] : [{ id, version, parts, context }],
+  // A record that is gone says nothing that could be ours.
+  const records = plans.flatMap(({ candidate: { id, version, parts, outcome } }) =>
+    id === null || outcome.kind === 'deleted' ? [] : [{ id, version, parts, context }],
   );
   const byId = await deps.written.echoesIn(tx, streamId, records, observedAt);
   return new Map(

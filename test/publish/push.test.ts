@@ -3,6 +3,7 @@ import { forget } from '../../src/load/retention.ts';
 import { requestReplay } from '../../src/run/replay.ts';
 import { createRun } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
+import { RECORD_STATE } from '../../src/store/schema.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { CRM_LENGTH } from '../support/crm.ts';
 import { memoryStore } from '../support/stores.ts';
@@ -498,6 +499,19 @@ describe('a push', () => {
     await world.run('beta/leads');
     expect(await world.run('alpha/leads:out')).toMatchObject({ state: 'succeeded', updated: 1, deleted: 1 });
     expect(world.alpha.records.get('L1')?.deleted).toBe(true);
+    await balanced(world.streams.tenant);
+  });
+
+  it('reads that the vendor deleted what it had written', async () => {
+    await using world = await openCrms(store, 'deleted');
+    world.beta.edit(null, ANN);
+    await world.settle();
+    world.alpha.remove('L1');
+    await world.settle();
+    const states = await store.rows(sql`
+      select r.state from record r join stream s on s.id = r.stream_id join connection c on c.id = s.connection_id
+      where s.tenant = ${world.streams.tenant} and c.name = 'alpha'`);
+    expect(states).toEqual([{ state: RECORD_STATE.deleted }]);
     await balanced(world.streams.tenant);
   });
 
