@@ -17,7 +17,7 @@ import { clocksOf, seconds } from './clocks.ts';
 import { linesOf } from './download.ts';
 import { isObject, partOfLine } from './nodes.ts';
 import { PLAIN } from './page.ts';
-import { hasScope } from './scopes.ts';
+import { seesAll } from './scopes.ts';
 import { bulkQuery, type Shape } from './shapes.ts';
 import { streams } from './streams.ts';
 
@@ -69,7 +69,10 @@ export async function* readBulk(
   const url = typeof operation?.['url'] === 'string' ? operation['url'] : null;
   const lines = url === null ? null : await linesOf(context, url);
   // The link ended: it lasts a week.
-  if (lines === 'gone') return yield await start(shop, context, shape, request, job.tries + 1);
+  if (lines === 'gone') {
+    refuseToRepeat(job, 'a link that has ended', null, context);
+    return yield await start(shop, context, shape, request, job.tries + 1);
+  }
   const promised = { lines: Number(operation?.['objectCount']), records: Number(operation?.['rootObjectCount']) };
   yield* resultPages({ shop, context, shape, request, job }, lines ?? none(), promised);
 }
@@ -160,13 +163,14 @@ type Work = {
 type Promised = { readonly lines: number; readonly records: number };
 
 async function* resultPages(work: Work, lines: AsyncIterable<Buffer>, promised: Promised): AsyncGenerator<Page> {
-  const { context, shape, request, job } = work;
+  const { shop, context, shape, request, job } = work;
   const expected = Number.isSafeInteger(promised.records) ? promised.records : null;
   const window = windowOf(shape, job);
   const seen = { lines: 0, records: 0, problems: 0 };
   let records: SourceRecord[] = [];
   let roots = 0;
   let problems: SourceProblem[] = [];
+  let isTorn = false;
   const page = (next: Cursor, complete: boolean): Page => ({
     ...{ ...PLAIN, records, problems, window, next, complete, expected, observedAt: new Date(job.began) },
   });
@@ -182,6 +186,7 @@ async function* resultPages(work: Work, lines: AsyncIterable<Buffer>, promised: 
     }
     seen.lines += 1;
     const part = partOfLine(shape, raw, seen.lines);
+    isTorn = 'message' in part;
     if ('message' in part) problems.push(part);
     else {
       records.push(part);
@@ -191,8 +196,11 @@ async function* resultPages(work: Work, lines: AsyncIterable<Buffer>, promised: 
     seen.problems += 'message' in part ? 1 : 0;
   }
   const short = shortfall(seen, promised);
+  // The parts of a record lie anywhere in a result: of one that was cut, no record is known to be whole.
+  if (seen.lines < promised.lines || isTorn)
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The result was cut: ${short ?? 'its last line is torn'}.`);
   if (short !== null) problems.push({ message: short, position: null, raw: null });
-  const isProven = short === null && seen.problems === 0 && (await seesAll(work));
+  const isProven = short === null && seen.problems === 0 && (await seesAll(shop, shape.stream, request.trafficClass));
   yield page({ since: job.since }, isProven);
 }
 
@@ -201,9 +209,4 @@ const PARENT_MARK = Buffer.from('"__parentId":');
 function shortfall(seen: { readonly lines: number; readonly records: number }, promised: Promised): string | null {
   if (seen.lines === promised.lines && seen.records === promised.records) return null;
   return `the bulk query promised ${promised.records} records in ${promised.lines} lines and brought ${seen.records} in ${seen.lines}`;
-}
-
-/** Without read_all_orders only orders of the last 60 days are seen, so that absence proves nothing. */
-async function seesAll({ shop, shape, request }: Work): Promise<boolean> {
-  return shape.stream !== 'orders' || hasScope(shop, 'read_all_orders', request.trafficClass);
 }

@@ -108,15 +108,17 @@ async function openPass(
   { stream }: Shape,
   request: ReadRequest,
 ): Promise<Pass> {
-  const { overlapMs = 0, visibilityLagMs = 0 } = streams.find(({ name }) => name === stream) ?? {};
+  const { overlapMs = 0 } = streams.find(({ name }) => name === stream) ?? {};
   const since = Date.parse(textIn(request.cursor, 'since') ?? '') - overlapMs;
   const clocks = await clocksOf(shop, context, request);
   return {
     since: seconds(since),
-    began: seconds(Math.min(...clocks) - visibilityLagMs),
+    began: seconds(Math.min(...clocks) - visibilityLagOf(stream)),
     until: new Date(Math.max(...clocks)).toISOString(),
   };
 }
+
+const visibilityLagOf = (stream: string): number => streams.find(({ name }) => name === stream)?.visibilityLagMs ?? 0;
 
 /** A page cursor that Shopify no longer takes costs a second reading of the phase, and nothing else. */
 async function withFreshStart(after: string | null, step: (after: string | null) => Promise<Step>): Promise<Step> {
@@ -142,13 +144,20 @@ async function changedStep(work: Work, after: string | null): Promise<Step> {
   const answer = await ask(work, changesQuery(shape), asked, pageCost(first, shape.nodeCost));
   const list = listOf(pick(answer.data, shape.root));
   const parts = await partsOf(shape, list.nodes, restOf(shop, shape, request));
-  return { ...parts, tombstones: [], observedAt, after: shape.sorts && isBehind(list, pass) ? null : list.after };
+  const isOver = shape.sorts && isBehind(list, work, answer.vendorTime ?? observedAt);
+  return { ...parts, tombstones: [], observedAt, after: isOver ? null : list.after };
 }
 
-/** What follows changed while this pass was under way: the next one reads it. */
-function isBehind({ nodes }: List, { until }: Pass): boolean {
-  const updatedAt = nodes.at(-1)?.['updatedAt'];
-  return typeof updatedAt === 'string' && Date.parse(updatedAt) > Date.parse(until);
+/**
+ * What follows changed while this pass was under way: the next one reads it. A record that changed just now says nothing of
+ * what follows: it may stand where the search last knew it, with the time it has by now.
+ */
+function isBehind({ nodes }: List, { pass, shape }: Work, now: Date): boolean {
+  const known = now.getTime() - visibilityLagOf(shape.stream);
+  return nodes.some((node) => {
+    const at = Date.parse(String(node?.['updatedAt']));
+    return at > Date.parse(pass.until) && at <= known;
+  });
 }
 
 /** Items of products that changed: a level moves its product, not its item. */
@@ -156,9 +165,8 @@ async function movedStep(work: Work, after: string | null): Promise<Step> {
   const { shop, context, shape, request, pass } = work;
   const observedAt = context.clock.now();
   const asked = { first: PRODUCTS_PER_PAGE, after, query: `updated_at:>='${pass.since}'` };
-  const products = listOf(
-    pick((await ask(work, CHANGED_PRODUCTS, asked, pageCost(PRODUCTS_PER_PAGE, 0))).data, 'products'),
-  );
+  const answer = await ask(work, CHANGED_PRODUCTS, asked, pageCost(PRODUCTS_PER_PAGE, 0));
+  const products = listOf(pick(answer.data, 'products'));
   const ids = products.nodes.flatMap((node) => findId(node) ?? []);
   const items: JsonObject[] = [];
   const first = shape.mostPerPage;
@@ -173,7 +181,8 @@ async function movedStep(work: Work, after: string | null): Promise<Step> {
     at = variants.after;
   }
   const parts = await partsOf(shape, items, restOf(shop, shape, request));
-  return { ...parts, tombstones: [], observedAt, after: isBehind(products, pass) ? null : products.after };
+  const isOver = isBehind(products, work, answer.vendorTime ?? observedAt);
+  return { ...parts, tombstones: [], observedAt, after: isOver ? null : products.after };
 }
 
 async function deletedStep(work: Work, after: string | null): Promise<Step> {

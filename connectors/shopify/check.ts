@@ -22,7 +22,10 @@ export async function check(settings: ShopifyConfig, shop: Shop, clock: Clock): 
   return [
     { subject: 'reach', ok: true, message: `The shop ${name} answers.` },
     { subject: 'credentials', ok: true, message: 'The access token is accepted.' },
-    ...Object.entries(READ_SCOPES).flatMap(([stream, scope]) => (may(scope) ? [] : [lacks(stream, scope)])),
+    ...Object.entries(READ_SCOPES).flatMap(([stream, needed]) => {
+      const missing = needed.filter((scope) => !may(scope));
+      return missing.length === 0 ? [] : [lacks(stream, missing.join(', '))];
+    }),
     ...(may('read_orders') && !scopes.has('read_all_orders') ? [ONLY_RECENT_ORDERS] : []),
     ...(writes.length === 0
       ? []
@@ -40,12 +43,12 @@ const ONLY_RECENT_ORDERS: CheckFinding = {
   message: 'The app sees orders of the last 60 days only; older ones need the scope read_all_orders.',
 };
 
-function lacks(stream: string, scope: string): CheckFinding {
+function lacks(stream: string, scopes: string): CheckFinding {
   return {
     subject: `stream:${stream}`,
     ok: false,
-    message: `The app lacks the scope ${scope}.`,
-    remedy: `Add ${scope} to the app and install it again, or leave the stream out.`,
+    message: `The app lacks the scope ${scopes}.`,
+    remedy: `Add ${scopes} to the app and install it again, or leave the stream out.`,
   };
 }
 

@@ -63,7 +63,7 @@ export async function openShop(config: ShopifyConfig, context: ConnectionContext
       if (context.signal.aborted) throw context.signal.reason;
       if (error instanceof TributaryError) throw error;
       observe(context, throttleSource(error));
-      throw classify(sdk.errors, error, context.clock.now());
+      throw classify(sdk.errors, error, context.clock.now(), request.query.startsWith('mutation'));
     }
   };
   return {
@@ -161,7 +161,7 @@ function throttleSource(error: unknown): unknown {
 }
 
 /** What a failed call means. Answers of the SDK 15 against API 2026-10; see README. */
-export function classify(errors: Sdk['errors'], error: unknown, now: Date): TributaryError {
+export function classify(errors: Sdk['errors'], error: unknown, now: Date, isWrite: boolean): TributaryError {
   if (error instanceof errors.HttpThrottlingError) {
     const seconds = Number(error.response.retryAfter ?? 1);
     return new TributaryError('ERR_CONNECTOR_LIMITED', 'Shopify asked for a pause.', {
@@ -170,7 +170,7 @@ export function classify(errors: Sdk['errors'], error: unknown, now: Date): Trib
       cause: error,
     });
   }
-  if (error instanceof errors.GraphqlQueryError) return classifyQuery(error, now);
+  if (error instanceof errors.GraphqlQueryError) return classifyQuery(error, now, isWrite);
   if (error instanceof errors.HttpResponseError) return classifyStatus(error.response.code, error);
   if (error instanceof errors.HttpRequestError || error instanceof errors.HttpMaxRetriesError) {
     return new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Shopify did not answer.', { cause: error });
@@ -198,16 +198,29 @@ function classifyStatus(status: number, cause: unknown): TributaryError {
     return new TributaryError('ERR_CONNECTOR_LIMITED', 'Shopify asked for a pause.', { evidence, cause });
   if (status >= 500)
     return new TributaryError('ERR_CONNECTOR_UNREACHABLE', `Shopify failed with HTTP ${status}.`, { evidence, cause });
+  if (status === 200)
+    return new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'The answer broke off, or is not one of Shopify.', {
+      evidence,
+      cause,
+    });
   return new TributaryError('ERR_CONNECTOR_PROTOCOL', `Shopify answered HTTP ${status} without a result.`, {
     evidence,
     cause,
   });
 }
 
-function classifyQuery(error: { readonly body?: unknown; readonly message: string }, now: Date): TributaryError {
+function classifyQuery(
+  error: { readonly body?: unknown; readonly message: string },
+  now: Date,
+  isWrite: boolean,
+): TributaryError {
   const list = pick(pick(pick(error, 'body'), 'errors'), 'graphQLErrors');
-  const codes = (Array.isArray(list) ? list : []).map((entry) => String(pick(pick(entry, 'extensions'), 'code') ?? ''));
-  const evidence = { codes };
+  const problems: unknown[] = Array.isArray(list) ? list : [];
+  const codes = problems.map((entry) => String(pick(pick(entry, 'extensions'), 'code') ?? ''));
+  const data = pick(pick(error, 'body'), 'data');
+  // A field of what a write gives back failed, not the write.
+  const isDone = isWrite && Object.values(data ?? {}).some((value) => value !== null);
+  const evidence = { codes, ...(isDone ? { isDone } : {}) };
   if (codes.includes('THROTTLED')) {
     return new TributaryError('ERR_CONNECTOR_LIMITED', 'The query budget of the shop is spent.', {
       evidence,
@@ -216,7 +229,9 @@ function classifyQuery(error: { readonly body?: unknown; readonly message: strin
     });
   }
   if (codes.includes('ACCESS_DENIED')) {
-    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The app lacks a scope for this query.', {
+    const denied = problems.filter((_, at) => codes[at] === 'ACCESS_DENIED').map((one) => String(pick(one, 'message')));
+    const words = [...new Set(denied)].slice(0, MOST_DENIED).join(' ');
+    return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `The app lacks a scope for this query. ${words}`, {
       evidence,
       cause: error,
       remedy: 'Give the app the scopes named in the README of the connector.',
@@ -226,6 +241,9 @@ function classifyQuery(error: { readonly body?: unknown; readonly message: strin
     return new TributaryError('ERR_CONNECTOR_UNREACHABLE', 'Shopify failed inside.', { evidence, cause: error });
   return new TributaryError('ERR_CONNECTOR_PROTOCOL', 'Shopify refused a query.', { evidence, cause: error });
 }
+
+/** Denied fields that an error tells of. */
+const MOST_DENIED = 3;
 
 function whenRestored(error: unknown, now: Date): Date {
   const cost = pick(pick(pick(error, 'body'), 'extensions'), 'cost');

@@ -17,7 +17,7 @@ export function decode(parts: readonly Uint8Array[]): Json {
   const record = Object.fromEntries(Object.entries(root).map(([name, value]) => [name, plain(value)]));
   const field = SHAPES.find(({ type }) => String(root['id']).startsWith(`gid://shopify/${type}/`))?.child?.field;
   if (field === undefined) return record;
-  const list = children.filter(isObject).map(({ __parentId, ...own }): JsonObject => own);
+  const list = onceEach(children.filter(isObject).map(({ __parentId, ...own }): JsonObject => own));
   return { ...record, [field]: list.length > 0 ? list.sort(inOrder) : (record[field] ?? []) };
 }
 
@@ -34,6 +34,18 @@ function plain(value: Json): Json {
   return Array.isArray(value['edges'])
     ? value['edges'].map((edge) => (isObject(edge) ? (edge['node'] ?? null) : null))
     : value;
+}
+
+/** A list that moves while it is read page by page shows one of its records twice: the one changed last stands. */
+function onceEach(list: readonly JsonObject[]): JsonObject[] {
+  const changedAt = ({ updatedAt }: JsonObject) => String(updatedAt ?? '');
+  const kept = new Map<unknown, JsonObject>();
+  for (const one of list) {
+    const key = one['id'] ?? Symbol('without id');
+    const other = kept.get(key);
+    if (!other || changedAt(one) >= changedAt(other)) kept.set(key, one);
+  }
+  return [...kept.values()];
 }
 
 /** By place where there is one, else by id: digits of one length more come later. */

@@ -7,6 +7,7 @@ import { pick, type Shop } from './client.ts';
 import { findId } from './ids.ts';
 import { isObject, listOf, partsOf } from './nodes.ts';
 import { PLAIN, restOf, textIn } from './page.ts';
+import { seesAll } from './scopes.ts';
 import { idsQuery, listQuery, pageCost, type Shape, shapeOf } from './shapes.ts';
 
 /** Records a sweep reads again in one pass. */
@@ -95,7 +96,7 @@ async function askPage(
   return listOf(pick(data, shape.root));
 }
 
-/** These records again; those that are gone as tombstones. */
+/** These records again; those that are gone as tombstones. One that may only be hidden is left out: events tell of its end. */
 export async function readIds(
   shop: Shop,
   context: ConnectionContext,
@@ -105,7 +106,7 @@ export async function readIds(
   const shape = shapeOf(stream);
   const observedAt = context.clock.now();
   const found: JsonObject[] = [];
-  const tombstones: Tombstone[] = [];
+  const missing: string[] = [];
   for (let at = 0; at < ids.length; at += shape.mostPerPage) {
     const asked = ids.slice(at, at + shape.mostPerPage);
     const { data } = await shop.call({
@@ -123,10 +124,12 @@ export async function readIds(
     for (const [place, id] of asked.entries()) {
       const node: unknown = nodes[place];
       if (isObject(node) && findId(node) === id) found.push(node);
-      else tombstones.push({ id, version: null });
+      else missing.push(id);
     }
   }
   const parts = await partsOf(shape, found, restOf(shop, shape, { trafficClass: 'webhook' }));
+  const areGone = missing.length > 0 && (await seesAll(shop, stream, 'webhook'));
+  const tombstones = areGone ? missing.map((id): Tombstone => ({ id, version: null })) : [];
   return {
     ...PLAIN,
     ...parts,

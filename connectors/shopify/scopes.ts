@@ -4,14 +4,14 @@ import { pick, type Shop } from './client.ts';
 
 export const SCOPES_QUERY = 'query TributaryScopes { currentAppInstallation { accessScopes { handle } } }';
 
-/** What an app must be allowed to read for each stream. */
-export const READ_SCOPES: Readonly<Record<string, string>> = {
-  products: 'read_products',
-  inventory: 'read_inventory',
-  locations: 'read_locations',
-  orders: 'read_orders',
-  customers: 'read_customers',
-  marketing_events: 'read_marketing_events',
+/** What an app must be allowed to read for each stream: where a field of a record is denied, none of it is read. */
+export const READ_SCOPES: Readonly<Record<string, readonly string[]>> = {
+  products: ['read_products'],
+  inventory: ['read_inventory', 'read_products'],
+  locations: ['read_locations'],
+  orders: ['read_orders', 'read_customers', 'read_products'],
+  customers: ['read_customers'],
+  marketing_events: ['read_marketing_events'],
 };
 
 /** What it must be allowed to write. */
@@ -23,14 +23,16 @@ export const WRITE_SCOPES: Readonly<Record<string, string>> = {
 
 /** All that is asked for when somebody logs in. */
 export const ALL_SCOPES: readonly string[] = [
-  ...Object.values(READ_SCOPES),
+  ...new Set(Object.values(READ_SCOPES).flat()),
   'read_all_orders',
   ...Object.values(WRITE_SCOPES),
 ];
 
-export async function hasScope(shop: Shop, scope: string, trafficClass: TrafficClass): Promise<boolean> {
+/** Whether a record that is not shown is gone. Without read_all_orders only orders of the last 60 days are shown. */
+export async function seesAll(shop: Shop, stream: string, trafficClass: TrafficClass): Promise<boolean> {
+  if (stream !== 'orders') return true;
   const { data } = await shop.call({ query: SCOPES_QUERY, cost: 2, trafficClass });
-  return handlesOf(pick(pick(data, 'currentAppInstallation'), 'accessScopes')).has(scope);
+  return handlesOf(pick(pick(data, 'currentAppInstallation'), 'accessScopes')).has('read_all_orders');
 }
 
 export function handlesOf(scopes: unknown): ReadonlySet<string> {

@@ -51,11 +51,12 @@ export function firstError(userErrors: unknown): Rejected | null {
 }
 
 /**
- * A failed call as an outcome. An answer that did not come says nothing of what was done; a limit or a refusal says that nothing was.
+ * A failed call as an outcome. An answer that did not come, or came with a part of it denied, says nothing of what was
+ * done; a limit or a refusal says that nothing was.
  * @throws what is no error of a call, such as the end of the connection
  */
 export function outcomeOfError(error: unknown): WriteOutcome {
   if (!(error instanceof TributaryError)) throw error;
-  const isLost = error.code === 'ERR_CONNECTOR_UNREACHABLE' || error.evidence['status'] === 200;
+  const isLost = error.code === 'ERR_CONNECTOR_UNREACHABLE' || error.evidence['isDone'] === true;
   return isLost ? { state: 'unknown', message: error.message } : rejected(error.code, error.message, [], error.retry);
 }

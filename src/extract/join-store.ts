@@ -129,7 +129,15 @@ function* joinParts(parts: Iterable<Part>): Generator<LogicalRecord> {
     if (group === undefined) groups.set(key, [part]);
     else group.push(part);
   }
-  for (const group of groups.values()) yield toRecord(group);
+  for (const group of groups.values()) yield* toRecords(group);
+}
+
+/** A parent that came more than once is a record each time, so that each is accounted for. */
+function* toRecords(group: readonly Part[]): Generator<LogicalRecord> {
+  const parents = group.filter((part) => part.isRoot && !part.isRow);
+  if (parents.length < 2) return yield toRecord(group);
+  const children = group.filter((part) => !part.isRoot);
+  for (const parent of parents) yield toRecord([parent, ...children]);
 }
 
 function toRecord(group: readonly Part[]): LogicalRecord {
