@@ -1,9 +1,13 @@
-import type { Json } from '../../src/connector/index.ts';
+import type { Json, JsonObject } from '../../src/connector/index.ts';
+import { withoutInherited } from './inherits.ts';
 
-/** A record as the shop sent it, with one thing put right: times in `*_gmt` are UTC but do not say so. */
-export function decode(parts: readonly Uint8Array[]): Json {
+/**
+ * A record as the shop sent it, with two things put right: times in `*_gmt` are UTC but do not say so, and a variation is listed with
+ * its product's SKU where it has none.
+ */
+export function decode(parts: readonly Uint8Array[], context: JsonObject = {}): Json {
   const record: Json = JSON.parse(Buffer.concat(parts).toString('utf8'));
-  return markUtc(record, '');
+  return withoutInherited(markUtc(record, ''), context);
 }
 
 function markUtc(value: Json, name: string): Json {

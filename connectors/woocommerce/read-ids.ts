@@ -1,6 +1,7 @@
 /** Reads records again by their ids. */
 import type { Json, Page, SourceProblem, SourceRecord, Tombstone } from '../../src/connector/index.ts';
 import { errorIn, isObject, judge, type Shop, type ShopAnswer, send } from './client.ts';
+import { inheritsIn } from './inherits.ts';
 import { list, type Row } from './list.ts';
 import { LISTS } from './lists.ts';
 import { recordOf, versionOf } from './records.ts';
@@ -21,6 +22,7 @@ export async function readIds(shop: Shop, stream: string, ids: readonly string[]
   const records: SourceRecord[] = [];
   const tombstones: Tombstone[] = [];
   const problems: SourceProblem[] = [];
+  const rows: Row[] = [];
   const found = await listed(shop, stream, ids);
   for (const [at, id] of ids.entries()) {
     const row = found.get(id) ?? (await single(shop, stream, id));
@@ -32,12 +34,18 @@ export async function readIds(shop: Shop, stream: string, ids: readonly string[]
         raw: row.raw,
         id,
       });
-    else records.push(recordOf(row, at + 1));
+    else {
+      rows.push(row);
+      records.push(recordOf(row, at + 1));
+    }
   }
   return {
     ...{ records, tombstones, problems, observedAt, next: null, complete: false, expected: null, notBefore: null },
     window: { id: `ids ${crypto.randomUUID()}`, kind: 'delta', scope: stream },
-    context: await unitsAround(shop, LISTS[stream] ?? { hasUnits: false }, trafficClass),
+    context: {
+      ...(await unitsAround(shop, LISTS[stream] ?? { hasUnits: false }, trafficClass)),
+      ...(await inheritsIn(shop, stream, rows, trafficClass)),
+    },
   };
 }
 

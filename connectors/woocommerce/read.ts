@@ -10,6 +10,7 @@ import {
   z,
 } from '../../src/connector/index.ts';
 import { isObject, type Shop } from './client.ts';
+import { inheritsIn } from './inherits.ts';
 import type { Row } from './list.ts';
 import { LISTS } from './lists.ts';
 import { recordOf, versionOf } from './records.ts';
@@ -55,7 +56,9 @@ export async function* read(shop: Shop, request: ReadRequest): AsyncGenerator<Pa
     });
     for await (const step of steps) {
       pass = passAt(step, { ...(pass ?? begun(mode, step, list.visibilityLagMs)), since, phase });
-      yield pageOf(stream, step, pass, { kind, isLast: step.isEnd && phase === phases.at(-1), context });
+      const isLast = step.isEnd && phase === phases.at(-1);
+      const inherits = await inheritsIn(shop, stream, step.rows, trafficClass);
+      yield pageOf(stream, step, pass, { kind, isLast, context: { ...context, ...inherits } });
       if (mode === 'sweep' && ++swept === SWEPT_PAGES) return;
     }
   }

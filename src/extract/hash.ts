@@ -11,8 +11,8 @@ import type { Json, JsonObject } from '../connector/contract.ts';
 
 export const HASH_BYTES = 16;
 
-/** Words of a page's context that say where a record came from, not what it means. */
-const ORIGIN_WORDS = new Set(['file', 'asOf', 'notes']);
+/** Words of a page's context that say where a record came from, or what of it is another's: not what it means. */
+const ORIGIN_WORDS = new Set(['file', 'asOf', 'notes', 'inherits']);
 
 /** What hashing the records of one page needs beside their bytes. */
 export type RecordHasher = {
@@ -21,7 +21,7 @@ export type RecordHasher = {
 };
 
 export type HashOptions = {
-  /** The page's context; everything in it but the origin (file name, as-of) becomes part of the hash. */
+  /** The page's context; everything in it but these words (file name, as-of …) becomes part of the hash. */
   readonly context: JsonObject;
   /** The raw bytes are JSON (the connector has no `decode`): key order and white space do not count. */
   readonly isJson: boolean;

@@ -127,6 +127,7 @@ const variationShape =
       ...created(shop, entry),
       ...both(shop, values, ['date_on_sale_from', 'date_on_sale_to']),
       // What a variation has none of is its product's, and its time does not move with it.
+      sku: textOf(values.sku) || textOf(parentValues.sku),
       weight: textOf(values.weight) || textOf(parentValues.weight),
       name: attributes.map((one) => textOf(one.option)).join(', '),
       permalink: `${SITE}/product/${textOf(parentValues.slug)}/?${attributes

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decode } from '../../../connectors/woocommerce/decode.ts';
+import woocommerce from '../../../connectors/woocommerce/index.ts';
 import { filterTime } from '../../../connectors/woocommerce/read.ts';
 import { makeHasher } from '../../../src/extract/hash.ts';
 import { makeTestClock } from '../../support/clock.ts';
@@ -219,6 +220,22 @@ describe('records', () => {
     const page = await shop.source.readIds('products', idsOf(shop.system, 'products').slice(0, 1));
     expect(page.context).toEqual({ currency: 'EUR', weight_unit: 'kg' });
     expect((await shop.source.readIds('orders', idsOf(shop.system, 'orders').slice(0, 1))).context).toEqual({});
+  });
+
+  it('that have no SKU are not given their product’s, whichever way they are read', async () => {
+    await using shop = await openShop();
+    const { body } = await shop.call('products?sku=JAC-001');
+    const parent = Array.isArray(body) ? Object(body[0]) : {};
+    const [small, medium] = parent.variations;
+    await shop.call(`products/${parent.id}/variations/${small}`, { method: 'PUT', body: { sku: '' } });
+    const { body: shown } = await shop.call(`products/${parent.id}/variations/${small}`);
+    expect(Object(shown).sku).toBe('JAC-001');
+    const read = await readAll(shop.source, 'variations', { pageSize: 100 });
+    for (const page of [...read.pages, await shop.source.readIds('variations', [String(small), String(medium)])]) {
+      const skus = page.records.map(({ id, raw }) => [id, Object(woocommerce.decode?.([raw], page.context)).sku]);
+      if (skus.length > 0)
+        expect(Object.fromEntries(skus)).toMatchObject({ [small]: '', [medium]: expect.stringContaining('JAC-001-') });
+    }
   });
 
   it('are not read without their units because a proxy would not ask for them', async () => {
