@@ -120,7 +120,8 @@ function firstVerdict(
   if (view.isTheirs) return { kind: 'skip', view, reason: 'the vendor counts this stock itself' };
   const result = outgoing.map(view.entity);
   if (result.kind === 'skipped') return { kind: 'skip', view, reason: result.reason };
-  if (state?.state === 'gone') return { kind: 'skip', view, reason: GONE };
+  const isDelete = result.kind === 'write' && result.action === 'delete';
+  if (state?.state === 'gone' && (isDelete || !isThereAgain(view))) return { kind: 'skip', view, reason: GONE };
   if (result.kind === 'rejected') return { kind: 'dead', view, problems: result.problems };
   const { id } = result;
   if (result.action === 'delete') return { ...nothingSaid, kind: 'write', view, action: 'delete', id };
@@ -139,6 +140,9 @@ function firstVerdict(
 }
 
 const GONE = 'deleted at the vendor';
+
+/** Whether a record there speaks for an entity whose own was deleted: it came back, or another took its place by a merge. */
+const isThereAgain = ({ part, recordId }: View): boolean => part === '' && recordId !== null;
 
 const nothingSaid = { values: {}, ours: {}, theirs: {}, merged: null } as const;
 
@@ -245,6 +249,9 @@ export async function keepPlan(
     if (intent) intents.push({ ...subject, ...intent, entity });
   }
   for (const id of plan.waiting) intents.push({ ...toPlanAgain, id: ids.next(), entity, entity_id: id });
+  // Without the record that is gone it may be found that another took its place.
+  for (const { entity_id: id } of states.filter(({ state, part }) => state === 'gone' && part === ''))
+    intents.push({ ...toPlanAgain, id: ids.next(), entity, entity_id: id });
   await insertIntents(tx, { tenant: stream.tenant, streamId: stream.id, runId }, intents, at);
   await writeStates(tx, stream, entity, states, at);
   await writeLetters(tx, ids, stream, runId, entity, letters, at);

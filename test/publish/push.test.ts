@@ -515,6 +515,37 @@ describe('a push', () => {
     await balanced(world.streams.tenant);
   });
 
+  it('goes on with a record that came back, and with the one that another was merged into', async () => {
+    await using world = await openCrms(store, 'returns');
+    const { alpha, beta } = world;
+    beta.edit(null, ANN);
+    await world.settle();
+    alpha.remove('L1');
+    beta.edit('L1', { Notes: 'cold' });
+    await world.settle();
+    expect([...alpha.records.keys()]).toEqual(['L1']);
+    const gone = alpha.records.get('L1');
+    if (!gone) throw new Error('the record was forgotten');
+    alpha.records.set('L1', { ...gone, deleted: false, version: gone.version + 1000 });
+    await world.settle();
+    beta.edit('L1', { Notes: 'warm' });
+    await world.settle();
+    expect(alpha.records.get('L1')?.fields['Notes']).toBe('warm');
+    // A second one of the same person, which takes the first one's place just as something changes here.
+    alpha.edit(null, ANN);
+    await world.settle();
+    beta.edit('L1', { Notes: 'hotter' });
+    await world.run('beta/leads');
+    alpha.remove('L1');
+    await world.settle();
+    expect(alpha.records.get('L2')?.fields['Notes']).toBe('hotter');
+    beta.edit('L1', { Notes: 'sold' });
+    await world.settle();
+    expect(alpha.records.get('L2')?.fields['Notes']).toBe('sold');
+    expect(alpha.records.size).toBe(2);
+    await balanced(world.streams.tenant);
+  });
+
   it('reads again what it had planned before it was killed', async () => {
     await using world = await openCrms(store, 'planned');
     world.beta.edit(null, ANN);
