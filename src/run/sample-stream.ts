@@ -45,7 +45,8 @@ export async function sampleStream({
   const request: ReadRequest = {
     stream: stream.name,
     cursor: null,
-    mode: 'incremental',
+    // What is read whole may begin with a job that takes hours; a sweep begins with records.
+    mode: stream.blindFields.length > 0 ? 'sweep' : 'incremental',
     pageSize: limit,
     groupBy: mappings[0]?.groupBy ?? null,
     trafficClass: 'poll',

@@ -1,8 +1,11 @@
 /** Traps of reading a shop: each test fails without the connector's answer to one. */
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import shopify from '../../../connectors/shopify/index.ts';
 import type { JsonObject } from '../../../src/connector/contract.ts';
 import { asTributaryError } from '../../../src/errors.ts';
 import { makeHasher } from '../../../src/extract/hash.ts';
+import { sampleStream } from '../../../src/run/sample-stream.ts';
 import { makeWorld, type World } from '../../../src/sandbox/world.ts';
 import { inTurn, openShop, readPass, requestOf } from './shop.ts';
 
@@ -149,6 +152,22 @@ describe('a bulk query', () => {
     const { pages } = await readPass(shop, requestOf('orders', { mode: 'full' }));
     expect(pages.some(({ complete }) => complete)).toBe(false);
   });
+});
+
+describe('a sample', () => {
+  it.each(['products', 'inventory', 'orders', 'customers', 'locations'])(
+    'of %s shows records, and starts no bulk query',
+    async (name) => {
+      await using shop = await openShop();
+      const stream = shop.source.streams().find((one) => one.name === name);
+      if (!stream) throw new Error(`no stream ${name}`);
+      const request = { source: shop.source, stream, connector: shopify, mappings: [], limit: 3, scratchDir: tmpdir() };
+      const { records } = await sampleStream(request);
+      expect(records.length).toBeGreaterThan(0);
+      expect(records.every(({ problem, decoded }) => problem === null && decoded !== null)).toBe(true);
+      expect(shop.system.requests.some(({ method }) => method === 'BULK')).toBe(false);
+    },
+  );
 });
 
 describe('changes', () => {
