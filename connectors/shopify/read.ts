@@ -85,7 +85,7 @@ async function askPage(
   shop: Shop,
   shape: Shape,
   variables: { readonly first: number; readonly after: string | null; readonly query: string | null },
-  request: ReadRequest,
+  request: Pick<ReadRequest, 'trafficClass'>,
 ) {
   const { data } = await shop.call({
     query: listQuery(shape),
@@ -96,7 +96,7 @@ async function askPage(
   return listOf(pick(data, shape.root));
 }
 
-/** These records again; those that are gone as tombstones. One that may only be hidden is left out: events tell of its end. */
+/** These records again; those that are gone as tombstones. One that may only be hidden is left out. */
 export async function readIds(
   shop: Shop,
   context: ConnectionContext,
@@ -128,12 +128,22 @@ export async function readIds(
     }
   }
   const parts = await partsOf(shape, found, restOf(shop, shape, { trafficClass: 'webhook' }));
-  const areGone = missing.length > 0 && (await seesAll(shop, stream, 'webhook'));
-  const tombstones = areGone ? missing.map((id): Tombstone => ({ id, version: null })) : [];
+  const gone = await goneOf(shop, shape, missing);
+  const tombstones = gone.map((id): Tombstone => ({ id, version: null }));
   return {
     ...PLAIN,
     ...parts,
     ...{ tombstones, observedAt, next: null },
     window: { id: `ids ${observedAt.toISOString()}`, kind: 'delta', scope: stream },
   };
+}
+
+/** Which of the records that are not shown are gone. Where older ones are hidden, those made after the oldest that is shown. */
+async function goneOf(shop: Shop, shape: Shape, missing: readonly string[]): Promise<readonly string[]> {
+  const request = { trafficClass: 'webhook' } as const;
+  if (missing.length === 0 || (await seesAll(shop, shape.stream, request.trafficClass))) return missing;
+  const { nodes } = await askPage(shop, shape, { first: 1, after: null, query: null }, request);
+  const oldest = findId(nodes[0] ?? null);
+  // Ids ascend with time.
+  return oldest === null ? [] : missing.filter((id) => BigInt(id) > BigInt(oldest));
 }
