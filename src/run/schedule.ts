@@ -11,6 +11,7 @@ import { MOST_COUNTED, parseSchedule } from './schedule-times.ts';
 import type { RunMode } from './states.ts';
 
 const SWEEP_MS = 5_000;
+const HOUR_MS = 3_600_000;
 
 type Scheduled = Pick<RunStream, 'id' | 'tenant' | 'config' | 'writes'>;
 
@@ -73,7 +74,15 @@ async function tickStream(store: Store, stream: Scheduled, kind: Kind, now: Date
     sql`select ${column} as due from stream where id = ${stream.id}`,
   );
   const due = row?.due ?? null;
-  if (due && due > now) return null;
+  if (due && due > now) {
+    const next = due.getTime() - now.getTime() > HOUR_MS ? times.next(now) : due;
+    if (next && due > next)
+      // The clock was ahead when it was set: nobody would come before the clock is there again.
+      await store.rows(
+        sql`update stream set ${column} = ${next.toISOString()}::timestamptz where id = ${stream.id} and ${column} = ${due.toISOString()}::timestamptz`,
+      );
+    return null;
+  }
   const missed = due ? times.missed(due, now) : { count: 1, last: now };
   const next = times.next(now);
   const id = (await store.newIds(1)).next();

@@ -90,6 +90,18 @@ describe('ticks', () => {
     expect(await logOf(store, second ?? 0)).toEqual([]);
   });
 
+  it('go on when the clock is set back, which was far ahead', async () => {
+    const clock = makeTestClock('2029-11-21T12:07:20Z');
+    const stream = await streamOf(store, 'hourly');
+    const [first] = await tick({ store, clock }, [stream]);
+    await finish(first ?? 0, clock);
+    const right = makeTestClock('2026-11-21T12:10:00Z');
+    await tick({ store, clock: right }, [stream]);
+    expect(await nextDue(store, stream)).toBe('2026-11-21T13:00:00.000Z');
+    await right.advance(HOUR);
+    expect(await tick({ store, clock: right }, [stream])).toHaveLength(1);
+  });
+
   it('keep each stream to its own zone', async () => {
     const clock = makeTestClock('2026-11-21T12:00:00Z');
     const [berlin, tokyo] = [
