@@ -19,6 +19,8 @@ const framedCursor = z.object({
 
 /** Parts a page may have for each record it may have. */
 const MOST_PARTS = 4;
+/** What a page may hold. */
+const MOST_BYTES = 16 << 20;
 
 type Place = {
   readonly inner: Cursor | null;
@@ -163,22 +165,26 @@ async function* emit(window: Collected, pageSize: number): AsyncGenerator<Framed
     let emitted = 0;
     let held: LogicalRecord[] = [];
     let heldParts = 0;
+    let heldBytes = 0;
     let isFirst = start.emitted === 0;
     const page = (records: LogicalRecord[], isLast: boolean) => pageOf(window, { records, isLast, isFirst, emitted });
     for await (const record of store.records()) {
       emitted++;
       if (emitted <= start.emitted) continue;
       // Parts count as well: some groups have thousands.
-      if (held.length === pageSize || (held.length > 0 && heldParts + record.parts.length > pageSize * MOST_PARTS)) {
+      const isFull = heldParts + record.parts.length > pageSize * MOST_PARTS || heldBytes > MOST_BYTES;
+      if (held.length === pageSize || (held.length > 0 && isFull)) {
         emitted--;
         yield page(held, false);
         emitted++;
         isFirst = false;
         held = [];
         heldParts = 0;
+        heldBytes = 0;
       }
       held.push(record);
       heldParts += record.parts.length;
+      for (const part of record.parts) heldBytes += part.length;
     }
     yield page(held, true);
   } finally {

@@ -15,6 +15,9 @@ export type Step = {
 /** Recognised records in one commit, per record of page size. */
 const RECOGNISED = 10;
 
+/** What is held for one commit, in bytes: some records are large. */
+const MOST_BYTES = 64 << 20;
+
 /** @param pageSize records to be written in one commit at most */
 export async function* coalesce(steps: AsyncIterable<Step>, pageSize: number): AsyncGenerator<Step> {
   let held: Step | null = null;
@@ -27,14 +30,16 @@ export async function* coalesce(steps: AsyncIterable<Step>, pageSize: number): A
   if (held) yield held;
 }
 
-function fits(held: Step, { prepared: { page: next } }: Step, pageSize: number): boolean {
+function fits(held: Step, step: Step, pageSize: number): boolean {
   const { page } = held.prepared;
+  const next = step.prepared.page;
   return (
     !page.complete &&
     page.again === next.again &&
     held.afterCommit === undefined &&
     // A record may come back after its tombstone.
     page.tombstones.length === 0 &&
+    held.prepared.bytes + step.prepared.bytes <= MOST_BYTES &&
     page.candidates.length + next.candidates.length <= pageSize &&
     page.recognised.length + next.recognised.length <= RECOGNISED * pageSize &&
     page.window.id === next.window.id &&
@@ -63,6 +68,7 @@ function join(held: Step, step: Step): Step {
     ...step,
     prepared: {
       page: both(first.page, second.page),
+      bytes: first.bytes + second.bytes,
       refresh: (known) => both(first.refresh(known), second.refresh(known)),
     },
   };

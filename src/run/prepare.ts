@@ -9,7 +9,12 @@ import type { Candidate, MappingSet, PreparedPage, Recognised } from '../load/ty
 import type { Known } from './known.ts';
 
 /** A prepared page that can be made current again when the page before it changed what is known. */
-export type Prepared = { readonly page: PreparedPage; refresh(known: Known): PreparedPage };
+export type Prepared = {
+  readonly page: PreparedPage;
+  /** What its records hold in memory. */
+  readonly bytes: number;
+  refresh(known: Known): PreparedPage;
+};
 
 /** Records that are mapped before the page that is being committed gets its turn. */
 const AT_A_TIME = 256;
@@ -50,6 +55,7 @@ export async function preparePage(extracted: ExtractedPage, set: MappingSet, kno
   });
   return {
     page: page(candidates, recognised),
+    bytes: extracted.records.reduce((sum, { parts }) => parts.reduce((of, part) => of + part.length, sum), 0),
     refresh(now) {
       if (now.changes === changesSeen) return page(candidates, recognised);
       const lost = new Set(

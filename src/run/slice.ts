@@ -37,10 +37,14 @@ export async function runSlice(deps: RunDeps, runId: number, signal: AbortSignal
   const claim = await claimRun(deps.store, runId, deps.clock.now(), deps.leaseMs);
   if (!claim || !('run' in claim)) return claim;
   const { run } = claim;
+  const stream = await deps.stream(run.stream_id).catch(async (thrown: unknown) => {
+    // Configured in another process, perhaps: it is left to that one.
+    await pauseRun(deps.store, run, null);
+    throw thrown;
+  });
   const lease = new AbortController();
   const heartbeat = keepLease(deps, run, lease);
   const stop = AbortSignal.any([signal, lease.signal]);
-  const stream = await deps.stream(run.stream_id);
   try {
     return await workOn(deps, run, stream, stop);
   } catch (thrown) {
@@ -181,7 +185,12 @@ async function* pagesOf(
 ): AsyncGenerator<Step> {
   if (run.mode === 'remap' || run.mode === 'replay') {
     for await (const page of storedPages(deps, run, stream, set))
-      yield { prepared: { page, refresh: () => page }, afterCommit: undefined, waitUntil: null };
+      yield {
+        // A part is cut from the payload of all its page.
+        prepared: { page, bytes: page.candidates[0]?.parts[0]?.buffer.byteLength ?? 0, refresh: () => page },
+        afterCommit: undefined,
+        waitUntil: null,
+      };
     return;
   }
   if (run.mode === 'push') throw new TributaryError('ERR_INTERNAL', `stream ${stream.name} is not written to`);

@@ -95,6 +95,14 @@ describe('rows that cannot be read', () => {
     expect(problems).toEqual(['line 2: a quoted cell is not closed']);
   });
 
+  test('a page holds no more than some megabytes, however many rows it may have', async () => {
+    const row = `,${'x'.repeat(400_000)}\n`;
+    const { pages, rows } = await readFile(`sku,photo\n${Array.from({ length: 100 }, (_, at) => at + row).join('')}`);
+    expect(rows).toHaveLength(100);
+    expect(Math.max(...pages.map((page) => page.records.length))).toBeLessThan(50);
+    expect(pages.map((page) => page.complete)).toEqual(pages.map((_, at) => at === pages.length - 1));
+  });
+
   test('a row of megabytes is told and ends the reading', async () => {
     const { problems } = await readFile(`sku,name\nA,${'x'.repeat(3_000_000)}\nB,y\n`);
     expect(problems).toEqual([

@@ -35,6 +35,9 @@ async function* readCsv(options: ReadFormat): AsyncGenerator<Batch> {
   }
 }
 
+/** Rows of one page, in bytes at most: some have pictures in their cells. */
+const PAGE_BYTES = 16 << 20;
+
 type RowSource = {
   readonly split: Split;
   readonly encoding: Encoding;
@@ -93,6 +96,7 @@ type Filling = {
 async function fillPage(source: RowSource, dialect: Dialect, page: Filling): Promise<boolean> {
   const { split } = source;
   const rowsBefore = split.rows;
+  const start = source.offset();
   for (;;) {
     split.records = [];
     split.problems = [];
@@ -100,7 +104,8 @@ async function fillPage(source: RowSource, dialect: Dialect, page: Filling): Pro
     splitRows(split, dialect, page.pageSize - (split.rows - rowsBefore));
     keepValid(split, from, page);
     if (split.isBroken) return true;
-    if (split.rows - rowsBefore >= page.pageSize) return split.isLast && split.at >= split.end;
+    const isFull = split.rows - rowsBefore >= page.pageSize || source.offset() - start >= PAGE_BYTES;
+    if (isFull) return split.isLast && split.at >= split.end;
     if (!(await source.more())) return true;
   }
 }
