@@ -35,6 +35,9 @@ const CONNECTIONS: Readonly<Record<string, { readonly streams: readonly string[]
   },
 };
 
+/** Whoever drops a file names it as they like: what came last is the newest. */
+const DROPPED = { order: 'modified', every: 'real_time' } as const;
+
 /**
  * What tributary.yaml would say: feeds dropped into a folder, read as soon as they are there, and the vendor systems. While the
  * suppliers' server runs the folder is read through it.
@@ -46,14 +49,11 @@ export const sandboxSettings = (systems: SandboxAddresses = {}): FileSettings =>
         ...(systems['feeds']?.settings ?? { connector: 'feed', path: SANDBOX_FEEDS }),
         stock_authority: true,
         streams: {
-          products: { files: 'products-*.csv', kind: 'snapshot', mapping: 'products-flat-csv', every: 'real_time' },
-          inventory: { files: 'inventory-*.csv', kind: 'delta', mapping: 'inventory-csv', every: 'real_time' },
-          shopify: { files: 'shopify-*.csv', kind: 'snapshot', mapping: 'shopify-products-csv', every: 'real_time' },
+          products: { files: 'products-*.csv', kind: 'snapshot', mapping: 'products-flat-csv', ...DROPPED },
+          inventory: { files: 'inventory-*.csv', kind: 'delta', mapping: 'inventory-csv', ...DROPPED },
+          shopify: { files: 'shopify-*.csv', kind: 'snapshot', mapping: 'shopify-products-csv', ...DROPPED },
           woocommerce: {
-            files: 'woocommerce-*.csv',
-            kind: 'snapshot',
-            mapping: 'woocommerce-products-csv',
-            every: 'real_time',
+            ...{ files: 'woocommerce-*.csv', kind: 'snapshot', mapping: 'woocommerce-products-csv', ...DROPPED },
           },
         },
       },

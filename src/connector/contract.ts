@@ -237,7 +237,10 @@ export type Page = {
   readonly expected: number | null;
   /** Ask again not before this time. */
   readonly notBefore: Date | null;
-  /** What `decode` needs beside the bytes: format, header, file name. Kept once per page. */
+  /**
+   * What `decode` needs beside the bytes: format, header, file name. Kept once per page. `notes`: what was left alone, as
+   * `{file, reason, by | of}`; told in the run's log.
+   */
   readonly context: JsonObject;
   /**
    * Run after the page is committed (archive a file, acknowledge); must bear repetition. A process that dies in between does

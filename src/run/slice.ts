@@ -3,7 +3,7 @@
  * back. A crash anywhere leaves a run that another slice goes on with.
  */
 import { publicId } from '../canonical/ids.ts';
-import type { TrafficClass } from '../connector/contract.ts';
+import type { JsonObject, TrafficClass } from '../connector/contract.ts';
 import { asTributaryError, TributaryError } from '../errors.ts';
 import { readPages } from '../extract/pages.ts';
 import { DEFAULT_RETRY, delayFor } from '../extract/retry.ts';
@@ -263,6 +263,7 @@ async function commit(
   known.learn(outcome);
   await afterCommit?.();
   await report(deps, run, stream, outcome, (deps.clock.now().getTime() - started) / 1000);
+  await tellNotes(deps, run, page.context);
   if (page.complete && page.window.kind === 'snapshot')
     await closeWindow(deps, run, stream, known, progress, {
       ...page.window,
@@ -270,6 +271,18 @@ async function commit(
       expected: page.expected,
     });
   progress.isCancelled = outcome.cancelRequested;
+}
+
+/** What a source came upon and left alone (a file that is older than what was read) is told in the run's log. */
+async function tellNotes(deps: RunDeps, run: RunRow, { notes }: JsonObject): Promise<void> {
+  if (!Array.isArray(notes)) return;
+  for (const note of notes) {
+    if (note === null || typeof note !== 'object' || Array.isArray(note)) continue;
+    const { file = null, reason = null, by = null, of = null } = note;
+    const other = by ?? of;
+    const message = `${file} is not loaded: ${reason}${other === null ? '' : ` (${other})`}`;
+    await logRun(deps.store, run, deps.clock.now(), 'info', message, note);
+  }
 }
 
 async function report(

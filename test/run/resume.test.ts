@@ -76,3 +76,18 @@ it('comes on although the source takes longer for a page than a slice lasts, and
   const run = await loading.run('slow/products');
   expect([run.state, run.read]).toEqual(['succeeded', 1]);
 });
+
+it('tells in its log what was left alone', async () => {
+  await using loading = await openLoading(store, {
+    connections: [{ name: 'files', streams: [{ name: 'products', mappings: ['products'] }] }],
+    mappings: MAPPINGS,
+    streams: [declared('products')],
+  });
+  const notes = [{ file: 'old.csv', reason: 'superseded', by: 'new.csv' }];
+  loading.script.say('files', 'products', [{ observedAt: loading.clock.now(), context: { notes } }]);
+  const run = await loading.run('files/products');
+  expect(await store.rows(sql`select message from run_log where run_id = ${run.id} order by at, message`)).toEqual([
+    { message: 'old.csv is not loaded: superseded (new.csv)' },
+    { message: 'run succeeded' },
+  ]);
+});
