@@ -56,14 +56,18 @@ async function scopes(shop: Shop): Promise<CheckFinding[]> {
       answer.status === 404 ? 'this version of WooCommerce has no such list' : (code ?? `HTTP ${answer.status}`);
     findings.push({
       ...{ subject: `stream:${stream}`, ok: false, message: `The stream ${stream} cannot be read: ${why}.` },
-      remedy:
-        answer.status === 404
-          ? 'Update WooCommerce, or leave this stream out of the connection.'
-          : 'Give the user of the API key the role shop manager, or leave this stream out of the connection.',
+      remedy: remedyOf(answer.status),
     });
   }
   if (findings.length > 0) return findings;
   return [{ subject: 'scope', ok: true, message: 'The API key may read every stream.' }];
+}
+
+function remedyOf(status: number): string {
+  if (status === 404) return 'Update WooCommerce, or leave this stream out of the connection.';
+  if (status === 401 || status === 403)
+    return 'Give the user of the API key the role shop manager, or leave this stream out of the connection.';
+  return 'Check again. If it stays so, the error log of the shop says why, or a plugin answers in its place.';
 }
 
 /** `GET /system_status` with these fields alone is quick; whole it calls other servers. */

@@ -59,8 +59,7 @@ export function send(shop: Shop, request: Call): Promise<ShopAnswer> {
 
 async function sendNow({ config, context }: Shop, request: Call): Promise<ShopAnswer> {
   const method = request.method ?? 'GET';
-  const path = `${config.apiPath}${request.path}`;
-  const query = request.query ?? {};
+  const { path, query } = placeOf(config.apiPath, request);
   const url = new URL(`${config.url}${path}`);
   url.search = new URLSearchParams(query).toString();
   const sentAt = context.clock.now();
@@ -85,11 +84,29 @@ async function sendNow({ config, context }: Shop, request: Call): Promise<ShopAn
   } catch (cause) {
     if (context.signal.aborted) throw context.signal.reason;
     if (cause instanceof TributaryError) throw cause;
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${url.host} did not answer.`, {
+    const isSlow = cause instanceof Error && cause.name === 'TimeoutError';
+    const within = isSlow ? ` within ${config.timeoutMs / 1000} s` : '';
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${url.host} did not answer${within}.`, {
       cause,
       evidence: { host: url.host },
+      ...(isSlow
+        ? { remedy: `It is tried again. If it stays so: timeoutMs of the connection longer, or ${SMALLER}.` }
+        : {}),
     });
   }
+}
+
+const SMALLER = 'page_size in tributary.yaml smaller (20), so that the shop has less to do at once';
+
+/** Where a shop has no addresses in words, the path is a parameter: `/index.php?rest_route=/wc/v3`. */
+function placeOf(
+  apiPath: string,
+  { path, query = {} }: Call,
+): { path: string; query: Readonly<Record<string, string>> } {
+  const [prefix = '', parameters] = apiPath.replace(/\/+$/, '').split('?', 2);
+  if (parameters === undefined) return { path: `${prefix}${path}`, query };
+  const given = Object.fromEntries(new URLSearchParams(parameters));
+  return { path: prefix, query: { ...given, rest_route: `${given['rest_route'] ?? ''}${path}`, ...query } };
 }
 
 async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
@@ -101,7 +118,10 @@ async function textOf(body: AsyncIterable<Uint8Array> | null): Promise<string> {
       throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `The shop's answer is longer than ${MOST_BYTES} bytes.`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // A theme saved with a byte order mark puts it before every answer.
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/^\uFEFF+/, '');
 }
 
 /** What an answer means. Codes and shapes as WooCommerce 11 sends them. */
@@ -112,6 +132,8 @@ export function judge({ config, context }: Shop, answer: ShopAnswer): ShopAnswer
   const evidence = { host, status, ...(code === null ? {} : { code }) };
   const isOk = status >= 200 && status < 300;
   if (isOk && body !== undefined) return { ...answer, body };
+  const location = status >= 300 && status < 400 ? answer.headers.get('location') : null;
+  if (location !== null) throw redirection(config, location, evidence);
   if (status === 401 || status === 403) throw refusal(host, evidence, message ?? code ?? String(status));
   if (status === 429 || status === 503) {
     const notBefore = retryAfter(answer.headers.get('retry-after'), context.clock.now());
@@ -124,14 +146,38 @@ export function judge({ config, context }: Shop, answer: ShopAnswer): ShopAnswer
   // A page where JSON is due: a proxy, a login wall, a plugin that prints. It passes, or the run fails after its tries.
   if (status >= 500 || status === 408 || isOk) {
     const what = isOk ? 'answered with something other than JSON' : `failed with HTTP ${status}`;
-    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} ${what}.`, { evidence });
+    const remedy = isOk
+      ? 'It is tried again. If it stays so, something stands before the API or prints into it: a login or robot check, a cache, PHP notices (switch WP_DEBUG_DISPLAY off); or Settings → Permalinks is Plain.'
+      : `It is tried again. If it stays so, the shop's own error log says why; where pages are too much for it, ${SMALLER}.`;
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `The shop ${host} ${what}.`, { evidence, remedy });
   }
   throw new TributaryError(
     'ERR_CONNECTOR_PROTOCOL',
     `The shop ${host} answered HTTP ${status} ${code ?? 'without JSON'}.`,
     {
       evidence,
-      remedy: 'Check url and apiPath: the address must lead to the REST API of WooCommerce, without a redirect.',
+      remedy:
+        'Check url and apiPath: the address must lead to the REST API of WooCommerce. In WordPress, Settings → Permalinks must not be Plain.',
+    },
+  );
+}
+
+/** Not followed: the credentials are for the one address, and a write would become a read. */
+function redirection(
+  config: WooCommerceConfig,
+  location: string,
+  evidence: TributaryError['evidence'],
+): TributaryError {
+  const to = URL.canParse(location, config.url) ? new URL(location, config.url).origin : 'an address that is none';
+  const isSame = to === new URL(config.url).origin;
+  return new TributaryError(
+    'ERR_CONNECTOR_PROTOCOL',
+    `The shop ${evidence['host']} sends callers on to ${isSame ? 'another page' : to} (HTTP ${evidence['status']}).`,
+    {
+      evidence,
+      remedy: isSame
+        ? 'Check url, with the folder WordPress is in, and apiPath: the address must be the one of the REST API itself.'
+        : `Set url of the connection to the address the shop is really at (${to}, with its folder): https or http, with www or without.`,
     },
   );
 }
@@ -152,7 +198,7 @@ function refusal(host: string, evidence: TributaryError['evidence'], words: stri
   ];
   const remedy =
     remedies.find(([pattern]) => pattern.test(words))?.[1] ??
-    'Check consumerKey and consumerSecret, that the user of the key may manage the shop, and that url has the scheme the shop itself uses (https takes the key as it is, http a signature).';
+    'Check consumerKey and consumerSecret, that the user of the key may manage the shop, and that url has the scheme the shop itself uses (https takes the key as it is, http a signature). Where all of that is right, the web server takes the header Authorization away before PHP sees it.';
   return new TributaryError('ERR_CONNECTOR_CREDENTIALS', `The shop ${host} refused the API key: ${words}`, {
     evidence,
     remedy,

@@ -4,11 +4,19 @@ import { secret, z } from '../../src/connector/index.ts';
 export const config = z.strictObject({
   url: z
     .url({ protocol: /^https?$/ })
+    .refine((url) => !url.includes('@'), 'no user name or password in the address')
     .transform((url) => url.replace(/\/+$/, ''))
     .describe('address of the shop, with the folder WordPress is in'),
   consumerKey: secret('REST API key, ck_…'),
   consumerSecret: secret('REST API secret, cs_…'),
-  apiPath: z.string().startsWith('/').default('/wp-json/wc/v3').describe('path prefix of the REST API'),
+  apiPath: z
+    .string()
+    .regex(
+      /^\/[^?#]*(?:\?(?:[^#]*&)?rest_route=\/[^#&]*)?$/,
+      'a path such as /wp-json/wc/v3, or /index.php?rest_route=/wc/v3',
+    )
+    .default('/wp-json/wc/v3')
+    .describe('path prefix of the REST API; `/index.php?rest_route=/wc/v3` where permalinks are Plain'),
   homeUrl: z
     .url({ protocol: /^https?$/ })
     .transform((url) => url.replace(/\/+$/, ''))

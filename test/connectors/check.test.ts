@@ -179,6 +179,41 @@ describe('checking a WooCommerce connection', () => {
     expect(signatures.size).toBe(vendor.received.length);
   });
 
+  test('reaches a shop in a folder and without addresses in words', async () => {
+    await using vendor = await fakeVendor((request) => {
+      const url = new URL(request.url, 'http://x');
+      return products({ ...request, url: `/wp-json${url.searchParams.get('rest_route')}` });
+    });
+    const url = `${vendor.url}/shop/`;
+    const findings = await check(woocommerce, { url, apiPath: '/index.php?rest_route=/wc/v3/', ...HTTP_SHOP });
+    expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+    expect(vendor.received[0]?.url).toBe('/shop/index.php?rest_route=%2Fwc%2Fv3%2Fproducts&per_page=1&_fields=id');
+    expect(vendor.received.every((one) => isWooSignature(one, vendor.url, 'cs_sample'))).toBe(true);
+    expect(woocommerce.config.safeParse({ url, apiPath: '/?page=/wc/v3', ...HTTP_SHOP }).success).toBe(false);
+  });
+
+  test.each([
+    ['https://shop.example/wp-json/wc/v3/products', 'https://shop.example'],
+    ['http://www.shop.example/', 'http://www.shop.example'],
+    ['/login', 'another page'],
+  ])('says where it is sent on to: %s', async (location, words) => {
+    await using vendor = await fakeVendor(() => ({ status: 301, headers: { location }, body: '' }));
+    const [finding] = await check(woocommerce, { url: vendor.url, ...HTTP_SHOP });
+    expect(finding).toMatchObject({ subject: 'reach', ok: false, message: expect.stringContaining(`on to ${words}`) });
+  });
+
+  test('does not blame the key for a stream whose server fails, and bears a byte order mark', async () => {
+    await using vendor = await fakeVendor((request) =>
+      request.url.includes('/orders?')
+        ? { status: 502, body: '<html>' }
+        : { ...products(request), body: `\uFEFF${JSON.stringify(products(request).body)}` },
+    );
+    const findings = await check(woocommerce, { url: vendor.url, ...HTTP_SHOP });
+    expect(findings.filter(({ ok }) => !ok)).toMatchObject([
+      { subject: 'stream:orders', remedy: expect.not.stringContaining('role') },
+    ]);
+  });
+
   test('gives the key itself over https only', async () => {
     const sent: string[] = [];
     const fetch = async (_url: string, init?: RequestInit) => {
