@@ -5,7 +5,7 @@ import type { Account } from './account.ts';
 import { pageOf } from './json.ts';
 import { linksOfList } from './links.ts';
 import { MOST_LISTED, OBJECTS, type ObjectStream } from './objects.ts';
-import { type Parts, recordsOf } from './records.ts';
+import { MERGED_IDS, type Parts, recordsOf } from './records.ts';
 
 export type ListRequest = {
   readonly stream: ObjectStream;
@@ -33,10 +33,15 @@ export async function listPage(account: Account, request: ListRequest): Promise<
 
 export type Archived = { readonly objects: readonly Json[]; readonly after: string | null; readonly observedAt: Date };
 
-/** The recycle bin, which holds what was deleted within 90 days. It cannot be asked for what is new in it. */
+/**
+ * The recycle bin, which holds what was deleted within 90 days. It cannot be asked for what is new in it. Of its objects no more is
+ * asked for than which others were merged into them.
+ */
 export async function archivedPage(account: Account, request: ListRequest): Promise<Archived> {
+  const asked = await account.properties.asked(request.stream);
   const observedAt = account.context.clock.now();
-  const { results, after } = await list(account, request, { archived: 'true' });
+  const properties = asked.filter((name) => name === MERGED_IDS);
+  const { results, after } = await list(account, request, { properties, archived: 'true' });
   return { objects: results, after, observedAt };
 }
 

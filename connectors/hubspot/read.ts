@@ -7,6 +7,7 @@ import { findId } from './ids.ts';
 import { objectOf, textOf } from './json.ts';
 import { archivedPage, listPage } from './list.ts';
 import { isObjectStream, type ObjectStream } from './objects.ts';
+import { mergedInto } from './records.ts';
 import { LAG_MS, OVERLAP_MS } from './streams.ts';
 import { readSubmissions } from './submissions.ts';
 
@@ -110,7 +111,9 @@ async function gonePage(account: Account, stream: ObjectStream, request: ReadReq
     const archivedAt = Date.parse(textOf(objectOf(object).archivedAt) ?? '');
     // One that does not say when counts as new.
     // What the bin says, it says now; the time of the object's last change orders nothing, for a delete does not move it.
-    return id === null || archivedAt < at.from ? [] : [{ id, version: null }];
+    if (id === null || archivedAt < at.from) return [];
+    // A winner of a merge that was deleted before it was read: nothing else names the losers any more.
+    return [{ id, version: null }, ...mergedInto(objectOf(object), id)];
   });
   const next: Cursor = after === null ? { since: at.until } : { ...at, after };
   return {

@@ -64,9 +64,11 @@ export function modifiedAt(stream: ObjectStream, object: JsonObject): number | n
   return Number.isNaN(at) ? null : at;
 }
 
+export const MERGED_IDS = 'hs_merged_object_ids';
+
 /** The winner of a merge names the losers, which nothing else does. */
-function mergedInto(object: JsonObject, id: string): readonly Tombstone[] {
-  const named = textOf(objectOf(object.properties).hs_merged_object_ids) ?? '';
+export function mergedInto(object: JsonObject, id: string): readonly Tombstone[] {
+  const named = textOf(objectOf(object.properties)[MERGED_IDS]) ?? '';
   return named.split(';').flatMap((text) => {
     const loser = findId(text.trim());
     return loser === null || loser === id ? [] : [{ id: loser, version: null, mergedInto: id }];

@@ -157,6 +157,18 @@ describe('deletes', () => {
     const pages = await pagesOf(account, requestOf('contacts', { cursor: before.cursor }));
     expect(pages.flatMap(({ tombstones }) => tombstones)).toMatchObject([{ id: loser, mergedInto: winner }]);
   });
+
+  test('of merged contacts are told where who took their place was deleted before it was read', async () => {
+    await using account = await openTestAccount();
+    const before = await readPass(account, 'contacts');
+    const [winner = '', loser = ''] = account.hubspot.truth('contacts').keys();
+    await account.clock.advance(MINUTE_MS);
+    account.hubspot.portal.merge('contacts', winner, loser);
+    account.hubspot.portal.archive('contacts', winner);
+    await account.clock.advance(2 * MINUTE_MS);
+    const after = await readPass(account, 'contacts', { cursor: before.cursor });
+    expect([...after.gone].sort()).toEqual([winner, loser].sort());
+  });
 });
 
 /** An account whose answers are not what they should be as soon as `spoil` says so. */
