@@ -131,9 +131,11 @@ async function linesOf(shop: Shop, given: Json | undefined): Promise<readonly Li
   const lines: Line[] = [];
   for (const line of wanted) {
     const sku = typeof line.sku === 'string' ? line.sku : null;
-    const place = line.product_id === undefined ? known.get(sku ?? '') : placeOf(line);
+    const places = line.product_id === undefined ? known.get(sku ?? '') : [placeOf(line)];
     const quantity = Number(line.quantity);
-    if (!place) return `The shop has no product with the SKU ${sku ?? '(none)'}.`;
+    const [place, ...others] = places ?? [];
+    if (!place) return `The shop has no product to be sold with the SKU ${sku ?? '(none)'}.`;
+    if (others.length > 0) return `The shop has ${others.length + 1} products with the SKU ${sku}: which one is meant?`;
     if (!Number.isSafeInteger(quantity) || quantity < 1)
       return 'The quantity of a line must be a whole number above 0.';
     const total = typeof line.total === 'string' ? { subtotal: line.total, total: line.total } : {};
@@ -149,17 +151,22 @@ function placeOf({ product_id, variation_id }: JsonObject): PlaceInShop {
   return { product_id: Number(product_id), ...(variation > 0 ? { variation_id: variation } : {}) };
 }
 
-/** The filter `sku` finds variations as well. SKUs with a comma in them cannot be told from two. */
-async function bySku(shop: Shop, skus: readonly string[]): Promise<ReadonlyMap<string, PlaceInShop>> {
-  const found = new Map<string, PlaceInShop>();
+/**
+ * The filter `sku` finds variations as well. SKUs with a comma in them cannot be told from two. What is only sold by its variations or
+ * members has a SKU, too, and would be a line without stock.
+ */
+async function bySku(shop: Shop, skus: readonly string[]): Promise<ReadonlyMap<string, readonly PlaceInShop[]>> {
+  const found = new Map<string, readonly PlaceInShop[]>();
   for (const sku of skus) {
     const query = { sku, per_page: '100', _fields: 'id,sku,type,parent_id' };
     const { rows } = await list(shop, { path: '/products', query, trafficClass });
     for (const row of rows) {
       if (!row || !isObject(row.body) || row.body.sku !== sku) continue;
+      if (row.body.type === 'variable' || row.body.type === 'grouped') continue;
       const parent = Number(row.body.parent_id ?? 0);
       const isVariation = row.body.type === 'variation' && parent > 0;
-      found.set(sku, isVariation ? { product_id: parent, variation_id: row.id } : { product_id: row.id });
+      const place = isVariation ? { product_id: parent, variation_id: row.id } : { product_id: row.id };
+      found.set(sku, [...(found.get(sku) ?? []), place]);
     }
   }
   return found;

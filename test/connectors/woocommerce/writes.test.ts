@@ -235,6 +235,21 @@ describe('orders', () => {
     expect(made).toMatchObject({ state: 'rejected', code: 'lines_differ', madeId: expect.stringMatching(/^\d+$/) });
   });
 
+  it('of what only its forms are sold of, or of a SKU that two products carry, are refused', async () => {
+    await using shop = await openShop();
+    const variable = await bySku(shop, 'JAC-001');
+    expect(variable.type).toBe('variable');
+    const twice = [7, 8].map((id) => ({ id, sku: 'TWICE', type: 'simple', parent_id: 0 }));
+    await using vendor = await fakeVendor(() => ({ headers: { 'x-wp-total': '2' }, body: twice }));
+    const settings = { connector: 'woocommerce', url: vendor.url, consumerKey: 'ck', consumerSecret: 'cs' };
+    const other = await openSource(settings, makeTestClock('2026-11-21T12:00:00Z'));
+    const write = (sku: string) => [intent('orders', null, order([{ sku, quantity: 1 }]), sku)];
+    expect(await shop.source.write?.(write('JAC-001'))).toMatchObject([{ code: 'unknown_product', retry: 'terminal' }]);
+    expect(await other.write?.(write('TWICE'))).toMatchObject([{ message: expect.stringContaining('which one') }]);
+    expect(posts(shop)).toEqual([]);
+    expect(vendor.received.map(({ method }) => method)).toEqual(['GET']);
+  });
+
   it('whose answer was lost are found by their key, in the trash too, and not taken for others', async () => {
     await using shop = await openShop({ faults: failing('POST', '/orders', { kind: 'cut' }) });
     const write = intent('orders', null, order([{ sku: 'TEN-001', quantity: 1 }]), 'lost-order');
