@@ -11,7 +11,7 @@ import { type Echoes, echoesOf } from './echoes.ts';
 import { applyEntities, type EntityChanges, note, type Touch, touch } from './entities.ts';
 import { entry } from './entry.ts';
 import { type rawPages, resolveOutputs } from './evaluate.ts';
-import { changesOf, type Statement, same, stable, withEchoes } from './fold.ts';
+import { changesOf, type Statement, same, withEchoes } from './fold.ts';
 import { outputName } from './mapping-sets.ts';
 import { followMerges, redirectArchived } from './merges.ts';
 import type { PlannedOutput, priorOf, RecordPlan, Work } from './plan.ts';
@@ -151,7 +151,7 @@ function applyOutput(
     platform: deps.isPlatform(request.stream.id),
     conflict: request.set.conflict,
   });
-  return !said || stable(said) !== stable(values);
+  return !said || !same(said, values);
 }
 
 const lifeOf = ({ lives }: Speech, plan: RecordPlan, { mappingId, key }: PlannedOutput['output']): Life | undefined =>

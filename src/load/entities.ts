@@ -5,7 +5,13 @@ import { CopyRows } from '../store/copy.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { entry } from './entry.ts';
-import { contributionsOfEntities, contributionsOfRecords, evaluate, type rawPages } from './evaluate.ts';
+import {
+  type ContributionRow,
+  contributionsOfEntities,
+  contributionsOfRecords,
+  evaluate,
+  type rawPages,
+} from './evaluate.ts';
 import { type Decision, fold, type Statement, same } from './fold.ts';
 import { isErased } from './payload.ts';
 import { forget, type KeyReference, type Pending, remember, resolve, settle, type Target } from './references.ts';
@@ -14,7 +20,6 @@ import {
   insertShape,
   keyFields,
   keyOf,
-  lockRows,
   readRows,
   referenceFields,
   type StoredRow,
@@ -91,43 +96,41 @@ async function refold(
   if (known.length === 0) return [];
   const ids = known.map(([id]) => id);
   // Before their contributions are read: a page of another stream that touches them waits, and then sees what this one wrote.
-  for (const entity of ENTITY_NAMES) {
-    await lockRows(
-      tx,
-      entity,
-      known.flatMap(([id, touch]) => (touch.entity === entity ? [id] : [])),
-    );
-  }
-  const all = await contributionsOfEntities(tx, ids);
-  const others = all.filter((row) => !(row.stream_id === stream.id && spoken.has(row.no)));
-  const siblings = [...all];
-  for (const [streamId, nos] of recordsOf(others)) siblings.push(...(await contributionsOfRecords(tx, streamId, nos)));
-  const statements = await evaluate(deps, pages, all, siblings, tx);
-  const decisions = await decisionsOf(tx, ids);
   const stored = new Map<number, StoredRow>();
   for (const entity of ENTITY_NAMES) {
     const mine = known.flatMap(([id, touch]) => (touch.entity === entity ? [id] : []));
-    for (const [id, row] of await readRows(tx, entity, mine)) stored.set(id, row);
+    for (const [id, row] of await readRows(tx, entity, mine, true)) stored.set(id, row);
   }
-  const raw = await pages(all.map((row) => row.page_id));
-  const byEntity = new Map<number, { live: Statement[]; withdrawn: Statement[]; isErased: boolean }>();
-  for (const row of all) {
-    const group = entry(byEntity, row.entity_id, () => ({ live: [], withdrawn: [], isErased: false }));
-    if (isErased(raw.get(row.page_id)?.records.at(row.slot))) group.isErased = true;
-    const statement = statements.get(row);
-    if (!statement) continue;
-    const outdated = row.stream_id === stream.id && spoken.has(row.no);
-    // What a record of this page said before counts only when nothing at all is left to say.
-    (outdated || row.state === 'withdrawn' ? group.withdrawn : group.live).push(statement);
-  }
-  return known.map(([id, touch]) => {
-    const group = byEntity.get(id);
-    const live = [...touch.statements, ...(group?.live ?? [])];
-    // Nor does a person who asked to be forgotten keep last words.
-    const lastWords = group && !group.isErased ? group.withdrawn : [];
-    const folded = fold(touch.entity, live.length > 0 ? live : lastWords, decisions.get(id));
-    return { id, entity: touch.entity, ...folded, archived: live.length === 0, stored: stored.get(id) ?? null };
+  const all = await contributionsOfEntities(tx, ids);
+  const isOutdated = (row: ContributionRow): boolean => row.stream_id === stream.id && spoken.has(row.no);
+  const statementsOf = async (rows: readonly ContributionRow[]): Promise<ReadonlyMap<number, Statement[]>> => {
+    const siblings = [...all];
+    for (const [streamId, nos] of recordsOf(rows.filter((row) => !isOutdated(row))))
+      siblings.push(...(await contributionsOfRecords(tx, streamId, nos)));
+    return byEntity(await evaluate(deps, pages, rows, siblings, tx));
+  };
+  const others = await statementsOf(all.filter((row) => row.state === 'live' && !isOutdated(row)));
+  const live = new Map(known.map(([id, { statements }]) => [id, [...statements, ...(others.get(id) ?? [])]]));
+  const isSilent = (id: number): boolean => live.get(id)?.length === 0;
+  // What was said before counts only when nothing at all is left to say; nor does a person who asked to be forgotten keep last words.
+  const past = all.filter((row) => isSilent(row.entity_id));
+  const raw = await pages(past.map((row) => row.page_id));
+  const forgotten = new Set(
+    past.flatMap((row) => (isErased(raw.get(row.page_id)?.records.at(row.slot)) ? [row.entity_id] : [])),
+  );
+  const lastWords = await statementsOf(past.filter((row) => !forgotten.has(row.entity_id)));
+  const decisions = await decisionsOf(tx, ids);
+  return known.map(([id, { entity }]) => {
+    const archived = isSilent(id);
+    const folded = fold(entity, (archived ? lastWords : live).get(id) ?? [], decisions.get(id));
+    return { id, entity, ...folded, archived, stored: stored.get(id) ?? null };
   });
+}
+
+function byEntity(statements: ReadonlyMap<ContributionRow, Statement>): ReadonlyMap<number, Statement[]> {
+  const grouped = new Map<number, Statement[]>();
+  for (const [row, statement] of statements) entry(grouped, row.entity_id, (): Statement[] => []).push(statement);
+  return grouped;
 }
 
 function recordsOf(rows: readonly { stream_id: number; no: number }[]): Map<number, number[]> {

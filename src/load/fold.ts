@@ -133,18 +133,20 @@ export function withEchoes(
   return { ...changed, ...Object.fromEntries(marked.map((field) => [field, ECHOED])) };
 }
 
-/** Equality of values as mappings give them. */
+/** Equality of values as mappings give them; a property without a value is none. */
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  return stable(a) === stable(b);
+  if (Array.isArray(a) || Array.isArray(b))
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((one, at) => same(one, b[at]));
+  return holds(a, b) && holds(b, a);
 }
 
-/** JSON with sorted keys. */
-export function stable(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner,
-  );
+/** Whether `b` has every value that `a` has. */
+function holds(a: object, b: object): boolean {
+  for (const key in a) {
+    const value: unknown = a[key as keyof typeof a];
+    if (value !== undefined && !same(value, b[key as keyof typeof b])) return false;
+  }
+  return true;
 }

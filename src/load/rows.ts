@@ -119,20 +119,19 @@ export function insertShape(entity: EntityName, fields: readonly string[]): Inse
 /** A stored row, with its values by field as mappings give them. */
 export type StoredRow = { readonly id: number; readonly values: Record<string, unknown>; readonly archived: boolean };
 
-/** Holds rows until the transaction ends; always in the same order, so that two pages never wait for each other. */
-export async function lockRows(tx: Tx, entity: EntityName, ids: readonly number[]): Promise<void> {
-  if (ids.length === 0) return;
-  const table = sql.identifier(shapeOf(entity).table);
-  await tx.rows(sql`select id from ${table} where id = any(${numbers(ids)}) order by id for update`);
-}
-
-export async function readRows(tx: Tx, entity: EntityName, ids: readonly number[]): Promise<Map<number, StoredRow>> {
+/** @param held keeps the rows until the transaction ends; always in the same order, so that two pages never wait for each other */
+export async function readRows(
+  tx: Tx,
+  entity: EntityName,
+  ids: readonly number[],
+  held = false,
+): Promise<Map<number, StoredRow>> {
   if (ids.length === 0) return new Map();
   const shape = shapeOf(entity);
   const picked = shape.fields.map(({ column, field }) => asText(column, field));
-  const rows = await tx.rows<{ id: number; archived: boolean } & Record<string, unknown>>(
-    sql`select id, archived_at is not null as archived, ${sql.join(picked, sql`, `)} from ${sql.identifier(shape.table)} where id = any(${numbers(ids)})`,
-  );
+  const rows = await tx.rows<{ id: number; archived: boolean } & Record<string, unknown>>(sql`
+    select id, archived_at is not null as archived, ${sql.join(picked, sql`, `)} from ${sql.identifier(shape.table)}
+    where id = any(${numbers(ids)})${held ? sql` order by id for update` : sql``}`);
   return new Map(
     rows.map((row) => [
       row.id,
