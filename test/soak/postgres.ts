@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { publicId } from '../../src/canonical/ids.ts';
 import { silentLog } from '../../src/observe/log.ts';
 import { openQueue } from '../../src/queue/queue.ts';
+import { PLATFORM } from '../../src/run/streams.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { createDatabase } from '../support/services/postgres.ts';
@@ -203,7 +204,7 @@ async function makeRuns(ground: Ground, url: string, phase: Phase): Promise<Runs
   const store = await openPostgres(url, { connections: 2 });
   const queue = await openQueue({ kind: 'redis', url: ground.redis.url }, { log: silentLog });
   const streams = await store.rows<{ id: number; tenant: number }>(
-    sql`select id, tenant from stream where removed_at is null order by id`,
+    sql`select s.id, s.tenant from stream s join connection c on c.id = s.connection_id where s.removed_at is null and c.name <> ${PLATFORM} order by s.id`,
   );
   const make = async () => {
     const open = await openRuns(store, streams, phase);
