@@ -35,7 +35,7 @@ const ADDRESS = 'address1 address2 city provinceCode countryCodeV2 zip company';
 const products: Shape = {
   ...{ stream: 'products', type: 'Product', root: 'products', subject: 'PRODUCT', isBulk: true, sorts: true },
   fields: `id legacyResourceId handle title descriptionHtml vendor productType status tags createdAt updatedAt publishedAt
-    totalInventory tracksInventory category { id fullName }`,
+    totalInventory tracksInventory category { id fullName } priceRangeV2 { minVariantPrice { currencyCode } }`,
   child: {
     field: 'variants',
     fields: `id legacyResourceId sku barcode title price compareAtPrice position taxable updatedAt inventoryQuantity
@@ -43,7 +43,7 @@ const products: Shape = {
       inventoryItem { id tracked unitCost { amount currencyCode } measurement { weight { value unit } } }`,
     first: 100,
   },
-  nodeCost: 48,
+  nodeCost: 49,
   mostPerPage: 50,
 };
 

@@ -47,6 +47,8 @@ const products: StreamDeclaration = {
     tracksInventory: 'boolean',
     'category.id': 'text?',
     'category.fullName': 'text?',
+    // Prices are plain numbers; this tells what of.
+    'priceRangeV2.minVariantPrice.currencyCode': 'text',
     variants: 'list',
     'variants[].id': 'text',
     'variants[].legacyResourceId': 'text',

@@ -61,6 +61,13 @@ export function productView(execution: Execution, row: Row<Product>): View {
     tracksInventory: true,
     hasOnlyDefaultVariant: data.variants.length === 1,
     category: data.category === null ? null : categoryView(data.category),
+    priceRangeV2: () => {
+      const prices = data.variants.map(({ price }) => Number(price));
+      return {
+        minVariantPrice: money(Math.min(...prices), CURRENCY),
+        maxVariantPrice: money(Math.max(...prices), CURRENCY),
+      };
+    },
     variants: (args: Args) => connection(variants(), args, execution),
     variantsCount: { count: data.variants.length, precision: 'EXACT' },
   };
