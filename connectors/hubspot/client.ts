@@ -144,9 +144,10 @@ function judge(response: Response, text: string, call: Call, context: Connection
     throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot failed with HTTP ${status}.`, { evidence });
   if (response.ok && body === undefined) {
     if (text === '') return { status, body: null, date: response.headers.get('date') };
-    throw new TributaryError('ERR_CONNECTOR_PROTOCOL', `HubSpot answered HTTP ${status} without JSON.`, {
+    // A page of a proxy, or an answer cut in the middle: it passes, or the run fails after its tries.
+    throw new TributaryError('ERR_CONNECTOR_UNREACHABLE', `HubSpot answered HTTP ${status} without JSON.`, {
       evidence,
-      remedy: 'Check baseUrl and the paths in the settings.',
+      remedy: 'It is tried again. If it stays so, check baseUrl and the paths in the settings.',
     });
   }
   return { status, body: body ?? null, date: response.headers.get('date') };

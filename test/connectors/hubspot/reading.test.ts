@@ -227,6 +227,15 @@ describe('a batch that could not be read', () => {
   );
 });
 
+test('a page of somebody else passes, as an answer that is cut does', async () => {
+  await using account = await openTestAccount();
+  const source = await account.open();
+  await source.check();
+  account.faults.push({ kind: 'html', status: 200 });
+  await expect(Array.fromAsync(source.read(requestOf('products')))).rejects.toMatchObject({ retry: 'transient' });
+  await source.close();
+});
+
 describe('associations', () => {
   test('are the same by list, search and single read, the main one first', async () => {
     await using account = await openTestAccount();
