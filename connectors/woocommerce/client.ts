@@ -176,7 +176,7 @@ function redirection(
     {
       evidence,
       remedy: isSame
-        ? 'Check url, with the folder WordPress is in, and apiPath: the address must be the one of the REST API itself.'
+        ? 'Check url, with the folder of the Site Address (Settings → General), and apiPath: the address must be the one of the REST API itself.'
         : `Set url of the connection to the address the shop is really at (${to}, with its folder): https or http, with www or without.`,
     },
   );
@@ -191,7 +191,7 @@ function refusal(host: string, evidence: TributaryError['evidence'], words: stri
     [/timestamp/i, 'Set the clocks of this machine and of the shop right: they are more than 15 minutes apart.'],
     [
       /signature/i,
-      'Check consumerSecret, and set homeUrl to the address the shop gives as its own (WordPress address).',
+      'Check consumerSecret, and set homeUrl to what the shop gives as Site Address (Settings → General).',
     ],
     [/read permissions/i, 'Give the API key the permission Read or Read/Write.'],
     [/write permissions/i, 'Give the API key the permission Read/Write.'],
@@ -222,6 +222,11 @@ export function errorIn(body: Json | undefined): { readonly code: string | null;
     code: typeof code === 'string' ? code : null,
     message: typeof message === 'string' ? message : null,
   };
+}
+
+/** In the words of WooCommerce, which say that there is no such record: a 404 of a proxy, or of a missing route, says nothing of it. */
+export function isMissing({ status, body }: Pick<ShopAnswer, 'status' | 'body'>): boolean {
+  return status === 404 && /^(?:woocommerce_rest|wc_user)_\w*invalid/.test(errorIn(body).code ?? '');
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {

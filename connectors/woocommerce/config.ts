@@ -6,7 +6,7 @@ export const config = z.strictObject({
     .url({ protocol: /^https?$/ })
     .refine((url) => !url.includes('@'), 'no user name or password in the address')
     .transform((url) => url.replace(/\/+$/, ''))
-    .describe('address of the shop, with the folder WordPress is in'),
+    .describe('address of the shop: the Site Address in Settings → General, with its folder'),
   consumerKey: secret('REST API key, ck_…'),
   consumerSecret: secret('REST API secret, cs_…'),
   apiPath: z

@@ -1,6 +1,6 @@
 /** Reads records again by their ids. */
 import type { Json, Page, SourceProblem, SourceRecord, Tombstone } from '../../src/connector/index.ts';
-import { errorIn, isObject, judge, type Shop, type ShopAnswer, send } from './client.ts';
+import { isMissing, isObject, judge, type Shop, send } from './client.ts';
 import { inheritsIn } from './inherits.ts';
 import { list, type Row } from './list.ts';
 import { LISTS } from './lists.ts';
@@ -72,11 +72,6 @@ async function single(shop: Shop, stream: string, id: string): Promise<Row | nul
   const { body, text } = judge(shop, answer);
   const named = isObject(body) && typeof body.id === 'number' ? body.id : 0;
   return { id: named, raw: Buffer.from(text), body };
-}
-
-/** In the words of WooCommerce, which say that there is no such record: a 404 of a proxy, or of a missing route, says nothing of it. */
-function isMissing({ status, body }: ShopAnswer): boolean {
-  return status === 404 && /^(?:woocommerce_rest|wc_user)_\w*invalid/.test(errorIn(body).code ?? '');
 }
 
 /** Variations and refunds live below something else. `null`: gone, or nobody can say where it would be. */

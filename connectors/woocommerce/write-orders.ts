@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json, JsonObject, WriteIntent, WriteOutcome } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
-import { call, isObject, judge, type Shop, send } from './client.ts';
+import { isMissing, isObject, judge, type Shop, send } from './client.ts';
 import { list } from './list.ts';
 import { kept, lost, postponed, refused, rejection, undecided } from './outcomes.ts';
 import { START, walk } from './walk.ts';
@@ -178,7 +178,10 @@ async function bySku(shop: Shop, skus: readonly string[]): Promise<ReadonlyMap<s
  */
 export async function findOrder(shop: Shop, intent: WriteIntent): Promise<WriteOutcome | null> {
   if (intent.id !== null) {
-    const { body } = await call(shop, { path: `/orders/${encodeURIComponent(intent.id)}`, trafficClass });
+    const answer = await send(shop, { path: `/orders/${encodeURIComponent(intent.id)}`, trafficClass });
+    // Removed for good since: thrown, it would keep all other writes waiting for it.
+    if (isMissing(answer)) return null;
+    const { body } = judge(shop, answer);
     const isThere =
       isObject(body) && Object.entries(cleared(intent.values)).every(([name, value]) => isKept(value, body[name]));
     return isThere ? kept(intent.id, body, orderValues(body)) : null;

@@ -288,6 +288,11 @@ describe('orders', () => {
     expect(await shop.source.find?.(changed)).toMatchObject({ state: 'ok', id });
   });
 
+  it('that were removed for good after a change was sent are found not to be there', async () => {
+    await using shop = await openShop();
+    expect(await shop.source.find?.(intent('orders', '999999', { status: 'completed' }))).toBeNull();
+  });
+
   it('say which field is wrong, and what cannot be changed', async () => {
     await using shop = await openShop();
     const [id = '', other = ''] = [...shop.system.truth('orders').keys()];
