@@ -102,8 +102,10 @@ export function writesWith(
 export function writable(stream: string, record: Json): readonly WriteTarget[] {
   const id = findId(record);
   if (id === null || !WRITES[stream]) return [];
-  const values: JsonObject = { ...objectOf(objectOf(record).properties) };
-  // A campaign leaves out what is empty.
+  // What was cleared comes as an empty text or as none, and a campaign leaves out what is empty.
+  const values: JsonObject = Object.fromEntries(
+    Object.entries(objectOf(objectOf(record).properties)).map(([name, value]) => [name, value === '' ? null : value]),
+  );
   for (const { path } of WRITES[stream].fields) values[path] ??= null;
   if (stream === 'contacts')
     values[COMPANY_LINK] = textOf(listOf(objectOf(objectOf(record).associations).companies)[0]);

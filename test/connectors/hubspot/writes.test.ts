@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import connector from '../../../connectors/hubspot/index.ts';
 import { COMPANY_LINK } from '../../../connectors/hubspot/writes.ts';
 import { find, type HubSpotAccount, intentOf, openTestAccount, write } from './account.ts';
 
@@ -64,6 +65,13 @@ describe('writing contacts', () => {
     expect(outcome).toMatchObject({ state: 'ok', id, stored: { phone: null, city: 'Köln' } });
     const { phone: _phone, ...rest } = before;
     expect(account.hubspot.portal.get('contacts', id)?.properties).toEqual({ ...rest, city: 'Köln' });
+  });
+
+  test('knows what it cleared, whether it comes back as an empty text or as nothing', () => {
+    for (const phone of ['', null])
+      expect(connector.writable?.('contacts', { id: '1', properties: { phone, city: 'Köln' } })).toMatchObject([
+        { id: '1', values: { phone: null, city: 'Köln' } },
+      ]);
   });
 
   test('calls it unknown when the answer is lost, and finds out later whether it was carried out', async () => {
