@@ -30,7 +30,7 @@ export async function forget(
         and not exists (select 1 from dead_letter d where d.page_id = p.id and d.state = 'open')
         -- Who approves deletes has to know what came back since, and who reads on in a window what was seen in it.
         and not exists (select 1 from held_delete h where h.stream_id = p.stream_id and h.state = 'held')
-        and p.window_id <> (select l.window_id from page l where l.stream_id = p.stream_id order by l.id desc limit 1)
+        and (p.stream_id, p.window_id) not in (select distinct on (l.stream_id) l.stream_id, l.window_id from page l where l.tenant = ${tenant} order by l.stream_id, l.id desc)
         and not exists (select 1 from run r where r.id = p.run_id and r.state in ('queued', 'running', 'held'))`),
     inbound_delivery: await gone(
       sql`delete from inbound_delivery where tenant = ${tenant} and received_at < ${before(DELIVERY_DAYS)}`,

@@ -294,6 +294,21 @@ describe('deletes by absence', () => {
       expect(await live(loading)).toBe('abc');
     });
 
+    it('spare what was seen long ago in the part of a window that was read then', async () => {
+      await using loading = await open();
+      await read(loading, window('one', 'abcd'));
+      await read(loading, window('two', 'ab', { complete: false }));
+      await loading.clock.advance(100 * 86_400_000);
+      await forget(
+        stage.store,
+        loading.streams.tenant,
+        { rawDays: 30, outboxDays: 30, runDays: 30 },
+        loading.clock.now(),
+      );
+      await read(loading, window('two', 'c'));
+      expect(await live(loading)).toBe('abc');
+    });
+
     it('let tombstones of the source pass', async () => {
       await using loading = await open({ share: 0, count: 0 });
       await read(loading, window('one', 'abcd'));
