@@ -63,7 +63,7 @@ export type Claim = { readonly run: RunRow } | { readonly againInMs: number } | 
 
 /**
  * Takes a run's lease under a new epoch. `null`: it is at its end. `againInMs`: not now (another run of the stream is
- * live, another worker has it, its next attempt is later, the connection is paused, or the stream no longer configured).
+ * live, another worker has it, its next attempt is later, or the connection is paused).
  */
 export function claimRun(store: Store, id: number, now: Date, leaseMs: number): Promise<Claim> {
   return store.transaction(async (tx) => {
@@ -89,7 +89,7 @@ export function claimRun(store: Store, id: number, now: Date, leaseMs: number): 
     );
     if (before) return { againInMs: run.mode === 'ids' ? SOON_MS : 1000 };
     const [paused] = await tx.rows(
-      sql`select 1 from stream s join connection c on c.id = s.connection_id where s.id = ${run.stream_id} and (c.paused_at is not null or s.removed_at is not null)`,
+      sql`select 1 from stream s join connection c on c.id = s.connection_id where s.id = ${run.stream_id} and c.paused_at is not null`,
     );
     if (paused) return { againInMs: 30_000 };
     const [claimed] = await tx.rows<RunRow>(sql`

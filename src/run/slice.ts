@@ -37,11 +37,8 @@ export async function runSlice(deps: RunDeps, runId: number, signal: AbortSignal
   const claim = await claimRun(deps.store, runId, deps.clock.now(), deps.leaseMs);
   if (!claim || !('run' in claim)) return claim;
   const { run } = claim;
-  const stream = await deps.stream(run.stream_id).catch(async (thrown: unknown) => {
-    // Configured in another process, perhaps: it is left to that one.
-    await pauseRun(deps.store, run, null);
-    throw thrown;
-  });
+  const stream = await deps.stream(run.stream_id).catch((thrown: unknown) => letGo(deps, run, thrown));
+  if (stream === null) return { againInMs: STRANGE_MS };
   const lease = new AbortController();
   const heartbeat = keepLease(deps, run, lease);
   const stop = AbortSignal.any([signal, lease.signal]);
@@ -53,6 +50,17 @@ export async function runSlice(deps: RunDeps, runId: number, signal: AbortSignal
     lease.abort();
     await heartbeat;
   }
+}
+
+/** A run of a stream that this process does not know is looked at again so late. */
+const STRANGE_MS = 60_000;
+
+/** The stream left the configuration with a run on its way, or it is that of another process: it is left to that one, or to its return. */
+async function letGo(deps: RunDeps, run: RunRow, thrown: unknown): Promise<null> {
+  const { code, message } = asTributaryError(thrown);
+  deps.log.warn({ run: publicId('run', run.id), code }, `a run waits: ${message}`);
+  await pauseRun(deps.store, run, new Date(deps.clock.now().getTime() + STRANGE_MS));
+  return null;
 }
 
 /** Renews the lease at a third of its time; ends the slice when it is lost. */

@@ -114,6 +114,7 @@ describe('rows that cannot be read', () => {
 describe('files that cannot be read at all', () => {
   test.each([
     ['an empty file', '', {}, 'the file is empty'],
+    ['UTF-16 without a mark', Buffer.from('sku,qty\nA,1\n', 'utf16le'), {}, 'set encoding: utf-16le'],
     ['a wrong delimiter', 'sku;qty\nA;1,50\n', {}, 'the file seems to use ";" where the delimiter set is ","'],
     ['a column named twice', 'sku,img,img\nA,1,2\n', {}, 'column "img" twice'],
     ['a column without a name', 'sku,,qty\nA,1,2\n', {}, 'column 2 of the header has no name'],

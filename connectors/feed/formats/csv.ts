@@ -233,6 +233,8 @@ function headerProblem(header: readonly string[], delimiter: string, line: numbe
     header.length === 1 ? [',', ';', '\t', '|'].find((mark) => mark !== delimiter && only.includes(mark)) : undefined;
   if (other !== undefined)
     return `line ${line}: the header is one column only; the file seems to use ${JSON.stringify(other)} where the delimiter set is ${JSON.stringify(delimiter)}`;
+  if (header.join('').includes('\0'))
+    return `line ${line}: the header has NUL characters; the file is probably UTF-16: set encoding: utf-16le or utf-16be`;
   if (/\r/.test(header.join(''))) return `line ${line}: lines end with CR alone; CR LF and LF can be read`;
   const blank = header.indexOf('');
   if (blank >= 0)
