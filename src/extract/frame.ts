@@ -15,6 +15,8 @@ const framedCursor = z.object({
   window: z.string(),
   emitted: z.number(),
   isSpilled: z.boolean(),
+  scope: z.string().default(''),
+  observedAt: z.number().default(0),
 });
 
 /** Parts a page may have for each record it may have. */
@@ -28,6 +30,9 @@ type Place = {
   readonly window: string;
   readonly emitted: number;
   readonly isSpilled: boolean;
+  /** Of the window. */
+  readonly scope: string;
+  readonly observedAt: number;
 };
 
 /** A window while it is collected. */
@@ -46,8 +51,13 @@ export async function* frame(options: ReadPagesOptions): AsyncGenerator<FramedPa
   const { source, request } = options;
   let place = readPlace(request.cursor);
   let window: Collected | null = null;
+  // Other sources begin again with all of it when what they were reading is no longer there.
+  let left = request.groupBy !== null && place.emitted > 0 ? place : null;
   try {
     for await (const page of source.read({ ...request, cursor: place.inner })) {
+      // Who is asked to wait comes back with the same cursor.
+      if (left !== null && left.window !== page.window.id && page.notBefore === null) yield lostPage(left);
+      left = null;
       if (window !== null && window.pages.first.window.id !== page.window.id) {
         yield* emit(window, request.pageSize);
         place = placeBehind(window, place);
@@ -62,6 +72,7 @@ export async function* frame(options: ReadPagesOptions): AsyncGenerator<FramedPa
       }
     }
     if (window !== null) yield* emit(window, request.pageSize);
+    if (left !== null) yield lostPage(left);
   } finally {
     await window?.store.close();
   }
@@ -92,7 +103,7 @@ function placeBehind(window: Collected, before: Place): Place {
 }
 
 function startAt(inner: Cursor | null): Place {
-  return { inner, window: '', emitted: 0, isSpilled: false };
+  return { inner, window: '', emitted: 0, isSpilled: false, scope: '', observedAt: 0 };
 }
 
 function lastCursor({ pages }: Collected): Cursor | null {
@@ -204,7 +215,10 @@ function pageOf(window: Collected, { records, isLast, isFirst, emitted }: Emissi
   const { first, last } = pages;
   const inner = lastCursor(window);
   const behind = inner === null ? null : { framed: 1, ...startAt(inner) };
-  const within = { framed: 1, inner: start.inner, window: first.window.id, emitted, isSpilled: store.isSpilled };
+  const within = {
+    ...{ framed: 1, inner: start.inner, window: first.window.id, emitted, isSpilled: store.isSpilled },
+    ...{ scope: first.window.scope, observedAt: first.observedAt.getTime() },
+  };
   const { afterCommit: _, ...rest } = last;
   return {
     ...rest,
@@ -216,6 +230,16 @@ function pageOf(window: Collected, { records, isLast, isFirst, emitted }: Emissi
     ...{ next: isLast ? behind : within, complete: isLast && last.complete, window: first.window },
     ...{ observedAt: first.observedAt, context: first.context, notBefore: isLast ? last.notBefore : null },
     ...(isLast && afterCommit.length > 0 ? { afterCommit: () => runAll(afterCommit) } : {}),
+  };
+}
+
+/** A file that was given out in part, and is not what comes next any more. */
+function lostPage({ inner, window, emitted, scope, observedAt }: Place): FramedPage {
+  const message = `${window} is not read on behind its record ${emitted}: it was removed or replaced, or an older one came before it`;
+  return {
+    ...{ records: [], rows: 0, tombstones: [], problems: [{ message, position: null, raw: null }] },
+    ...{ next: { framed: 1, ...startAt(inner) }, complete: false, window: { id: window, kind: 'delta', scope } },
+    ...{ observedAt: new Date(observedAt), expected: null, notBefore: null, context: {} },
   };
 }
 

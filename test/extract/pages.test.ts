@@ -145,6 +145,20 @@ describe('pages', () => {
 });
 
 describe('joining', () => {
+  test('tells of a file that is gone, or another, before all that it made was given out', async () => {
+    const rows = ['a', 'b', 'c', 'd', 'e'].map((handle) => record({ handle }));
+    const whole = await read(sourceOf([{ window: 'w', records: rows }]), { groupBy: 'handle' });
+    const cursor = throughJson(whole[0]?.next ?? null);
+    const told = /^w is not read on behind its record 2: it was removed or replaced/;
+    for (const left of [[], [{ window: 'other', records: rows.slice(0, 1) }]]) {
+      const [lost, ...rest] = await read(sourceOf(left), { groupBy: 'handle', cursor });
+      expect(lost).toMatchObject({ records: [], complete: false, window: { id: 'w', scope: 'all' } });
+      expect(lost?.problems.map((one) => one.message)).toEqual([expect.stringMatching(told)]);
+      expect(partsOf(rest)).toHaveLength(left.length);
+      expect(await read(sourceOf([]), { groupBy: 'handle', cursor: throughJson(lost?.next ?? null) })).toEqual([]);
+    }
+  });
+
   test('counts records where the source promised rows, and keeps a promise that was not kept', async () => {
     const rows = ['a', 'b', 'a', 'b', 'a'].map((handle) => record({ handle }));
     const promised = async (expected: number) => {
