@@ -115,16 +115,17 @@ async function sendSingly(shop: Shop, version: Version, batch: readonly Place[],
 
 function inputOf(version: Version, batch: readonly Place[]): JsonObject {
   const compared = batch.some(({ intent }) => expectedOf(intent) !== null);
+  // 2026-01 knows both words; which of them counts beside the other is not told, so that only the old ones are said.
+  const isOld = version === '2025-10' || version === '2026-01';
   return {
     name: 'available',
     reason: 'correction',
-    ...(version === '2025-10' ? { ignoreCompareQuantity: !compared } : {}),
-    ...(version === '2026-01' ? { ignoreCompareQuantity: true } : {}),
+    ...(isOld ? { ignoreCompareQuantity: !compared } : {}),
     quantities: batch.map(({ intent, item, location, quantity }) => ({
       inventoryItemId: `gid://shopify/InventoryItem/${item}`,
       locationId: `gid://shopify/Location/${location}`,
       quantity,
-      ...(version === '2025-10'
+      ...(isOld
         ? { compareQuantity: expectedOf(intent) }
         : // Must be there; null compares with nothing.
           { changeFromQuantity: expectedOf(intent) }),

@@ -102,9 +102,9 @@ describe('stock', () => {
     await shop.source.write?.([stockIntent({ id: '1/2', quantity: 3 }, 4, 'k')]);
     const [{ query, variables } = {}] = sent;
     expect(String(query).includes('@idempotent')).toBe(apiVersion !== '2025-10');
-    const compared = apiVersion === '2025-10' ? { compareQuantity: 3 } : { changeFromQuantity: 3 };
     expect(variables).toMatchObject({
-      input: { ignoreCompareQuantity: apiVersion !== '2025-10', quantities: [{ quantity: 4, ...compared }] },
+      // Never ignored where it is given.
+      input: { ignoreCompareQuantity: false, quantities: [{ quantity: 4, compareQuantity: 3 }] },
     });
   });
 });
