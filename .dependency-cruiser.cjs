@@ -20,6 +20,7 @@ const rooms = {
   cli: [
     'app.ts',
     'service.ts',
+    'sandbox-file.ts',
     'api/keys.ts',
     'canonical',
     'config',
