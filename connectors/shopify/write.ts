@@ -60,8 +60,9 @@ export async function find({ shop, context }: Writing, intent: WriteIntent): Pro
 export function writable(stream: string, record: Json): readonly WriteTarget[] {
   const id = findId(record);
   if (!isObject(record) || id === null) return [];
-  if (stream === 'orders') return [{ id, values: valuesOfOrder(record) }];
-  if (stream === 'marketing_events') return [{ id, values: valuesOfCampaign(record) }];
+  if (stream === 'orders') return [{ id, values: valuesOfOrder(record), madeBy: textOf(record['sourceIdentifier']) }];
+  if (stream === 'marketing_events')
+    return [{ id, values: valuesOfCampaign(record), madeBy: textOf(record['remoteId']) }];
   if (stream !== 'inventory') return [];
   const levels = Array.isArray(record['inventoryLevels']) ? record['inventoryLevels'].filter(isObject) : [];
   return levels.flatMap(({ location, quantities }): WriteTarget[] => {
@@ -73,3 +74,5 @@ export function writable(stream: string, record: Json): readonly WriteTarget[] {
       : [];
   });
 }
+
+const textOf = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -6,7 +6,7 @@ import { isMissing, isObject, judge, type Shop, send } from './client.ts';
 import { list } from './list.ts';
 import { kept, lost, postponed, refused, rejection, undecided } from './outcomes.ts';
 import { START, walk } from './walk.ts';
-import { KEY } from './write-stock.ts';
+import { KEY, keyOf } from './write-stock.ts';
 
 const trafficClass = 'write';
 
@@ -189,14 +189,9 @@ export async function findOrder(shop: Shop, intent: WriteIntent): Promise<WriteO
   for (const status of ['any', 'trash']) {
     const query = { status, created_via: 'rest-api' };
     for await (const { rows } of walk(shop, { path: '/orders', query, trafficClass }, START, 100)) {
-      const ours = rows.find(({ body }) => isMadeBy(body, intent.idempotencyKey));
+      const ours = rows.find(({ body }) => keyOf(body) === intent.idempotencyKey);
       if (ours) return kept(String(ours.id), ours.body, orderValues(ours.body));
     }
   }
   return null;
-}
-
-function isMadeBy(body: Json, key: string): boolean {
-  const metas = isObject(body) && Array.isArray(body.meta_data) ? body.meta_data : [];
-  return metas.some((meta) => isObject(meta) && meta.key === KEY && meta.value === key);
 }

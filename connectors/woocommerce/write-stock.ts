@@ -166,9 +166,14 @@ export async function findStock(shop: Shop, intent: WriteIntent): Promise<WriteO
   if (target === null) return null;
   const body = (await current(shop, intent.stream, [ownId(target)])).get(ownId(target));
   if (!isObject(body)) return null;
-  const metas = Array.isArray(body.meta_data) ? body.meta_data : [];
-  const isOurs = metas.some((meta) => isObject(meta) && meta.key === KEY && meta.value === intent.idempotencyKey);
   const stored = stockOf(body);
-  const isThere = isOurs || stored.stock_quantity === intent.values.stock_quantity;
+  const isThere = keyOf(body) === intent.idempotencyKey || stored.stock_quantity === intent.values.stock_quantity;
   return isThere ? kept(intent.id ?? '', body, stored) : null;
+}
+
+/** Key of our write that a record bears. */
+export function keyOf(record: Json): string | undefined {
+  const metas = isObject(record) && Array.isArray(record.meta_data) ? record.meta_data.filter(isObject) : [];
+  const value = metas.find((meta) => meta.key === KEY)?.value;
+  return typeof value === 'string' ? value : undefined;
 }

@@ -8,7 +8,7 @@ import {
 } from '../../src/connector/index.ts';
 import { isObject, type Shop } from './client.ts';
 import { findOrder, orderValues, writeOrders } from './write-orders.ts';
-import { findStock, stockOf, writeStock } from './write-stock.ts';
+import { findStock, keyOf, stockOf, writeStock } from './write-stock.ts';
 
 /** One outcome for each intent, in order. @throws TributaryError `ERR_CONNECTOR_CREDENTIALS`, `_UNSUPPORTED` */
 export async function write(shop: Shop, intents: readonly WriteIntent[]): Promise<readonly WriteOutcome[]> {
@@ -37,7 +37,7 @@ export function find(shop: Shop, intent: WriteIntent): Promise<WriteOutcome | nu
 export function writable(stream: string, record: Json): readonly WriteTarget[] {
   if (!isObject(record)) return [];
   const id = String(record.id);
-  if (stream === 'orders') return [{ id, values: orderValues(record) }];
+  if (stream === 'orders') return [{ id, values: orderValues(record), madeBy: keyOf(record) }];
   const values = stockOf(record);
   if ((stream !== 'products' && stream !== 'variations') || !('stock_quantity' in values)) return [];
   return [{ id: stream === 'variations' ? `${String(record.parent_id)}/${id}` : id, values }];

@@ -411,8 +411,11 @@ export type Connector<Config = unknown> = {
   };
 };
 
-/** A place that can be written to, with what it holds. `id` as in `WriteIntent.id`. */
-export type WriteTarget = { readonly id: string; readonly values: JsonObject };
+/**
+ * A place that can be written to, with what it holds. `id` as in `WriteIntent.id`. `madeBy`: key of the intent that made it, where the
+ * vendor keeps one: a record may be read before it is known that it was made.
+ */
+export type WriteTarget = { readonly id: string; readonly values: JsonObject; readonly madeBy?: string | undefined };
 
 export type AuthorizeRequest = {
   readonly redirectUri: string;

@@ -27,7 +27,7 @@ export type WrittenRecords = {
   entitiesOf(
     tx: Tx,
     streamId: number,
-    ids: readonly string[],
+    records: readonly ArrivedRecord[],
   ): Promise<ReadonlyMap<string, { readonly entity: EntityName; readonly id: number }>>;
   /** What records give back of what we wrote, by external id. What somebody changed there is no longer ours after it. */
   echoesIn(

@@ -1,8 +1,9 @@
 /** Versions of records that only bring back what we wrote, as far as they do: kept, so that the fold can always be made again. */
+import type { JsonObject } from '../connector/contract.ts';
 import { json, numbers, sql, type Tx } from '../store/store.ts';
-import type { Echo, LoadDeps } from './deps.ts';
+import type { ArrivedRecord, Echo, LoadDeps } from './deps.ts';
 import type { RecordPlan } from './plan.ts';
-import type { CommitRequest } from './types.ts';
+import type { Candidate, CommitRequest } from './types.ts';
 
 export type Echoes = ReadonlyMap<number, Echo>;
 
@@ -36,11 +37,7 @@ async function newEchoes(
   { context, observedAt }: CommitRequest['page'],
   plans: readonly RecordPlan[],
 ): Promise<Echoes> {
-  // A record that is gone says nothing that could be ours.
-  const records = plans.flatMap(({ candidate: { id, version, parts, outcome } }) =>
-    id === null || outcome.kind === 'deleted' ? [] : [{ id, version, parts, context }],
-  );
-  const byId = await deps.written.echoesIn(tx, streamId, records, observedAt);
+  const byId = await deps.written.echoesIn(tx, streamId, arrivals(plans, context), observedAt);
   return new Map(
     plans.flatMap(({ no, candidate }) => {
       const echo = byId.get(candidate.id ?? '');
@@ -48,6 +45,12 @@ async function newEchoes(
     }),
   );
 }
+
+/** What of a page could be ours: a record that is gone says nothing. */
+export const arrivals = (of: readonly { readonly candidate: Candidate }[], context: JsonObject): ArrivedRecord[] =>
+  of.flatMap(({ candidate: { id, version, parts, outcome } }) =>
+    id === null || outcome.kind === 'deleted' ? [] : [{ id, version, parts, context }],
+  );
 
 /** Versions that are mapped anew are the echoes that they were. */
 async function storedEchoes(tx: Tx, streamId: number, plans: readonly RecordPlan[]): Promise<Echoes> {

@@ -1,6 +1,7 @@
 import type { EntityName } from '../canonical/entities.ts';
 import { type IdBlocks, numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
+import { arrivals } from './echoes.ts';
 import { entry } from './entry.ts';
 import { type ContributionRow, contributionsOfRecords } from './evaluate.ts';
 import { type Key, type Matches, matches } from './match.ts';
@@ -32,7 +33,7 @@ export async function planRecords(
   const existing = sorted.apply.flatMap((one) => (one.existing ? [one.existing.no] : []));
   for (const row of await contributionsOfRecords(tx, stream.id, existing))
     prior.set(row.no, [...(prior.get(row.no) ?? []), row]);
-  const made = await madeByUs(written, tx, stream.id, sorted);
+  const made = await madeByUs(written, tx, stream.id, sorted, request.page);
   const unclear: Unclear = new Map();
   const again = rewindable(ids);
   for (;;) {
@@ -173,10 +174,10 @@ async function madeByUs(
   tx: Tx,
   streamId: number,
   { apply }: Sorted,
+  { context }: CommitRequest['page'],
 ): Promise<(candidate: Candidate) => { readonly entity: EntityName; readonly id: number } | null> {
   if (!written.has(streamId)) return () => null;
-  const ids = apply.flatMap(({ candidate }) => candidate.id ?? []);
-  const known = await written.entitiesOf(tx, streamId, ids);
+  const known = await written.entitiesOf(tx, streamId, arrivals(apply, context));
   return ({ id }) => known.get(id ?? '') ?? null;
 }
 

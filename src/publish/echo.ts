@@ -1,6 +1,6 @@
 /** Tells the loader which records are our own writes: what they are about, and what of them nobody but us has said. */
 import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
-import type { Connector, Json, JsonObject } from '../connector/contract.ts';
+import type { Connector, Json, JsonObject, WriteTarget } from '../connector/contract.ts';
 import { isSecondOf, YEAR_2000 } from '../load/change-time.ts';
 import type { ArrivedRecord, Echo, WrittenRecords } from '../load/deps.ts';
 import { decodeJson } from '../load/mapping-sets.ts';
@@ -25,17 +25,24 @@ type Known = { external_id: string; entity_id: number; theirs: JsonObject; writt
 export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenRecords {
   return {
     has: (streamId) => twoWay.has(streamId),
-    async entitiesOf(tx, streamId, ids) {
+    async entitiesOf(tx, streamId, records) {
       const of = twoWay.get(streamId);
-      if (!of || ids.length === 0) return new Map();
+      if (!of || records.length === 0) return new Map();
+      const ids = records.map((record) => record.id);
       const rows = await tx.rows<{ external_id: string; entity: string; entity_id: number }>(sql`
         select external_id, entity, min(entity_id) as entity_id from write_state
         where stream_id = ${of.out} and part = '' and external_id = any(${texts(ids)}) and entity <> 'stock'
         group by external_id, entity having count(*) = 1`);
+      const known = new Map(rows.map((row) => [row.external_id, row]));
+      const made = await madeMeanwhile(
+        tx,
+        of,
+        records.filter(({ id }) => !known.has(id)),
+      );
       return new Map(
-        rows.flatMap(({ external_id, entity, entity_id: id }) => {
+        [...known, ...made].flatMap(([externalId, { entity, entity_id: id }]) => {
           const name = ENTITY_NAMES.find((one) => one === entity);
-          return name ? [[external_id, { entity: name, id }] as const] : [];
+          return name ? [[externalId, { entity: name, id }] as const] : [];
         }),
       );
     },
@@ -50,7 +57,7 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
       const taken: { id: string; fields: readonly string[] }[] = [];
       for (const record of records) {
         const state = known.get(record.id);
-        const now = state && valuesOf(of, record);
+        const now = state && targetOf(of, record)?.values;
         if (!state || !now) continue;
         const isOld = observedAt < state.synced_at || isEarlier(record.version, state.synced_at);
         const written = isOld ? { ...state.written, ...(await writtenBefore(tx, of.out, state, now)) } : state.written;
@@ -67,6 +74,24 @@ export function writtenRecords(twoWay: ReadonlyMap<number, TwoWay>): WrittenReco
       return echoes;
     },
   };
+}
+
+type Entity = { readonly entity: string; readonly entity_id: number };
+
+/** Records that bear the key of a create whose outcome is not known yet: they are read before we know that we made them. */
+async function madeMeanwhile(tx: Tx, of: TwoWay, records: readonly ArrivedRecord[]): Promise<Map<string, Entity>> {
+  if (records.length === 0) return new Map();
+  const open = await tx.rows<Entity & { key: string }>(sql`
+    select key, entity, entity_id from write_ledger
+    where stream_id = ${of.out} and state in ('planned', 'sent', 'retry') and external_id is null and sent_at is not null and entity <> 'stock'`);
+  if (open.length === 0) return new Map();
+  const byKey = new Map(open.map((row) => [row.key, row]));
+  return new Map(
+    records.flatMap((record): [string, Entity][] => {
+      const entity = byKey.get(targetOf(of, record)?.madeBy ?? '');
+      return entity ? [[record.id, entity]] : [];
+    }),
+  );
 }
 
 /**
@@ -103,9 +128,9 @@ async function writtenBefore(
   return Object.fromEntries(Object.entries(now).filter(([name]) => isOurs(name)));
 }
 
-function valuesOf({ name, connector }: TwoWay, { id, parts, context }: ArrivedRecord): JsonObject | undefined {
+function targetOf({ name, connector }: TwoWay, { id, parts, context }: ArrivedRecord): WriteTarget | undefined {
   const record = (connector.decode ?? decodeJson)(parts, context);
-  return connector.writable?.(name, record).find((target) => target.id === id)?.values;
+  return connector.writable?.(name, record).find((target) => target.id === id);
 }
 
 /**

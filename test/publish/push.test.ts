@@ -353,6 +353,25 @@ describe('a push', () => {
     await balanced(world.streams.tenant);
   });
 
+  it('knows what it made though it reads it before it is told, and under another key', async () => {
+    await using world = await openCrms(store, 'unseen');
+    const { alpha, beta } = world;
+    beta.edit(null, ANN);
+    await world.run('beta/leads');
+    alpha.faults.push('lost');
+    alpha.isSilent = true;
+    const run = await world.queue('alpha/leads:out');
+    await runSlice(world.runs, run, AbortSignal.timeout(60_000));
+    alpha.edit('L1', { Email: 'ann@elsewhere.example' });
+    await world.run('alpha/leads');
+    alpha.isSilent = false;
+    await world.work(run);
+    await world.settle();
+    const leads = await store.rows(sql`select 1 from lead where tenant = ${world.streams.tenant}`);
+    expect([alpha.records.size, leads.length]).toEqual([1, 1]);
+    await balanced(world.streams.tenant);
+  });
+
   it('tells a person of what the vendor made otherwise, and makes no other', async () => {
     await using world = await openCrms(store, 'otherwise');
     const { alpha, beta } = world;

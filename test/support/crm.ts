@@ -95,8 +95,9 @@ export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => num
     config: z.unknown(),
     streams: [CRM_LEADS],
     writable: (_stream, record) => {
-      const { id, ...fields } = record as JsonObject;
-      return [{ id: String(id), values: Object.fromEntries(NAMES.map((name) => [name, fields[name] ?? null])) }];
+      const { id, key, ...fields } = record as JsonObject;
+      const values = Object.fromEntries(NAMES.map((name) => [name, fields[name] ?? null]));
+      return [{ id: String(id), values, madeBy: typeof key === 'string' ? key : undefined }];
     },
     async open(_config, { connection }) {
       const crm = crms[connection];
@@ -104,9 +105,9 @@ export function crmConnector(crms: Readonly<Record<string, Crm>>, now: () => num
       const page = (records: readonly CrmRecord[], next: number | null): Page => ({
         records: records
           .filter((one) => !one.deleted)
-          .map(({ id, fields, version }, at) => ({
+          .map(({ id, fields, version, key }, at) => ({
             ...{ id, version: crm.isVersioned ? version : null, position: at + 1 },
-            raw: Buffer.from(JSON.stringify({ id, ...fields })),
+            raw: Buffer.from(JSON.stringify({ id, key, ...fields })),
           })),
         tombstones: records.filter((one) => one.deleted).map(({ id, version }) => ({ id, version })),
         problems: [],
