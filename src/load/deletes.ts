@@ -30,6 +30,9 @@ export type Absence = {
   readonly gone: readonly { readonly no: number; readonly hash: Uint8Array }[];
 };
 
+/** Stands behind a window's id in the page of what it did not show. */
+export const DELETES = '#deletes';
+
 /** Records that an error text names. */
 const MOST_NAMED = 5;
 
@@ -145,7 +148,7 @@ async function removeRecords(
   const pageId = ids.next();
   await tx.rows(sql`
     insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen)
-    values (${pageId}, ${stream.tenant}, ${stream.id}, ${runId}, ${seq}, ${`${window.id}#deletes`}, ${window.scope}, ${window.observedAt.toISOString()}::timestamptz, 0, '{}'::jsonb, ${new Uint8Array()}, 0, '{}'::int8multirange)`);
+    values (${pageId}, ${stream.tenant}, ${stream.id}, ${runId}, ${seq}, ${window.id + DELETES}, ${window.scope}, ${window.observedAt.toISOString()}::timestamptz, 0, '{}'::jsonb, ${new Uint8Array()}, 0, '{}'::int8multirange)`);
   await withdrawRecords(
     deps,
     tx,

@@ -8,7 +8,7 @@ import { asTributaryError, TributaryError } from '../errors.ts';
 import { readPages } from '../extract/pages.ts';
 import { DEFAULT_RETRY, delayFor } from '../extract/retry.ts';
 import { commitPage } from '../load/commit.ts';
-import { deleteAbsent } from '../load/deletes.ts';
+import { DELETES, deleteAbsent } from '../load/deletes.ts';
 import type { MappingSet, PageOutcome } from '../load/types.ts';
 import { sql } from '../store/store.ts';
 import { changedSource } from './changed-ids.ts';
@@ -127,7 +127,7 @@ async function settleSet(deps: RunDeps, run: RunRow, stream: RunStream): Promise
 /** Whether the window that the run read last was begun by another: it shows the source as it was before this run. */
 async function endedAnothersWindow({ store }: RunDeps, run: RunRow): Promise<boolean> {
   const rows = await store.rows(sql`
-    select 1 from (select stream_id, window_id from page where run_id = ${run.id} order by seq desc limit 1) mine
+    select 1 from (select stream_id, window_id from page where run_id = ${run.id} and window_id not like ${`%${DELETES}`} order by seq desc limit 1) mine
     where exists (select 1 from page p where p.stream_id = mine.stream_id and p.window_id = mine.window_id and p.run_id <> ${run.id})`);
   return rows.length > 0;
 }

@@ -48,6 +48,39 @@ it('brings what changed behind it in the same run', async () => {
   expect(loading.script.asked.length).toBe(asked + 1);
 });
 
+it('brings it also where the end of that window showed that something is gone', async () => {
+  await using loading = await openLoading(store, {
+    connections: [{ name: 'shrunk', streams: [{ name: 'products', mappings: ['products'] }] }],
+    mappings: MAPPINGS,
+    streams: [declared('products')],
+  });
+  const page = (name: string, more: Partial<ScriptPage> = {}): ScriptPage => ({
+    records: [{ id: `shrunk-${name}`, body: { id: `shrunk-${name}`, sku: `shrunk-${name}`, name } }],
+    observedAt: loading.clock.now(),
+    ...more,
+  });
+  const say = (...pages: ScriptPage[]) => {
+    const window = { id: `whole ${loading.clock.now().getTime()}`, kind: 'snapshot', scope: 'all' } as const;
+    const last = pages.length - 1;
+    const whole = pages.map((one, at): ScriptPage => ({ ...one, window, complete: at === last }));
+    loading.script.say('shrunk', 'products', whole);
+  };
+  say(page('gone'));
+  await loading.run('shrunk/products');
+  await loading.clock.advance(60_000);
+  const away = { error: new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The vendor knows us no more.'), times: 1 };
+  const changedBehind = async () => loading.script.say('shrunk', 'products', [page('changed')]);
+  say(
+    page('first', { afterCommit: async () => undefined }), // Committed alone.
+    page('second'),
+    page('last', { fails: away, afterCommit: changedBehind }),
+  );
+  const failed = await loading.run('shrunk/products');
+  expect([failed.state, failed.read]).toEqual(['failed', 1]);
+  const run = await loading.run('shrunk/products');
+  expect([run.state, run.created, run.deleted]).toEqual(['succeeded', 3, 1]);
+});
+
 it('comes on although the source takes longer for a page than a slice lasts, and while webhooks keep waiting', async () => {
   const clock = makeTestClock();
   await using loading = await openLoading(store, {
