@@ -27,7 +27,7 @@ describe('the fold on PGlite', () => {
   });
   afterAll(() => store.close());
 
-  it.each(seeds(4))('gives one row in whatever order connections arrive (SEED=%i)', async (seed) => {
+  it.each(seeds(3))('gives one row in whatever order connections arrive (SEED=%i)', async (seed) => {
     const all = history(random(seed));
     const orders = {
       'as it happened': all,
@@ -59,7 +59,7 @@ describe.runIf(await requireService('postgres', 'fold on PostgreSQL'))('the fold
     await drop();
   });
 
-  it.each(seeds(3))('gives one row when connections load at the same time (SEED=%i)', async (seed) => {
+  it.each(seeds(2))('gives one row when connections load at the same time (SEED=%i)', async (seed) => {
     const all = history(random(seed), 90);
     await using apart = await open(store, `apart ${seed}`, seed);
     for (const connection of CONNECTIONS) await say(apart, connection, pagesOf(all, connection));

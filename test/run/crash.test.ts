@@ -25,7 +25,7 @@ describe('a store that fails, on PGlite', () => {
   });
   afterAll(() => store.close());
 
-  it.each(seeds(8))('loses nothing and counts nothing twice (SEED=%i)', (seed) => checkFaults(store, seed));
+  it.each(seeds(6))('loses nothing and counts nothing twice (SEED=%i)', (seed) => checkFaults(store, seed));
 });
 
 describe.runIf(await requireService('postgres', 'failing store on PostgreSQL'))(
