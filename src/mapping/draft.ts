@@ -63,7 +63,18 @@ function sourceOf(field: string, columns: readonly string[]): string | undefined
   return undefined;
 }
 
-function ruleFor(name: string, field: Field, column: string): string {
+/** `12,50` or `1.234,5`; `1,234` may be thousands. */
+const WITH_COMMA = /^\s*-?\d+(\.\d{3})*,(\d{1,2}|\d{4,})\s*$/;
+const WITH_POINT = /^\s*-?\d+(,\d{3})*\.\d+\s*$/;
+
+/** The decimal sign that the samples of a column show. */
+function decimalIn(column: string, records: readonly Json[]): string {
+  const texts = records.map((record) => String((record as JsonObject | null)?.[column] ?? ''));
+  const isComma = texts.some((text) => WITH_COMMA.test(text)) && !texts.some((text) => WITH_POINT.test(text));
+  return isComma ? ' | decimal(",")' : THROUGH.decimal;
+}
+
+function ruleFor(name: string, field: Field, column: string, records: readonly Json[]): string {
   const ending = field.required ? ' | required' : '';
   const through =
     name === 'gtin'
@@ -72,7 +83,9 @@ function ruleFor(name: string, field: Field, column: string): string {
         ? ' | email'
         : name === 'currency'
           ? ' | currency'
-          : THROUGH[field.type];
+          : field.type === 'decimal'
+            ? decimalIn(column, records)
+            : THROUGH[field.type];
   return scalar(`${column}${through}${ending}`);
 }
 
@@ -102,7 +115,7 @@ export function newMapping(records: readonly Json[], entity: EntityName | 'stock
   const taken = new Map<string, string>(
     Object.entries(fields).flatMap(([name, field]) => {
       const column = field.type === 'reference' || field.type === 'json' ? undefined : sourceOf(name, columns);
-      return column === undefined ? [] : [[name, ruleFor(name, field, column)] as const];
+      return column === undefined ? [] : [[name, ruleFor(name, field, column, records)] as const];
     }),
   );
   // An output without any field would say nothing: one is filled for the operator to correct.

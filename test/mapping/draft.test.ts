@@ -43,4 +43,17 @@ describe('a drafted mapping', () => {
     });
     expect(fields['variant.cost']).toEqual({ filled: 0, empty: { 'not mapped': 1 } });
   });
+
+  it.each([
+    ['a comma', ['12,50', '1.234,5', '7'], 'Price | decimal(",")'],
+    ['a point', ['12.50', '1,234.5'], 'Price | decimal'],
+    ['what may be thousands', ['1,234'], 'Price | decimal'],
+    ['both', ['12,50', '12.50'], 'Price | decimal'],
+  ])('reads numbers with %s by the sign that the samples show', (_what, prices, rule) => {
+    const draft = newMapping(
+      prices.map((Price) => ({ SKU: 'A-1', Price })),
+      'variant',
+    );
+    expect(draft).toContain(`      price: ${rule}\n`);
+  });
 });
