@@ -22,6 +22,12 @@ describe('deletes by absence', () => {
     });
   };
 
+  /** So long that nothing is kept which nobody needs. */
+  const longAfter = async (loading: Loading): Promise<void> => {
+    await loading.clock.advance(100 * 86_400_000);
+    const days = { rawDays: 30, outboxDays: 30, runDays: 30 };
+    await forget(stage.store, loading.streams.tenant, days, loading.clock.now());
+  };
   const live = async (loading: Loading): Promise<string> => {
     const rows = await stage.store.rows<{ external_id: string }>(
       sql`select external_id from record where tenant = ${loading.streams.tenant} and state in (1, 2) order by 1`,
@@ -283,13 +289,7 @@ describe('deletes by absence', () => {
       await read(loading, window('one', 'abcd'));
       const held = await read(loading, window('two', 'ab'));
       await read(loading, delta('c'));
-      await loading.clock.advance(100 * 86_400_000);
-      await forget(
-        stage.store,
-        loading.streams.tenant,
-        { rawDays: 30, outboxDays: 30, runDays: 30 },
-        loading.clock.now(),
-      );
+      await longAfter(loading);
       await approveDeletes(loading.runs.load, loading.stream(NAME), held.id);
       expect(await live(loading)).toBe('abc');
     });
@@ -298,13 +298,7 @@ describe('deletes by absence', () => {
       await using loading = await open();
       await read(loading, window('one', 'abcd'));
       await read(loading, window('two', 'ab', { complete: false }));
-      await loading.clock.advance(100 * 86_400_000);
-      await forget(
-        stage.store,
-        loading.streams.tenant,
-        { rawDays: 30, outboxDays: 30, runDays: 30 },
-        loading.clock.now(),
-      );
+      await longAfter(loading);
       await read(loading, window('two', 'c'));
       expect(await live(loading)).toBe('abc');
     });

@@ -5,7 +5,7 @@ import { TributaryError } from '../../src/errors.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { MAPPINGS } from '../load/shop-mapping.ts';
 import { makeTestClock } from '../support/clock.ts';
-import { openLoading } from '../support/loading.ts';
+import { type Loading, openLoading } from '../support/loading.ts';
 import { declared, type ScriptPage } from '../support/scripted.ts';
 import { memoryStore } from '../support/stores.ts';
 
@@ -15,18 +15,27 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
+/** Makes pages of one product each. */
+const pagesOf =
+  (loading: Loading, prefix = '') =>
+  (name: string, more: Partial<ScriptPage> = {}): ScriptPage => {
+    const id = `${prefix}${name}`;
+    return { records: [{ id, body: { id, sku: id, name } }], observedAt: loading.clock.now(), ...more };
+  };
+
+const refusedOnce = () => ({
+  error: new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The vendor knows us no more.'),
+  times: 1,
+});
+
 it('brings what changed behind it in the same run', async () => {
   await using loading = await openLoading(store, {
     connections: [{ name: 'shop', streams: [{ name: 'products', mappings: ['products'] }] }],
     mappings: MAPPINGS,
     streams: [declared('products')],
   });
-  const page = (name: string, more: Partial<ScriptPage> = {}): ScriptPage => ({
-    records: [{ id: name, body: { id: name, sku: name, name } }],
-    observedAt: loading.clock.now(),
-    ...more,
-  });
-  const away = { error: new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The vendor knows us no more.'), times: 1 };
+  const page = pagesOf(loading);
+  const away = refusedOnce();
   const changedBehind = async () => loading.script.say('shop', 'products', [page('changed')]);
   loading.script.say('shop', 'products', [
     page('first', { afterCommit: async () => undefined }), // Committed alone.
@@ -54,11 +63,7 @@ it('brings it also where the end of that window showed that something is gone', 
     mappings: MAPPINGS,
     streams: [declared('products')],
   });
-  const page = (name: string, more: Partial<ScriptPage> = {}): ScriptPage => ({
-    records: [{ id: `shrunk-${name}`, body: { id: `shrunk-${name}`, sku: `shrunk-${name}`, name } }],
-    observedAt: loading.clock.now(),
-    ...more,
-  });
+  const page = pagesOf(loading, 'shrunk-');
   const say = (...pages: ScriptPage[]) => {
     const window = { id: `whole ${loading.clock.now().getTime()}`, kind: 'snapshot', scope: 'all' } as const;
     const last = pages.length - 1;
@@ -68,7 +73,7 @@ it('brings it also where the end of that window showed that something is gone', 
   say(page('gone'));
   await loading.run('shrunk/products');
   await loading.clock.advance(60_000);
-  const away = { error: new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'The vendor knows us no more.'), times: 1 };
+  const away = refusedOnce();
   const changedBehind = async () => loading.script.say('shrunk', 'products', [page('changed')]);
   say(
     page('first', { afterCommit: async () => undefined }), // Committed alone.
