@@ -40,6 +40,14 @@ export function rememberedBudgets(
   const read = async (): Promise<void> => {
     for (const [key, state] of await kept.all()) await memory.update(key, () => ({ state, result: null }));
   };
+  /** Once; where the store was away, again. */
+  const known = (): Promise<void> => {
+    reading ??= read().catch((thrown: unknown) => {
+      reading = null;
+      throw thrown;
+    });
+    return reading;
+  };
   const write = async (): Promise<void> => {
     while (changed.size > 0) {
       await clock.sleep(BEHIND_MS, life.signal).catch(() => undefined); // Closed: at once.
@@ -58,16 +66,14 @@ export function rememberedBudgets(
   };
   return {
     async update(key, change) {
-      reading ??= read();
-      await reading;
+      await known();
       const result = await memory.update(key, change);
       changed.add(key);
       writeSoon();
       return result;
     },
     async all() {
-      reading ??= read();
-      await reading;
+      await known();
       return memory.all();
     },
     async close() {

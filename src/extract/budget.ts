@@ -88,14 +88,17 @@ export function landed(state: BudgetState, names: readonly string[]): void {
   for (const name of names) delete state.inFlight[name];
 }
 
-/** Takes what a vendor answered. `notBefore` means that it refused a call: nobody goes until the window it came in is over. */
-export function observe(state: BudgetState, seen: LimitObservation, clock: number): void {
+/**
+ * Takes what a vendor answered. `notBefore` means that it refused a call: nobody goes until the window it came in is over.
+ * @param ahead how far `clock` is ahead of the clock that `notBefore` is of
+ */
+export function observe(state: BudgetState, seen: LimitObservation, clock: number, ahead: number): void {
   const now = Math.max(clock, state.at);
   if (seen.notBefore !== undefined) {
     const windows = Object.values(state.windows);
     state.notBefore = Math.max(
       state.notBefore,
-      seen.notBefore.getTime(),
+      seen.notBefore.getTime() + ahead,
       ...windows.map((window) => now + holdOf(window)),
     );
     for (const window of windows) refuse(window, now);
@@ -174,7 +177,7 @@ export function factsOf(state: BudgetState, clock: number): BudgetFacts {
       used: usedIn(window, now),
       remaining: window.said === null ? null : Math.floor(window.said.remaining),
     })),
-    notBefore: state.notBefore > now ? new Date(state.notBefore) : null,
+    notBefore: state.notBefore > now ? new Date(state.notBefore - now + clock) : null,
     waiting: Object.values(state.wants).filter((want) => want.until >= now).length,
     inFlight: Object.values(state.inFlight).filter((until) => until >= now).length,
   };

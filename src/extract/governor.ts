@@ -3,6 +3,7 @@
  * in whatever process they are.
  */
 import type { BudgetDeclaration, Clock, LimitObservation, TrafficClass } from '../connector/contract.ts';
+import { TributaryError } from '../errors.ts';
 import { admit, declare, LOOK_MS, landed, observe, stateFrom, urgency } from './budget.ts';
 import { type BudgetStore, memoryBudgets } from './budget-store.ts';
 
@@ -10,11 +11,14 @@ const ORDER: readonly TrafficClass[] = ['webhook', 'write', 'poll', 'backfill'];
 const GENERAL = 'general';
 /** Calls asked for in one look. */
 const MOST_ASKS = 100;
+/** Nobody waits longer: they are told when to come again, and their worker does something else until then. */
+const LONGEST_WAIT_MS = 90_000;
 
 export type Governor = {
   /**
    * @param over ends when the call was answered; until then it counts as in flight
    * @param signal ends the wait, and nothing is spent
+   * @throws ERR_CONNECTOR_LIMITED with the time to come again, where that is not soon
    */
   permit(
     cost: number,
@@ -71,7 +75,9 @@ export function makeGovernor(
     budgets.set(name, made);
     return made;
   };
-  const nowMs = () => clock.now().getTime();
+  /** How far the state is ahead of this clock, which was set back or is another machine's: time goes on from there. */
+  let ahead = 0;
+  const nowMs = () => clock.now().getTime() + ahead;
   let calls = 0;
 
   const tellEnd = (budget: Budget, { name, over }: Waiter, isSent: boolean): void => {
@@ -90,12 +96,13 @@ export function makeGovernor(
     const asks = byUrgency(budget.waiting, nowMs()).slice(0, MOST_ASKS);
     const { granted, waitMs, isCounted } = await shared.store.update(`${shared.account}/${budget.name}`, (known) => {
       const state = stateFrom(known);
+      ahead += Math.max(0, state.at - nowMs());
       const now = nowMs();
       declare(
         state,
         declared.filter((one) => one.name === budget.name),
       );
-      for (const one of seen) observe(state, one, now);
+      for (const one of seen) observe(state, one, now, ahead);
       landed(state, over);
       return { state, result: admit(state, shared.owner, asks, now) };
     });
@@ -109,12 +116,18 @@ export function makeGovernor(
     }
     return waitMs;
   };
+  const sendAway = (budget: Budget, waitMs: number): void => {
+    const notBefore = new Date(clock.now().getTime() + waitMs);
+    const limited = new TributaryError('ERR_CONNECTOR_LIMITED', 'What the vendor allows is used up.', { notBefore });
+    for (const waiter of budget.waiting.splice(0)) waiter.refuse(limited);
+  };
   const serve = async (budget: Budget): Promise<void> => {
     budget.isServing = true;
     try {
       await null; // An answer tells of several windows, and is over: one look for all of it.
       while (budget.waiting.length + budget.seen.length + budget.landed.length > 0) {
         const waitMs = await look(budget);
+        if (waitMs > LONGEST_WAIT_MS) sendAway(budget, waitMs);
         if (waitMs === 0 || budget.waiting.length === 0 || budget.isNew) continue;
         budget.alarm = new AbortController();
         await clock.sleep(Math.min(waitMs, LOOK_MS), budget.alarm.signal).catch(() => undefined); // Somebody came, or the vendor said something.

@@ -10,6 +10,8 @@ const MOST_SLACK_MS = 500;
 const LONGEST_PACED_MS = 10_000;
 /** Windows up to this long learn from a refusal. */
 const LONGEST_LEARNING_MS = 60_000;
+/** What a vendor said is left is believed so long: a day may begin anew at midnight, and goes by the hour where it rolls. */
+const LONGEST_BELIEVED_MS = 3_600_000;
 /** After a refusal a vendor is taken to bear this share of what it had borne; after some windows a little more is tried in each. */
 const BORNE_SHARE = 0.9;
 const HOLD_WINDOWS = 5;
@@ -143,7 +145,7 @@ function waitForSaid(window: RateWindow, wanted: number, now: number): number {
     const left = Math.min(window.limit, said.remaining + ((now - said.at) / 1000) * said.restorePerSecond);
     return left >= wanted ? 0 : Math.ceil(((wanted - left) / said.restorePerSecond) * 1000);
   }
-  const endsAt = said.at + window.windowMs;
+  const endsAt = said.at + Math.min(window.windowMs, LONGEST_BELIEVED_MS);
   if (now >= endsAt) {
     window.said = null;
     return 0;

@@ -209,15 +209,28 @@ describe('connections of one account', () => {
       const end = new AbortController();
       const hourly = [{ name: 'general', limit: 3, windowMs: 3_600_000, about: 'test' }];
       const governor = makeGovernor(hourly, clock, end.signal, { store, account: 'shop', owner: name });
-      const asked = [1, 2].map(() => governor.permit(1, 'poll').then(() => granted.push(name)));
+      const asked = Promise.allSettled([1, 2].map(() => governor.permit(1, 'poll').then(() => granted.push(name))));
       await clock.advance(100);
       end.abort(new Error('stopped'));
-      await Promise.allSettled(asked);
+      await asked;
       await store.close();
     };
     await live('before');
     await live('after');
     expect(granted).toEqual(['before', 'before', 'after']);
+  });
+
+  test('are read again when the store was away at the first look', async () => {
+    const kept = memoryBudgets();
+    let isAway = true;
+    const all = () => (isAway ? Promise.reject(new Error('the disk is full')) : kept.all());
+    const store = rememberedBudgets({ ...kept, all }, { clock: makeTestClock(), log: silentLog });
+    const [name, state] = ['shop/general', { calls: 1 }];
+    const spend = () => store.update(name, () => ({ state, result: 'spent' }));
+    await expect(spend()).rejects.toThrow('the disk is full');
+    isAway = false;
+    expect([await spend(), (await store.all()).get(name)]).toEqual(['spent', state]);
+    await store.close();
   });
 
   test('have no more in flight than the vendor bears, until they are answered or nobody can tell any more', async () => {

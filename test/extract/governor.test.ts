@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TrafficClass } from '../../src/connector/contract.ts';
+import { memoryBudgets } from '../../src/extract/budget-store.ts';
 import { makeGovernor } from '../../src/extract/governor.ts';
 import { makeTestClock } from '../support/clock.ts';
 
@@ -78,6 +79,62 @@ describe('budgets', () => {
     expect(granted).toEqual([]);
     await clock.advance(1);
     expect(granted).toEqual([{ name: 'a', at: 5000 }]);
+  });
+
+  test('let nobody wait for long: who asks is told when to come again', async () => {
+    const { clock, governor, ask, granted } = bench();
+    const notBefore = new Date(clock.now().getTime() + 600_000);
+    governor.observeLimits({ window: '10s', notBefore });
+    const asked = [ask('a', 'webhook'), ask('b')].map((one) =>
+      expect(one).rejects.toMatchObject({ code: 'ERR_CONNECTOR_LIMITED', notBefore }),
+    );
+    await clock.advance(0);
+    await Promise.all(asked);
+    await clock.advance(600_000);
+    void ask('again');
+    await clock.advance(0);
+    expect(granted.map((one) => one.name)).toEqual(['again']);
+  });
+
+  test('ask again after an hour what is left of a day: it may begin anew at midnight', async () => {
+    const { clock, governor, ask, granted } = bench();
+    governor.observeLimits({ window: 'daily', limit: 100, remaining: 0 });
+    const late = new Date(clock.now().getTime() + 3_600_000);
+    const refused = expect(ask('a')).rejects.toMatchObject({ code: 'ERR_CONNECTOR_LIMITED', notBefore: late });
+    await clock.advance(0);
+    await refused;
+    await clock.advance(3_600_000);
+    void ask('b');
+    await clock.advance(0);
+    expect(granted.map((one) => one.name)).toEqual(['b']);
+  });
+
+  test('go on when the clock is set back, or another machine is ahead', async () => {
+    const store = memoryBudgets();
+    const governorAt = (time: string, owner: string) => {
+      const clock = makeTestClock(time);
+      const shared = { store, account: 'shop', owner };
+      return { clock, governor: makeGovernor([declared(2, 1000)], clock, new AbortController().signal, shared) };
+    };
+    const ahead = governorAt('2026-11-21T13:00:00Z', 'ahead');
+    for (const _ of [1, 2]) void ahead.governor.permit(1, 'poll');
+    await ahead.clock.advance(2000);
+    const right = governorAt('2026-11-21T12:00:00Z', 'right');
+    let granted = 0;
+    for (let number = 0; number < 6; number += 1)
+      void right.governor.permit(1, 'poll').then(() => {
+        granted += 1;
+      });
+    await right.clock.advance(10_000);
+    expect(granted).toBe(6);
+    right.governor.observeLimits({ window: '1s', notBefore: new Date(right.clock.now().getTime() + 5000) });
+    void right.governor.permit(1, 'poll').then(() => {
+      granted += 1;
+    });
+    await right.clock.advance(4999);
+    expect(granted).toBe(6);
+    await right.clock.advance(1);
+    expect(granted).toBe(7);
   });
 
   test('believe the vendor about what is left, and a bucket about how fast it fills', async () => {
