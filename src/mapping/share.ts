@@ -9,9 +9,12 @@ const POSITIONS = new Set(['at', 'nameAt', 'text']);
 
 /** What a node computes, without where it stands. */
 export function keyOf(node: Node): string {
-  return JSON.stringify(node, (name, value: unknown) =>
-    POSITIONS.has(name) && typeof value !== 'boolean' && node.kind !== 'jsonata' ? undefined : value,
-  );
+  return JSON.stringify(node, (name, part: Node) => {
+    if (POSITIONS.has(name)) return undefined;
+    // The text of the one is all it is, and the value of the other may have any names.
+    if (part?.kind === 'jsonata') return ['jsonata', part.text];
+    return part?.kind === 'literal' ? ['literal', JSON.stringify(part.value), part.decimal] : part;
+  });
 }
 
 /** What a field is made of: one that must have a value asks for it at its end, so that its rule need not ask before. */
