@@ -185,6 +185,14 @@ function emitCallArgument(
   emitConvert(code, value, spec.kind === 'text' || spec.kind === 'integer' ? spec.kind : 'decimal', scope, '');
   const fault = constant(code, `${call.name}:${spec.name}`);
   line(code, `if (${value.name} == null) { ${value.name} = r$emptyArgument(${fault}); ${scope.fail(value.name, '')} }`);
+  if (spec.min !== undefined) {
+    const { min, max = Number.MAX_SAFE_INTEGER } = spec;
+    const beyond = constant(code, `${call.name}:${spec.name}:${min}:${max}`);
+    line(
+      code,
+      `if (${value.name} < ${min} || ${value.name} > ${max}) { ${value.name} = r$wrongArgument(${beyond}); ${scope.fail(value.name, '')} }`,
+    );
+  }
   return value.name;
 }
 

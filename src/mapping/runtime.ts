@@ -296,6 +296,12 @@ export function emptyArgument(name: string): Fault {
   return new Fault('empty-argument', `there is no value for "${argument}" of ${call}`);
 }
 
+/** `bounds` is `function:argument:least:most`. */
+export function wrongArgument(bounds: string): Fault {
+  const [call, argument, min, max] = bounds.split(':');
+  return new Fault('wrong-argument', `"${argument}" of ${call} is not from ${min} to ${max}`);
+}
+
 export const KEY_MISSING = new Fault('key-missing', 'the key is empty');
 export const REQUIRED = new Fault('required', 'a value is required, and there is none');
 

@@ -400,7 +400,7 @@ function runCall(call: Call, before: Value, place: Place): Value {
 
 function callArgument(
   arg: Argument,
-  spec: { readonly kind: string; readonly name: string } | undefined,
+  spec: { readonly kind: string; readonly name: string; readonly min?: number; readonly max?: number } | undefined,
   place: Place,
 ): unknown {
   const kind = spec?.kind ?? 'any';
@@ -414,6 +414,8 @@ function callArgument(
   if (kind === 'any') return value ?? null;
   const converted = value === undefined || value === null ? null : convert(value, kind);
   if (converted === null) throw new Stop(new Fault('empty-argument', ''));
+  if (spec?.min !== undefined && (Number(converted) < spec.min || Number(converted) > (spec.max ?? Infinity)))
+    throw new Stop(new Fault('wrong-argument', ''));
   return converted;
 }
 
