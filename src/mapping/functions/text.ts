@@ -1,4 +1,4 @@
-import { Fault } from '../fault.ts';
+import { asText } from '../runtime.ts';
 import { defineFunction } from './define.ts';
 
 export const toText = defineFunction({
@@ -13,6 +13,5 @@ export const toText = defineFunction({
     { input: true, call: 'text', output: 'true' },
     { input: ['a'], call: 'text', fault: 'not-text' },
   ],
-  run: (value) =>
-    value !== null && typeof value === 'object' ? new Fault('not-text', 'is not a single value', value) : String(value),
+  run: (value) => (typeof value === 'boolean' ? String(value) : asText(value)),
 });
