@@ -77,6 +77,19 @@ describe('a mapping file from a stranger', () => {
     });
   });
 
+  it('cannot have a number from a record make a function run away', () => {
+    for (const [call, number] of [
+      ['pad_start(n, "0")', '999999999'],
+      ['truncate(n)', '-2'],
+      ['text | decimal | round(n) | text', '-30000000'],
+      ['text | decimal | round(n) | text', '21'],
+    ])
+      expect(map(`      brand: a | ${call}\n`, { a: '12', n: number ?? '' }), call).toMatchObject({
+        problems: [{ field: 'product.brand', pointer: 'a', code: 'wrong-argument' }],
+      });
+    expect(map('      brand: a | pad_start(n, "0")\n', { a: '12', n: '4' })).toMatchObject({ brand: '0012' });
+  });
+
   it('is refused when it is too long, too deep or uses aliases', () => {
     expect(checkMapping('a'.repeat(1_000_001), 'm.yaml', null).problems.map(({ code }) => code)).toContain('limit');
     expect(
@@ -110,6 +123,27 @@ describe('values', () => {
     expect(map('      price: w | from_minor(u)\n', { w: 1990, u: 'eur' })).toMatchObject({ price: '19.90' });
   });
 
+  it('of rules that look alike are told apart', () => {
+    expect(
+      map('      brand: {jsonata: a, through: trim}\n      description: {jsonata: b, through: trim}\n', {
+        a: 'A',
+        b: 'B',
+      }),
+    ).toEqual({ name: 'n', brand: 'A', description: 'B' });
+    expect(
+      map('      brand: {first: [{jsonata: a}, c]}\n      description: {first: [{jsonata: b}, c]}\n', {
+        a: 'A',
+        b: 'B',
+      }),
+    ).toEqual({ name: 'n', brand: 'A', description: 'B' });
+    expect(
+      map(
+        '      brand: {const: {text: A}, through: get("text")}\n      description: {const: {text: B}, through: get("text")}\n',
+        {},
+      ),
+    ).toEqual({ name: 'n', brand: 'A', description: 'B' });
+  });
+
   it('stay exact', () => {
     expect(map('      price: a\n', { a: '12345678901234567890.123456789' })).toMatchObject({
       price: '12345678901234567890.123456789',
@@ -117,6 +151,7 @@ describe('values', () => {
     expect(map('      price: a\n', { a: 19.9 })).toMatchObject({ price: '19.9' });
     expect(map('      price: a\n', { a: '1e3' })).toMatchObject({ price: '1000' });
     expect(map('      sku: a\n', { a: 2 ** 53 })).toMatchObject({ problems: [{ code: 'lossy-number' }] });
+    expect(map('      sku: a | text\n', { a: 2 ** 53 })).toMatchObject({ problems: [{ code: 'lossy-number' }] });
     expect(map('      price: a\n', { a: '9'.repeat(39) })).toMatchObject({ problems: [{ code: 'not-a-number' }] });
   });
 });

@@ -9,6 +9,12 @@ function withoutTags(html: string): string {
   while (at < html.length) {
     const open = html.indexOf('<', at);
     if (open < 0) return text + html.slice(at);
+    // "< 30 °C" begins no tag, in no browser either.
+    if (!/[a-z/!?]/i.test(html[open + 1] ?? '')) {
+      text += html.slice(at, open + 1);
+      at = open + 1;
+      continue;
+    }
     text += html.slice(at, open);
     const end = tagEnd(html, open);
     if (end < 0) return text;
@@ -48,6 +54,7 @@ export const stripHtml = defineFunction({
   args: [],
   examples: [
     { input: '<p>Clay &amp; <b>stone</b></p>', call: 'strip_html', output: 'Clay & stone' },
+    { input: 'up to < 30 °C, <i>then</i> cool', call: 'strip_html', output: 'up to < 30 °C, then cool' },
     { input: '<style>p{}</style><br/>', call: 'strip_html', output: null },
   ],
   run: (value) =>
