@@ -44,10 +44,10 @@ function localFolder(folder: string, context: ConnectionContext): Folder {
       const path = join(folder, name);
       const found = await lstat(path);
       // A link may name another file of the folder, nothing else.
-      const target = found.isSymbolicLink() ? await realpath(path) : path;
-      if (found.isSymbolicLink() && !isWithin(folder, target)) {
+      const target = found.isSymbolicLink() ? await realpath(path).catch(() => null) : path;
+      if (target === null || (found.isSymbolicLink() && !isWithin(folder, target))) {
         if (!refused.has(name))
-          context.log.warn({ file: name }, 'a link that leads out of the feed folder is not read');
+          context.log.warn({ file: name }, 'a link that leads out of the feed folder, or nowhere, is not read');
         refused.add(name);
         return null;
       }
@@ -112,9 +112,8 @@ export async function* readPieces(
 
 // A link and an unlink instead of a rename: a rename would silently replace a file of that name.
 async function moveFile(folder: string, name: string, below: string, target: string): Promise<boolean> {
-  const to = resolve(folder, below);
+  const to = await openBelow(folder, below);
   try {
-    await mkdir(to, { recursive: true });
     await link(join(folder, name), join(to, target));
   } catch (thrown) {
     if (codeOf(thrown) === 'EEXIST') return false;
@@ -125,6 +124,26 @@ async function moveFile(folder: string, name: string, below: string, target: str
     if (!isGone(thrown)) throw unreadable(folder, name, thrown);
   });
   return true;
+}
+
+/** Makes a folder below, step by step: whoever delivers files may also have put a link there. */
+async function openBelow(folder: string, below: string): Promise<string> {
+  let at = folder;
+  for (const part of below.split('/')) {
+    const next = join(at, part);
+    try {
+      await mkdir(next, { recursive: true });
+      at = await realpath(next);
+    } catch (thrown) {
+      throw unreadable(folder, below, thrown);
+    }
+    if (isWithin(folder, at)) continue;
+    throw new TributaryError('ERR_CONFIG_INVALID', `the archive ${next} is a link that leads out of the feed folder`, {
+      evidence: { path: next },
+      remedy: 'Remove the link; the archive is a folder below the feed folder.',
+    });
+  }
+  return at;
 }
 
 /** True when `path` is `root` or lies below it. Both must be real paths. */
