@@ -92,11 +92,9 @@ export const streamSettings = z
   })
   .superRefine((stream, check) => {
     const sets = typeof stream.files === 'string' ? [{ pattern: stream.files }] : stream.files;
-    const names = new Set<string>();
-    for (const set of sets) {
-      if (patternProblem(set.pattern) !== null) return;
-      for (const name of compilePattern(set.pattern).placeholders) names.add(name);
-    }
+    if (sets.some((set) => patternProblem(set.pattern) !== null)) return;
+    const placeholders = sets.map((set) => compilePattern(set.pattern).placeholders);
+    const names = new Set(placeholders.flat());
     if (sets.length > 1 && (stream.order === 'name' || stream.order === 'numbered')) {
       check.addIssue({
         code: 'custom',
@@ -104,7 +102,7 @@ export const streamSettings = z
         message: 'names of different patterns have no common order; use order: modified, or {asOf} in the patterns',
       });
     }
-    if (names.has('asOf') !== (stream.asOf !== undefined)) {
+    if (placeholders.some((some) => some.includes('asOf') !== (stream.asOf !== undefined))) {
       check.addIssue({
         code: 'custom',
         path: ['asOf'],
