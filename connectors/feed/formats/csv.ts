@@ -2,7 +2,7 @@
 import type { JsonObject, SourceProblem, SourceRecord } from '../../../src/connector/index.ts';
 import { decodeCsv, parseCells } from './csv-decode.ts';
 import { readFooter } from './csv-footer.ts';
-import { type Dialect, makeDialect, type Split, splitRows } from './csv-splitter.ts';
+import { type Dialect, MAX_ROW_BYTES, makeDialect, type Split, splitRows } from './csv-splitter.ts';
 import { asUnits, type Encoding, encodingOf, markedEncoding } from './encoding.ts';
 import type { Batch, Format, Place, ReadFormat } from './format.ts';
 
@@ -191,10 +191,8 @@ async function readHead(options: ReadFormat, source: RowSource, encoding: Encodi
   if (mark !== null) split.at = encoding.mark.length / encoding.unit;
   // Any row will do here: how many cells there must be is what the header tells.
   const dialect = makeDialect(settings.delimiter, settings.quote, 0);
-  const plain = makeDialect(settings.delimiter, 'none', 0);
   for (let line = 0; line < settings.skipLines; line++) {
-    if ((await nextRow(source, plain)) === null)
-      return `the file ends within its first ${settings.skipLines} lines (skipLines)`;
+    if (!(await skipLine(source))) return `the file ends within its first ${settings.skipLines} lines (skipLines)`;
   }
   const about = {
     format: 'csv',
@@ -211,6 +209,19 @@ async function readHead(options: ReadFormat, source: RowSource, encoding: Encodi
   const header = parseCells(encoding.decode(raw), settings.delimiter, settings.quote);
   const problem = headerProblem(header, settings.delimiter, split.line - 1);
   return problem ?? { ...about, header };
+}
+
+/** Passes by one line, whatever is in it; false: no line ends here. */
+async function skipLine({ split, more }: RowSource): Promise<boolean> {
+  for (;;) {
+    const end = split.scan.indexOf(10, split.at);
+    if (end >= 0) {
+      split.at = end + 1;
+      split.line += 1;
+      return true;
+    }
+    if (split.end - split.at > MAX_ROW_BYTES || !(await more())) return false;
+  }
 }
 
 async function nextRow(source: RowSource, dialect: Dialect): Promise<Uint8Array | null> {
