@@ -15,8 +15,10 @@ export type Prepared = { readonly input: Input; readonly hash: string };
 /** The file's content hash and a way to read it; a text says why it cannot be read now. */
 export async function prepare(folder: Folder, file: Delivery, context: ConnectionContext): Promise<Prepared | string> {
   const { signal } = context;
+  let source: Input | null = null;
+  let isReady = false;
   try {
-    const source = folder.isLocal ? directInput(folder, file) : await openSpool(folder, file, 0, context);
+    source = folder.isLocal ? directInput(folder, file) : await openSpool(folder, file, 0, context);
     const hash = createHash('sha256');
     let size = 0;
     for await (const piece of source.bytes(0, file.size, signal)) {
@@ -26,10 +28,13 @@ export async function prepare(folder: Folder, file: Delivery, context: Connectio
     const now = await folder.stat(file.name);
     if (now === null) return 'it is gone';
     if (size !== file.size || !isSame(file, now)) return `it has ${size} of ${now.size} bytes so far`;
+    isReady = true;
     return { input: source, hash: hash.digest('base64url').slice(0, 22) };
   } catch (thrown) {
     if (thrown instanceof VanishedFile) return 'it is gone';
     throw thrown;
+  } finally {
+    if (!isReady) await source?.release?.();
   }
 }
 

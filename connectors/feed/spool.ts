@@ -54,14 +54,15 @@ async function fetchCopy(folder: Folder, file: FileStat, from: number, target: T
   let size = 0;
   try {
     for await (const piece of folder.read(file.name, from, file.size, target.signal)) {
-      await copy.write(piece);
+      // Unlike `write`, all of it or an error.
+      await copy.writeFile(piece);
       size += piece.length;
     }
   } finally {
     await copy.close();
+    if (size !== file.size - from) await rm(partial, { force: true });
   }
   if (size !== file.size - from) {
-    await rm(partial, { force: true });
     throw new TributaryError(
       'ERR_CONNECTOR_UNREACHABLE',
       `${file.name}: ${size} bytes came where the server said ${file.size - from}`,

@@ -225,6 +225,22 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     await source.close();
   });
 
+  test('a file that grows while it is fetched leaves no copy behind', async () => {
+    const { path, put } = remoteFolder();
+    let rows = 'sku,qty\n';
+    const grow = () => {
+      rows += 'A,1\n';
+      put('stock-1.csv', rows, 1000);
+    };
+    using bench = feedBench({ permit: async () => grow() });
+    grow();
+    const source = await openIn(bench, path, { ...SNAPSHOT, settleMs: 0 });
+    const pages = await readAll(source);
+    expect(pages.map((page) => [page.records.length, page.notBefore !== null])).toEqual([[0, true]]);
+    expect(readdirSync(join(bench.context.scratchDir, 'spool'))).toEqual([]);
+    await source.close();
+  });
+
   test('links out of the folder and odd names are left alone', async () => {
     using bench = feedBench();
     const { path, put } = remoteFolder();
@@ -232,6 +248,9 @@ describe.runIf(await requireService('sshd', 'sftp feeds'))('sftp', () => {
     put('stock-1\n.csv', 'sku,qty\nX,1\n');
     put('stock-2.csv', 'sku,qty\nA,1\n');
     symlinkSync('stock-2.csv', join(path, 'stock-2-copy.csv'));
+    symlinkSync('stock-1999.csv', join(path, 'stock-latest.csv'));
+    symlinkSync('stock-b.csv', join(path, 'stock-a.csv'));
+    symlinkSync('stock-a.csv', join(path, 'stock-b.csv'));
     mkdirSync(join(path, 'stock-9.csv'));
     const source = await openIn(bench, path);
     const pages = await readAll(source);
