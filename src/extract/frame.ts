@@ -92,6 +92,11 @@ function openWindow(page: Page, place: Place, { scratchDir, request }: ReadPages
   };
 }
 
+/** The cursor of the source itself, also where its records were joined so far. */
+export function innerCursor(cursor: Cursor | null): Cursor | null {
+  return readPlace(cursor).inner;
+}
+
 function readPlace(cursor: Cursor | null): Place {
   const parsed = framedCursor.safeParse(cursor);
   // A stream that was read without joining so far has a plain cursor.

@@ -1,5 +1,5 @@
 /** Pages as the run takes them: framed into logical records, hashed, one read ahead. */
-import { frame } from './frame.ts';
+import { frame, innerCursor } from './frame.ts';
 import { HASH_BYTES, makeHasher } from './hash.ts';
 import type { ExtractedPage, FramedPage, ReadPagesOptions } from './types.ts';
 
@@ -12,7 +12,7 @@ export async function* readPages(options: ReadPagesOptions): AsyncGenerator<Extr
 }
 
 async function* plainPages({ source, request }: ReadPagesOptions): AsyncGenerator<FramedPage> {
-  for await (const page of source.read(request)) {
+  for await (const page of source.read({ ...request, cursor: innerCursor(request.cursor) })) {
     const records = page.records.map(({ raw, id, version, position }) => ({ parts: [raw], id, version, position }));
     yield { ...page, records, rows: records.length };
   }

@@ -159,6 +159,16 @@ describe('joining', () => {
     }
   });
 
+  test('can be left again: the source gets its own cursor back', async () => {
+    const rows = ['a', 'b', 'c'].map((handle) => record({ handle }));
+    const windows = ['one', 'two', 'three'].map((window) => ({ window, records: rows }));
+    const joined = await read(sourceOf(windows), { groupBy: 'handle' });
+    const from = async (page: ExtractedPage | undefined) =>
+      partsOf(await read(sourceOf(windows), { cursor: throughJson(page?.next ?? null) })).length;
+    // Behind the second page of the first window, the first one of the second, and the last of all.
+    expect([await from(joined[1]), await from(joined[2]), await from(joined.at(-1))]).toEqual([6, 6, 0]);
+  });
+
   test('counts records where the source promised rows, and keeps a promise that was not kept', async () => {
     const rows = ['a', 'b', 'a', 'b', 'a'].map((handle) => record({ handle }));
     const promised = async (expected: number) => {
