@@ -78,9 +78,10 @@ type Aged = Pick<Delivery, 'name' | 'modifiedMs' | 'namedAsOfMs'>;
 
 /** Below zero: `one` is the older delivery. */
 export function compareAge(one: Aged, two: Aged, rules: DeliveryRules): number {
+  // A date that is none (NaN) comes first, so that the others keep their order.
   if (rules.order === 'asOf')
     return (
-      (one.namedAsOfMs ?? 0) - (two.namedAsOfMs ?? 0) ||
+      (one.namedAsOfMs || 0) - (two.namedAsOfMs || 0) ||
       one.modifiedMs - two.modifiedMs ||
       compareNames(one.name, two.name)
     );

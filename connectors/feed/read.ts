@@ -99,7 +99,7 @@ async function* resume(pass: Pass): AsyncGenerator<Page> {
     yield* readFile(pass, reading, await resumeInput(folder, reading, context));
     return;
   }
-  state.reading = null;
+  breakOff(pass, reading);
   const message = `${reading.file} ${now === null ? 'was removed' : 'was replaced'} while it was being read, behind line ${reading.place.line}`;
   context.log.warn({ file: reading.file }, message);
   yield { ...emptyPage(pass, reading), problems: [{ message, position: reading.place.line, raw: null }] };
@@ -165,7 +165,8 @@ function findRepeat(pass: Pass, file: Delivery, hash: string): JsonObject | null
 /** As-of by name or modification time, never ahead of the clock, and in step with the order of deliveries. */
 function asOfOf(pass: Pass, file: Delivery): number {
   const { state, context, rules } = pass;
-  const own = Math.min(file.namedAsOfMs ?? file.modifiedMs, context.clock.now().getTime());
+  const named = Number.isNaN(file.namedAsOfMs) ? null : file.namedAsOfMs;
+  const own = Math.min(named ?? file.modifiedMs, context.clock.now().getTime());
   const newest = state.scopes.get(file.scope)?.newest;
   if (newest === undefined || newest.asOfMs === 0) return own;
   return compareWithDone(file, newest, rules) < 0 ? Math.min(own, newest.asOfMs - 1) : Math.max(own, newest.asOfMs + 1);
@@ -188,6 +189,10 @@ async function* readFile(pass: Pass, start: Reading, input: Input): AsyncGenerat
       !isSame({ name: start.file, size: start.size, modifiedMs: start.modifiedMs }, await folder.stat(start.file));
     if (isChanged)
       problems.push({ message: `${start.file} was changed or removed while it was read`, position: null, raw: null });
+    if (batch.end && marker !== null && promised === null) {
+      const message = `the marker ${marker}, which says how many rows ${start.file} has, is gone; it may be cut`;
+      problems.push({ message, position: null, raw: null });
+    }
     if (batch.end && promised !== null && promised !== batch.place.rows) {
       problems.push({
         message: `${start.file} has ${batch.place.rows} rows where its marker says ${promised}; it was probably cut`,
@@ -197,7 +202,8 @@ async function* readFile(pass: Pass, start: Reading, input: Input): AsyncGenerat
     }
     state.reading = batch.end ? null : reading;
     if (batch.end) await input.release?.();
-    if (batch.end && !isChanged) finish(pass, reading, problems.length > 0 || batch.place.problems > 0);
+    if (isChanged) breakOff(pass, reading);
+    else if (batch.end) finish(pass, reading, problems.length > 0 || batch.place.problems > 0);
     yield pageOf(pass, {
       reading,
       batch: { ...batch, problems, expected: batch.expected ?? promised },
@@ -239,6 +245,16 @@ function finish(pass: Pass, reading: Reading, isTainted: boolean): void {
   stand(pass, done, { scope, kind, delivery });
 }
 
+/** Part of the file is loaded and stands for something new: going back to what was there before is no repetition. */
+function breakOff(pass: Pass, { file, size, modifiedMs, asOfMs, scope }: Reading): void {
+  const { state, rules } = pass;
+  state.reading = null;
+  const before = state.files.get(file);
+  if (before !== undefined) state.files.set(file, { ...before, hash: '' });
+  const [delivery] = findDeliveries([{ name: file, size, modifiedMs }], rules);
+  stand(pass, { file, size, modifiedMs, asOfMs, hash: '' }, { scope, kind: 'delta', delivery });
+}
+
 type Standing = Pick<Delivery, 'scope' | 'kind'> & { readonly delivery: Delivery | undefined };
 
 /** Notes what is the newest of its scope now. */
@@ -257,7 +273,8 @@ function skipReplaced(pass: Pass, settled: readonly Delivery[]): void {
   for (const [at, file] of settled.entries()) if (file.kind === 'snapshot') start.set(file.scope, at);
   // They count for the times of what comes behind them, as they did when they were read.
   for (const [at, file] of settled.entries())
-    if (at < (start.get(file.scope) ?? 0)) stand(pass, remember(pass, file, ''), { ...file, delivery: file });
+    if (at < (start.get(file.scope) ?? 0) && !Number.isNaN(file.namedAsOfMs))
+      stand(pass, remember(pass, file, ''), { ...file, delivery: file });
 }
 
 function remember(pass: Pass, file: Delivery, hash: string): FileMark {

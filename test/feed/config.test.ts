@@ -26,6 +26,16 @@ describe('settings', () => {
     [{ header: ['a', 'a'] }, 'names a column twice'],
     [{ asOf: 'yyyyMMdd' }, 'needs both'],
     [{ files: 'a-{asOf}.csv' }, 'needs both'],
+    [
+      {
+        asOf: 'yyyyMMdd',
+        files: [
+          { pattern: 'full.csv', kind: 'snapshot' },
+          { pattern: 'delta-{asOf}.csv', kind: 'delta' },
+        ],
+      },
+      'needs both',
+    ],
     [{ files: 'a-{asOf}.csv', asOf: 'yyyy', asOfTimezone: 'Berlin' }, 'is no time zone'],
     [{ scope: '{place}' }, '{place} is not in the file pattern'],
     [{ archive: '../done' }, 'a folder below'],

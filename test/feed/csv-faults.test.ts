@@ -151,9 +151,8 @@ describe('formats', () => {
 
   test('names can be given where the file has none, and lines before the header skipped', async () => {
     expect((await readFile('A,1\n', { header: ['sku', 'qty'] })).rows).toEqual([{ sku: 'A', qty: '1' }]);
-    expect((await readFile('TemplateType=x\nLabel,Menge\nsku,qty\nA,1\n', { skipLines: 2 })).rows).toEqual([
-      { sku: 'A', qty: '1' },
-    ]);
+    for (const before of ['TemplateType=x\nLabel,Menge\n', 'Stock "now\r\n\r\n', '\n\n'])
+      expect((await readFile(`${before}sku,qty\nA,1\n`, { skipLines: 2 })).rows).toEqual([{ sku: 'A', qty: '1' }]);
   });
 
   test('a footer is no record, and its count is held against the rows', async () => {

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  mkdirSync,
   readdirSync,
   rmSync,
   statSync,
@@ -107,9 +108,13 @@ describe('order and age', () => {
     using bench = feedBench();
     bench.put('stock-20260231.csv', csvOf(1));
     bench.put('stock-20260228.csv', csvOf(2));
-    const pages = await readAll(await bench.open({ files: 'stock-{asOf}.csv', asOf: 'yyyyMMdd', kind: 'snapshot' }));
-    expect(problemsOf(pages)).toEqual(['the date in the name stock-20260231.csv is not one of the format yyyyMMdd']);
-    expect(rowsOf(pages)).toHaveLength(1);
+    const source = await bench.open({ files: 'stock-{asOf}.csv', asOf: 'yyyyMMdd', kind: 'snapshot' });
+    for (const mode of ['incremental', 'full'] as const) {
+      const pages = await readAll(source, { mode });
+      expect(problemsOf(pages)).toEqual(['the date in the name stock-20260231.csv is not one of the format yyyyMMdd']);
+      expect(rowsOf(pages)).toHaveLength(1);
+      expect(await readAll(source, { cursor: cursorBehind(pages) })).toEqual([]);
+    }
   });
 
   test('an as-of is never ahead of the clock', async () => {
@@ -317,6 +322,31 @@ describe('files that are not there in full', () => {
     expect(rest.at(-1)?.complete).toBe(true);
   });
 
+  test('going back to what was loaded before is a change where another content was half loaded', async () => {
+    using bench = feedBench();
+    const source = await bench.open(SNAPSHOT);
+    bench.put('stock-1.csv', csvOf(1, 2, 3), 5 * HOUR);
+    const loaded = cursorBehind(await readAll(source));
+    const halfRead = async () => {
+      bench.put('stock-1.csv', csvOf(7, 8, 9), 3 * HOUR);
+      return source.read(requestOf({ pageSize: 2, cursor: loaded }))[Symbol.asyncIterator]();
+    };
+    const killed = (await (await halfRead()).next()).value;
+    bench.put('stock-1.csv', csvOf(1, 2, 3), 2 * HOUR);
+    const back = await readAll(source, { cursor: cursorBehind([killed]) });
+    expect(problemsOf(back)).toEqual(['stock-1.csv was replaced while it was being read, behind line 4']);
+    expect(rowsOf(back)).toHaveLength(3);
+    expect(back.at(-1)?.complete).toBe(true);
+
+    const reading = await halfRead();
+    await reading.next();
+    bench.put('stock-1.csv', csvOf(1, 2, 3), 2 * HOUR);
+    const changed = (await reading.next()).value;
+    expect(problemsOf([changed])).toEqual(['stock-1.csv was changed or removed while it was read']);
+    await reading.return?.();
+    expect(rowsOf(await readAll(source, { cursor: cursorBehind([changed]) }))).toHaveLength(3);
+  });
+
   test('a file that vanishes between two pages is told', async () => {
     using bench = feedBench();
     bench.put('stock-1.csv', csvOf(1, 2, 3));
@@ -370,6 +400,20 @@ describe('files that are not there in full', () => {
     const pages = await readAll(await bench.open({ ...SNAPSHOT, doneMarker: { name: '{file}.done', count: true } }));
     expect(problemsOf(pages)).toEqual(['stock-1.csv has 2 rows where its marker says 3; it was probably cut']);
     expect(pages.at(-1)).toMatchObject({ expected: 3, complete: false });
+  });
+
+  test('where the marker with the count is gone before the file is read to its end, nothing is proven', async () => {
+    using bench = feedBench();
+    bench.put('stock-1.csv', csvOf(1, 2), 2 * HOUR);
+    bench.put('stock-1.csv.done', '2', 1 * HOUR);
+    const source = await bench.open({ ...SNAPSHOT, doneMarker: { name: '{file}.done', count: true } });
+    const [first] = await readAll(source, { pageSize: 1 });
+    unlinkSync(join(bench.folder, 'stock-1.csv.done'));
+    const rest = await readAll(source, { cursor: cursorBehind(first ? [first] : []) });
+    expect(problemsOf(rest)).toEqual([
+      'the marker stock-1.csv.done, which says how many rows stock-1.csv has, is gone; it may be cut',
+    ]);
+    expect(rest.at(-1)?.complete).toBe(false);
   });
 });
 
@@ -446,6 +490,17 @@ describe('archive', () => {
 });
 
 describe('where it may read', () => {
+  test('nothing is moved through a link that leads out of the folder', async () => {
+    using bench = feedBench();
+    const elsewhere = join(bench.dir, 'elsewhere');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, join(bench.folder, 'done'));
+    bench.put('stock-1.csv', csvOf(1));
+    const [page] = await readAll(await bench.open({ ...SNAPSHOT, archive: 'done/2026' }));
+    await expect(page?.afterCommit?.()).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+    expect([readdirSync(elsewhere), readdirSync(bench.folder)]).toEqual([[], ['done', 'stock-1.csv']]);
+  });
+
   test('a folder outside the allowed ones is refused, also behind a link', async () => {
     using bench = feedBench();
     await expect(bench.open(SNAPSHOT, { path: '/etc' })).rejects.toMatchObject({
@@ -463,10 +518,12 @@ describe('where it may read', () => {
   test('a file linked from outside, a folder and odd names are not read', async () => {
     using bench = feedBench();
     symlinkSync('/etc/hostname', join(bench.folder, 'stock-1.csv'));
+    symlinkSync('stock-b.csv', join(bench.folder, 'stock-a.csv'));
+    symlinkSync('stock-a.csv', join(bench.folder, 'stock-b.csv'));
     bench.put('stock-2\n.csv', csvOf(1));
     bench.put('stock-3.csv', csvOf(3));
     expect(rowsOf(await readAll(await bench.open(SNAPSHOT)))).toEqual([{ sku: 'S0', qty: '3' }]);
-    expect(bench.log.filter((line) => line.level === 'warn')).toHaveLength(2);
+    expect(bench.log.filter((line) => line.level === 'warn')).toHaveLength(4);
   });
 });
 
