@@ -381,7 +381,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The queue on the backend the configuration asks for. */
+/** The queue on the backend the configuration asks for. Each tenant has its own: only its programs know its streams. */
 export async function openAppQueue(app: App): Promise<WakeQueue> {
   const { config, store } = app;
   const backend = config.redisUrl
@@ -390,7 +390,7 @@ export async function openAppQueue(app: App): Promise<WakeQueue> {
       ? ({ kind: 'pglite', pglite: store.pglite } as const)
       : ({ kind: 'postgres', url: config.databaseUrl ?? '' } as const);
   const { openQueue } = await import('./queue/queue.ts');
-  return openQueue(backend, { log: app.log, clock: app.clock });
+  return openQueue(backend, { log: app.log, clock: app.clock, prefix: `tributary-${config.tenant}` });
 }
 
 /** Secrets of the configuration, to be hidden wherever they turn up. */

@@ -118,7 +118,8 @@ export async function startService(given: Config, options: ServiceOptions): Prom
     await queue.work((wake, signal) => slice(app, wake.run, AbortSignal.any([signal, life.signal])), {
       concurrency: CONCURRENCY,
     });
-    const scheduler = startScheduler(app.runs, queue, app.streams.all.filter(isRead(config)), life.signal);
+    const scheduled = { tenant: app.streams.tenant, streams: app.streams.all.filter(isRead(config)) };
+    const scheduler = startScheduler(app.runs, queue, scheduled, life.signal);
     const watches = Promise.all([watchSources(app, queue, life.signal), watchChanges(app, queue, life.signal)]);
     const house = keepHouse(app, metrics, life.signal, (run) => wakeWebhook(app, queue, run));
     closing.push(async () => {

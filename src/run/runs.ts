@@ -149,14 +149,16 @@ export async function balanceOf(store: Store, id: number): Promise<Balance> {
   return row ?? { read: 0, outcomes: 0 };
 }
 
-/** Runs that nobody works on although they are due. */
+/** Runs of a tenant's configured streams that nobody works on although they are due. */
 export function dueRuns(
   store: Store,
+  tenant: number,
   now: Date,
-): Promise<{ id: number; tenant: number; mode: RunMode; trigger: RunTrigger }[]> {
+): Promise<{ id: number; mode: RunMode; trigger: RunTrigger }[]> {
   return store.rows(sql`
-    select id, tenant, mode, trigger from run
-    where state in ('queued', 'running') and trigger <> 'api' and (lease_until is null or lease_until < ${now.toISOString()}::timestamptz)
+    select id, mode, trigger from run
+    where tenant = ${tenant} and stream_id in (select id from stream where tenant = ${tenant} and removed_at is null)
+      and state in ('queued', 'running') and trigger <> 'api' and (lease_until is null or lease_until < ${now.toISOString()}::timestamptz)
       and (next_attempt_at is null or next_attempt_at <= ${now.toISOString()}::timestamptz)
     order by due_at limit 1000`);
 }

@@ -117,12 +117,16 @@ async function tickStream(store: Store, stream: Scheduled, kind: Kind, now: Date
   });
 }
 
-/** Wakes every run that is due and that nobody works on. What the queue lost is found here. */
-export async function sweep(deps: Pick<RunDeps, 'store' | 'clock'>, queue: Pick<WakeQueue, 'wake'>): Promise<number> {
-  const due = await dueRuns(deps.store, deps.clock.now());
+/** Wakes every run of the tenant that is due and that nobody works on. What the queue lost is found here. */
+export async function sweep(
+  deps: Pick<RunDeps, 'store' | 'clock'>,
+  queue: Pick<WakeQueue, 'wake'>,
+  tenant: number,
+): Promise<number> {
+  const due = await dueRuns(deps.store, tenant, deps.clock.now());
   for (const run of due)
     await queue.wake(
-      { run: publicId('run', run.id), tenant: String(run.tenant) },
+      { run: publicId('run', run.id), tenant: String(tenant) },
       {
         class:
           run.trigger === 'webhook'
@@ -139,7 +143,7 @@ export async function sweep(deps: Pick<RunDeps, 'store' | 'clock'>, queue: Pick<
 export function startScheduler(
   deps: RunDeps,
   queue: Pick<WakeQueue, 'wake'>,
-  streams: readonly RunStream[],
+  { tenant, streams }: { readonly tenant: number; readonly streams: readonly RunStream[] },
   signal: AbortSignal,
 ): { readonly done: Promise<void> } {
   const told = new Map<string, string>();
@@ -159,7 +163,9 @@ export function startScheduler(
     }
   };
   const turn = () =>
-    guarded('the schedule', () => tick(deps, streams)).then(() => guarded('the sweep', () => sweep(deps, queue)));
+    guarded('the schedule', () => tick(deps, streams)).then(() =>
+      guarded('the sweep', () => sweep(deps, queue, tenant)),
+    );
   const minutes = cron('* * * * *', turn, { timezone: 'UTC', noOverlap: true, suppressMissedWarning: true });
   const sweeping = async () => {
     await turn();

@@ -34,11 +34,13 @@ import { storedPages } from './stored-pages.ts';
 export type SliceResult = { readonly againInMs: number } | null;
 
 export async function runSlice(deps: RunDeps, runId: number, signal: AbortSignal): Promise<SliceResult> {
+  const [found] = await deps.store.rows<{ stream_id: number }>(sql`select stream_id from run where id = ${runId}`);
+  if (!found) return null;
+  const stream = await deps.stream(found.stream_id).catch((thrown: unknown) => tellStrange(deps, runId, thrown));
+  if (stream === null) return { againInMs: STRANGE_MS };
   const claim = await claimRun(deps.store, runId, deps.clock.now(), deps.leaseMs);
   if (!claim || !('run' in claim)) return claim;
   const { run } = claim;
-  const stream = await deps.stream(run.stream_id).catch((thrown: unknown) => letGo(deps, run, thrown));
-  if (stream === null) return { againInMs: STRANGE_MS };
   const lease = new AbortController();
   const heartbeat = keepLease(deps, run, lease);
   const stop = AbortSignal.any([signal, lease.signal]);
@@ -55,11 +57,10 @@ export async function runSlice(deps: RunDeps, runId: number, signal: AbortSignal
 /** A run of a stream that this process does not know is looked at again so late. */
 const STRANGE_MS = 60_000;
 
-/** The stream left the configuration with a run on its way, or it is that of another process: it is left to that one, or to its return. */
-async function letGo(deps: RunDeps, run: RunRow, thrown: unknown): Promise<null> {
+/** The stream left the configuration with a run on its way, or is another process's: the run is left to that one, or to its return. */
+function tellStrange({ log }: RunDeps, runId: number, thrown: unknown): null {
   const { code, message } = asTributaryError(thrown);
-  deps.log.warn({ run: publicId('run', run.id), code }, `a run waits: ${message}`);
-  await pauseRun(deps.store, run, new Date(deps.clock.now().getTime() + STRANGE_MS));
+  log.warn({ run: publicId('run', runId), code }, `a run waits: ${message}`);
   return null;
 }
 

@@ -1,7 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { postgres } from '../support/services.ts';
+import { openApp, openAppQueue } from '../../src/app.ts';
+import { publicId } from '../../src/canonical/ids.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { silentLog } from '../../src/observe/log.ts';
+import { requestRun } from '../../src/run/request-run.ts';
+import { sweep } from '../../src/run/schedule.ts';
+import { postgres, waitFor } from '../support/services.ts';
 import { CONFIG, makePlace, product, products } from './support.ts';
 
 const MINUTE = 60_000;
@@ -49,6 +55,47 @@ it(
     const runs = both.map(({ out }) => JSON.parse(out)[0]);
     expect(both.map(({ code }) => code)).toEqual([0, 0]);
     expect(runs.map((run) => run.created).sort()).toEqual([0, 300]);
+  },
+  2 * MINUTE,
+);
+
+it(
+  'programs of two tenants on one database leave each other their runs',
+  async () => {
+    await using database = await postgres();
+    const open = async (tenant: string) => {
+      const place = await makePlace(`database_url: ${database.url}\n${CONFIG.replace('acme', tenant)}`);
+      const app = await openApp(loadConfig({ dir: place.dir, env: {} }), { log: silentLog });
+      const queue = await openAppQueue(app);
+      const runs: string[] = [];
+      const woken: string[] = [];
+      for (const stream of app.streams.all)
+        runs.push(publicId('run', await requestRun(app.runs, stream, { mode: 'incremental', trigger: 'command' })));
+      await queue.work(
+        async ({ run }) => {
+          woken.push(run);
+          return null;
+        },
+        { concurrency: 1 },
+      );
+      const close = async () => {
+        await queue.close();
+        await app.close();
+        await place[Symbol.asyncDispose]();
+      };
+      return { runs, woken, close, sweep: () => sweep(app.runs, queue, app.streams.tenant) };
+    };
+    const programs = [await open('acme'), await open('globex')];
+    try {
+      for (const program of programs) expect(await program.sweep()).toBe(program.runs.length);
+      await waitFor(
+        'the wakes of both',
+        () => programs.every(({ runs, woken }) => woken.length >= runs.length) || undefined,
+      );
+      for (const { runs, woken } of programs) expect(woken.toSorted()).toEqual(runs.toSorted());
+    } finally {
+      for (const program of programs) await program.close();
+    }
   },
   2 * MINUTE,
 );

@@ -231,7 +231,7 @@ describe('the sweep', () => {
       trigger: 'command',
       dueAt: new Date('2026-11-21T13:00:00Z'),
     });
-    expect(await sweep({ store, clock }, queue)).toBe(3);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(3);
     const tenant = String(stream.tenant);
     expect(woken).toEqual([
       { run: publicId('run', hook), tenant, class: 'webhook' },
@@ -242,11 +242,22 @@ describe('the sweep', () => {
 
   it('leaves a run alone while its worker shows signs of life, and wakes it when those end', async () => {
     const clock = makeTestClock();
-    const id = await runOf(await streamOf(store, 'hourly'), clock);
+    const stream = await streamOf(store, 'hourly');
+    const id = await runOf(stream, clock);
     await claimRun(store, id, clock.now(), LEASE_MS);
-    expect(await sweep({ store, clock }, queue)).toBe(0);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(0);
     await clock.advance(LEASE_MS + 1);
-    expect(await sweep({ store, clock }, queue)).toBe(1);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(1);
+  });
+
+  it('leaves runs alone that nobody here could work on: those of another tenant, and of a stream that is gone', async () => {
+    const clock = makeTestClock();
+    const stream = await streamOf(store, 'hourly');
+    await runOf(stream, clock);
+    await runOf(await streamOf(store, 'hourly'), clock);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(1);
+    await store.rows(sql`update stream set removed_at = now() where id = ${stream.id}`);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(0);
   });
 
   it('leaves a run alone before its next attempt, and when it is at its end', async () => {
@@ -256,12 +267,12 @@ describe('the sweep', () => {
     await store.rows(
       sql`update run set next_attempt_at = ${new Date(clock.now().getTime() + MINUTE).toISOString()}::timestamptz where id = ${later}`,
     );
-    const done = await runOf(await streamOf(store, 'hourly'), clock);
+    const done = await runOf(stream, clock, { dueAt: new Date('2026-11-21T11:00:00Z') });
     await claimRun(store, done, clock.now(), LEASE_MS);
     await moveRun(store, done, 'succeeded', clock.now());
-    expect(await sweep({ store, clock }, queue)).toBe(0);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(0);
     await clock.advance(MINUTE);
-    expect(await sweep({ store, clock }, queue)).toBe(1);
+    expect(await sweep({ store, clock }, queue, stream.tenant)).toBe(1);
   });
 });
 

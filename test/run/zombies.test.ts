@@ -52,13 +52,14 @@ describe.each(
     });
   };
 
-  it('lets go of a run whose stream it does not know', async () => {
+  it('leaves a run whose stream it does not know to those who do, at once', async () => {
     await using loading = await openShop();
     const run = await loading.queue(NAME);
     const stranger = { ...loading.runs, stream: () => Promise.reject(new Error('no such stream here')) };
     expect(await runSlice(stranger, run, AbortSignal.timeout(5000))).toEqual({ againInMs: 60_000 });
     expect(loading.clock.sleeping()).toBe(0);
-    await loading.clock.advance(60_000);
+    expect(await claimRun(store, run, loading.clock.now(), 1000)).toMatchObject({ run: { lease_epoch: 1 } });
+    await loading.clock.advance(1001);
     expect((await loading.work(run)).state).toBe('succeeded');
   });
 
