@@ -76,6 +76,7 @@ function declare(name: string, settings: StreamSettings): StreamDeclaration {
   return {
     ...{ name, about: `Files ${patterns.join(', ')} (${settings.format})`, mode: settings.mode, cursor: 'token' },
     ...{ visibilityLagMs: 0, overlapMs: 0, blindFields: [], volatilePaths: [], fields: null, key: [] },
+    volatileContext: ['file', 'asOf'],
     deletes: kinds.includes('snapshot') ? ['absence'] : [],
   };
 }

@@ -126,6 +126,7 @@ const variations: StreamDeclaration = {
     ...['stock_status', 'backorders'],
   ],
   volatilePaths: ['_links', 'price_html'],
+  volatileContext: ['inherits'],
   fields: declareFields({
     ...sellable,
     shipping_class: 'text?',

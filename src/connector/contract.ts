@@ -161,6 +161,8 @@ export type StreamDeclaration = {
   readonly blindFields: readonly string[];
   /** Paths left out of the content hash because the source changes them without a reason (`related_ids`). */
   readonly volatilePaths: readonly string[];
+  /** Words of a page's context left out as well: they say where a record came from (a file's name), not what its bytes mean. */
+  readonly volatileContext?: readonly string[];
   /** Where deletes come from. */
   readonly deletes: readonly ('tombstone' | 'absence')[];
   /** Declared fields; `null` when they are only known from samples (files). */

@@ -11,9 +11,6 @@ import type { Json, JsonObject } from '../connector/contract.ts';
 
 export const HASH_BYTES = 16;
 
-/** Words of a page's context that say where a record came from, or what of it is another's: not what it means. */
-const ORIGIN_WORDS = new Set(['file', 'asOf', 'notes', 'inherits']);
-
 /** What hashing the records of one page needs beside their bytes. */
 export type RecordHasher = {
   /** Writes the hash of one record (its parts in order) into `target` at `offset`. */
@@ -21,16 +18,18 @@ export type RecordHasher = {
 };
 
 export type HashOptions = {
-  /** The page's context; everything in it but these words (file name, as-of …) becomes part of the hash. */
+  /** The page's context; what is not left out of it becomes part of the hash. */
   readonly context: JsonObject;
+  /** Words of the context that are left out. */
+  readonly volatileContext?: readonly string[] | undefined;
   /** The raw bytes are JSON (the connector has no `decode`): key order and white space do not count. */
   readonly isJson: boolean;
   /** Paths left out (`a.b`, `list[].c`); JSON only. */
   readonly volatilePaths: readonly string[];
 };
 
-export function makeHasher({ context, isJson, volatilePaths }: HashOptions): RecordHasher {
-  const meaning = Object.fromEntries(Object.entries(context).filter(([word]) => !ORIGIN_WORDS.has(word)));
+export function makeHasher({ context, volatileContext = [], isJson, volatilePaths }: HashOptions): RecordHasher {
+  const meaning = Object.fromEntries(Object.entries(context).filter(([word]) => !volatileContext.includes(word)));
   const salt = Buffer.from(digest(Buffer.from(canonicalText(meaning))), 'latin1');
   const paths = volatilePaths.map((path) => path.replaceAll('[]', '.[]').split('.'));
   const one = isJson ? (part: Uint8Array) => digest(canonicalJson(part, paths)) : digest;

@@ -22,6 +22,8 @@ function withHashes(page: FramedPage, { decode, isRawJson, stream }: ReadPagesOp
   const hashes = new Uint8Array(page.records.length * HASH_BYTES);
   const hasher = makeHasher({
     context: page.context,
+    // Notes tell of what was left alone, not of records.
+    volatileContext: ['notes', ...(stream.volatileContext ?? [])],
     isJson: decode === undefined || isRawJson === true,
     volatilePaths: stream.volatilePaths,
   });

@@ -17,7 +17,10 @@ function hashOf(
   parts: readonly (string | Uint8Array)[],
   options: { context?: JsonObject; isJson?: boolean; volatilePaths?: readonly string[] } = {},
 ): string {
-  const hasher = makeHasher({ context: CSV, isJson: false, volatilePaths: [], ...options });
+  const hasher = makeHasher({
+    ...{ context: CSV, volatileContext: ['file', 'asOf'], isJson: false, volatilePaths: [] },
+    ...options,
+  });
   const target = new Uint8Array(48).fill(7);
   hasher.write(
     parts.map((part) => Buffer.from(part)),
@@ -48,6 +51,8 @@ describe('content hashes', () => {
     ]) {
       expect(hashOf(['A,1'], { context: { ...CSV, ...changed } })).not.toBe(base);
     }
+    const { file: _, asOf: __, ...meaning } = CSV;
+    expect(hashOf(['A,1'], { context: meaning })).toBe(base);
   });
 
   test('tell how bytes are spread over parts, and their order', () => {

@@ -11,7 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import feed from '../../connectors/feed/index.ts';
 import type { Clock } from '../../src/connector/contract.ts';
+import { hashAt, readPages } from '../../src/extract/pages.ts';
 import { makeTestClock } from '../support/clock.ts';
 import { cursorBehind, feedBench, notesOf, problemsOf, readAll, requestOf, rowsOf, START } from './support.ts';
 
@@ -159,6 +161,23 @@ describe('order and age', () => {
 });
 
 describe('repeated deliveries', () => {
+  test('a row of another file is the same row, one of another place is not', async () => {
+    using bench = feedBench();
+    bench.put('stock-a-1.csv', csvOf(1));
+    bench.put('stock-a-2.csv', csvOf(1, 2));
+    bench.put('stock-b-3.csv', csvOf(1));
+    const source = await bench.open({ files: 'stock-{inherits}-*.csv' });
+    const [stream] = source.streams();
+    if (stream === undefined) throw new RangeError('there is no stream');
+    const { scratchDir } = bench.context;
+    const hashes: string[] = [];
+    for await (const page of readPages({ source, stream, request: requestOf(), decode: feed.decode, scratchDir }))
+      hashes.push(Buffer.from(hashAt(page, 0)).toString('hex'));
+    const [first, again, elsewhere] = hashes;
+    expect(again).toBe(first);
+    expect(elsewhere).not.toBe(first);
+  });
+
   test('the same file is done once; touched with the same content there is nothing to do', async () => {
     using bench = feedBench();
     bench.put('stock-1.csv', csvOf(1), 3 * HOUR);
