@@ -8,8 +8,9 @@ import { append } from './run/append.ts';
 /** How long a push usually waits for its turn. */
 const SOON_MS = 30_000;
 
-export const leadDesk = ({ runs, clock, leads, writing }: App): LeadDesk => ({
+export const leadDesk = ({ runs, clock, leads, streams, writing }: App): LeadDesk => ({
+  tenant: streams.tenant,
   capture: (values) => append(runs, leads, randomUUID(), values),
-  crmSync: (tx, _tenant, ids) => crmSync(tx, writing('lead'), ids),
+  crmSync: (tx, tenant, ids) => crmSync(tx, tenant === streams.tenant ? writing('lead') : [], ids),
   estimatedSync: () => new Date(clock.now().getTime() + SOON_MS),
 });

@@ -102,6 +102,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
     const api = await buildApi({
       store: app.store,
       config,
+      tenant: app.streams.tenant,
       clock: app.clock,
       log: app.log,
       metrics,
@@ -236,7 +237,7 @@ async function tellSandbox(app: App, url: string, systems: SandboxSystems | null
   const earlier = await readSandbox(app.config);
   const known = earlier && (await keyFinder(app.store)(earlier.apiKey));
   const apiKey =
-    earlier && known
+    earlier && known?.tenant === app.streams.tenant
       ? earlier.apiKey
       : (
           await createKey(app.store, app.clock, {

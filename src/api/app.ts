@@ -25,6 +25,8 @@ import { addWebhooks, WEBHOOKS_PATH } from './webhooks.ts';
 export type ApiOptions = {
   readonly store: Store;
   readonly config: Pick<Config, 'lowStock' | 'requestsPerMinute'>;
+  /** Whose figures the metrics are; others with a key do not see them. */
+  readonly tenant: number;
   readonly clock: Clock;
   readonly log: Log;
   /** @defaultValue metrics of its own */
@@ -104,7 +106,8 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   for (const action of actions) addAction(app, action, around);
   const document = openApiOf([...routes, ...actions]);
   app.get('/api/v2/openapi.json', () => document);
-  addOperations(app, { metrics, clock, find: around.find, checks: { ...storeChecks(store), ...options.checks } });
+  const checks = { ...storeChecks(store), ...options.checks };
+  addOperations(app, { metrics, clock, tenant: options.tenant, find: around.find, checks });
   if (options.inbound)
     await addWebhooks(app, {
       inbound: options.inbound,

@@ -20,6 +20,8 @@ export type CrmSync = {
 };
 
 export type LeadDesk = {
+  /** Whose leads it takes in. */
+  readonly tenant: number;
   capture(values: Readonly<Record<string, unknown>>): Promise<Appended>;
   crmSync(tx: Tx, tenant: number, ids: readonly number[]): Promise<ReadonlyMap<number, CrmSync>>;
   /** When the CRMs will have what is captured now. */
@@ -122,7 +124,9 @@ export function leadRoutes(desk: LeadDesk): {
     params: z.object({}),
     body,
     answer: captured,
-    async handle({ body: given }) {
+    async handle({ body: given, tenant }) {
+      if (tenant !== desk.tenant)
+        throw new ApiError(403, 'The tenant of this key has its leads taken in by a program of its own.');
       const outcome = await desk.capture({ ...given, status: 'captured' });
       if (outcome.kind === 'rejected') {
         const details = outcome.problems.map(({ field, message }) => ({ field, message }));

@@ -103,9 +103,9 @@ export function checked<T>(schema: z.ZodType<T>, input: unknown): T {
   const details = parsed.error.issues.flatMap((issue): FieldProblem[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ field: key.slice(0, 64), message: 'is not known here' }));
-    const problem = { field: issue.path.map(String).join('.'), message: messageOf(issue) };
-    const kinds =
-      issue.code === 'invalid_type' ? { expected: issue.expected, received: kindOf(valueAt(input, issue.path)) } : {};
+    const received = kindOf(valueAt(input, issue.path));
+    const problem = { field: issue.path.map(String).join('.'), message: messageOf(issue, received) };
+    const kinds = issue.code === 'invalid_type' ? { expected: issue.expected, received } : {};
     return [{ ...problem, ...kinds }];
   });
   throw new ApiError(400, 'The request has parameters that are not valid.', { details });
@@ -120,18 +120,25 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
     value,
   );
 
-function messageOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'too_big')
-    return issue.origin === 'string'
-      ? `must have at most ${issue.maximum} characters`
-      : `must be at most ${issue.maximum}`;
+const KINDS: Readonly<Record<string, string>> = {
+  boolean: 'must be true or false',
+  string: 'must be text',
+  object: 'must be an object',
+  array: 'must be a list',
+};
+
+function messageOf(issue: z.core.$ZodIssue, received: string): string {
+  if (issue.code === 'too_big') {
+    const counted: Readonly<Record<string, string>> = { string: 'characters', array: 'entries' };
+    const unit = counted[issue.origin];
+    return unit ? `must have at most ${issue.maximum} ${unit}` : `must be at most ${issue.maximum}`;
+  }
   if (issue.code === 'too_small')
     return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
-  if (issue.code === 'invalid_type')
-    return issue.expected === 'boolean'
-      ? 'must be true or false'
-      : issue.expected === 'string'
-        ? 'must be given once'
-        : 'must be a whole number';
+  if (issue.code === 'invalid_type') {
+    if (received === 'nothing') return 'must be given';
+    if (issue.expected === 'string' && received === 'array') return 'must be given once';
+    return KINDS[issue.expected] ?? 'must be a whole number';
+  }
   return issue.message;
 }

@@ -178,6 +178,13 @@ describe('the API', () => {
     expect((await from('::1')).statusCode).toBe(200);
     const { key } = await createKey(store, api.clock, { tenant: 'acme', name: 'm', scopes: ['read:metrics'] });
     expect((await from('10.0.0.9', { 'x-api-key': key })).statusCode).toBe(200);
+    await tenantId(store, 'globex');
+    const { key: others } = await createKey(store, api.clock, {
+      tenant: 'globex',
+      name: 'm',
+      scopes: ['read:metrics'],
+    });
+    expect((await from('10.0.0.9', { 'x-api-key': others })).statusCode).toBe(403);
     expect((await api.app.inject({ url: '/readyz', remoteAddress: '10.0.0.9' })).json()).toEqual({ status: 'ready' });
   });
 
@@ -186,6 +193,7 @@ describe('the API', () => {
     const app = await buildApi({
       store,
       config: sandboxConfig('/nowhere'),
+      tenant: 1,
       clock,
       log: silentLog,
       checks: {

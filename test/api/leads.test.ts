@@ -7,6 +7,7 @@ import { leadDesk } from '../../src/lead-desk.ts';
 import { silentLog } from '../../src/observe/log.ts';
 import { sql } from '../../src/store/store.ts';
 import { makePlace } from '../cli/support.ts';
+import { tenantId } from '../inventory/shop.ts';
 
 const LEAD = {
   source: 'website_form',
@@ -24,7 +25,7 @@ describe('/api/v1/leads', async () => {
 
   beforeAll(async () => {
     app = await openApp(loadConfig({ dir: place.dir, env: {} }), { log: silentLog });
-    api = await buildApi({ ...app, leads: leadDesk(app) });
+    api = await buildApi({ ...app, tenant: app.streams.tenant, leads: leadDesk(app) });
     ({ key } = await createKey(app.store, app.clock, { tenant: app.config.tenant, name: 'test', scopes: SCOPES }));
   });
   afterAll(async () => {
@@ -102,6 +103,29 @@ describe('/api/v1/leads', async () => {
     expect((await ask('GET', '/api/v1/leads?email=nobody@x.example')).json().data).toEqual([]);
   });
 
+  it('says in words what each field must be', async () => {
+    const issues = async (body: object) => {
+      const { problems } = (await ask('POST', '/api/v1/leads', body)).json().error.details;
+      return problems.map((one: { field: string; issue: string }) => `${one.field} ${one.issue}`);
+    };
+    expect(await issues({})).toEqual(['contact must be given']);
+    expect(await issues({ contact: { first_name: 5 }, company: 'Acme' })).toEqual([
+      'contact.email must be given',
+      'contact.first_name must be text',
+      'company must be an object',
+    ]);
+    const contact = { email: 'x@example.com' };
+    expect(await issues({ contact, qualification: { pain_points: 'all' } })).toEqual([
+      'qualification.pain_points must be a list',
+    ]);
+    const many = Array.from({ length: 101 }, () => 'x');
+    expect(await issues({ contact, qualification: { pain_points: many } })).toEqual([
+      'qualification.pain_points must have at most 100 entries',
+    ]);
+    const twice = await ask('GET', '/api/v1/leads?email=a@example.com&email=b@example.com');
+    expect(twice.json().error.details.issue).toBe('must be given once');
+  });
+
   it('lists those of a campaign, and goes on behind the last whatever comes in meanwhile', async () => {
     const capture = (email: string) =>
       ask('POST', '/api/v1/leads', { campaign_id: 'summer', contact: { email }, source: 'cursor' });
@@ -118,6 +142,16 @@ describe('/api/v1/leads', async () => {
     for (const query of ['&cursor=nonsense', `&cursor=${first.pagination.next_cursor}&page=2`])
       expect((await ask('GET', `/api/v1/leads?limit=2${query}`)).statusCode).toBe(400);
     expect((await ask('GET', '/api/v1/leads?campaign_id=winter')).json().data).toEqual([]);
+  });
+
+  it('takes no lead in for another tenant, whose key this store knows too', async () => {
+    await tenantId(app.store, 'globex');
+    const { key: foreign } = await createKey(app.store, app.clock, { tenant: 'globex', name: 'test', scopes: SCOPES });
+    const headers = { 'x-api-key': foreign };
+    const payload = { contact: { email: 'wall@example.com' } };
+    const refused = await api.inject({ method: 'POST', url: '/api/v1/leads', headers, payload });
+    expect([refused.statusCode, refused.json().error.code]).toEqual([403, 'AUTHORIZATION_ERROR']);
+    expect((await ask('GET', '/api/v1/leads?email=wall@example.com')).json().data).toEqual([]);
   });
 
   it('knows no lead that is not there, and no caller without the scope', async () => {

@@ -87,7 +87,7 @@ describe('logging in at a vendor', () => {
     const vault = openVault({ secretKey: 'cd'.repeat(32) }, '/nowhere', silentLog);
     const connections = [connection(1, 'crm'), connection(2, 'other')];
     logins = makeLogins({ store, clock, vault, tenant: 1, connections, signal: new AbortController().signal });
-    api = await buildApi({ store, config: sandboxConfig('/nowhere'), clock, log: silentLog, logins });
+    api = await buildApi({ store, config: sandboxConfig('/nowhere'), tenant: 1, clock, log: silentLog, logins });
   });
 
   /** Goes to the vendor as the person's browser does; gives the address it is sent back to. */

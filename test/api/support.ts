@@ -5,6 +5,7 @@ import { sandboxConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/types.ts';
 import { silentLog } from '../../src/observe/log.ts';
 import type { Store } from '../../src/store/store.ts';
+import { tenantId } from '../inventory/shop.ts';
 import { makeTestClock, type TestClock } from '../support/clock.ts';
 
 export type Asking = {
@@ -24,6 +25,7 @@ export async function apiOn(
   const app = await buildApi({
     store,
     config: { ...sandboxConfig('/nowhere'), ...changes },
+    tenant: await tenantId(store, tenant),
     clock,
     log: silentLog,
     answerMs,

@@ -137,7 +137,9 @@ describe.each(await bothEngines('tenants'))('tenants on $engine', ({ open }) => 
       config: { ...sandboxConfig('/nowhere'), requestsPerMinute: 1_000_000 },
       clock,
       log: silentLog,
+      tenant: tenants[0] ?? 0,
       leads: {
+        tenant: tenants[0] ?? 0,
         capture: () => Promise.reject(new Error('nothing is written here')),
         crmSync: (tx, _tenant, ids) => crmSync(tx, streams, ids),
         estimatedSync: () => clock.now(),

@@ -278,6 +278,7 @@ async function openShop({ store, backend }: Place) {
   const api: FastifyInstance = await buildApi({
     store,
     config: sandboxConfig('/nowhere'),
+    tenant,
     clock,
     log: silentLog,
     metrics,

@@ -187,7 +187,7 @@ describe('what the program says and stores', () => {
       },
     });
     const app = await openApp(config, { log, onSecret: (value) => void secrets.add(value) });
-    const api = await buildApi({ ...app, leads: leadDesk(app) });
+    const api = await buildApi({ ...app, tenant: app.streams.tenant, leads: leadDesk(app) });
     for (const { name } of app.connections) {
       const source = await app.openSource(name, new AbortController().signal);
       const [stream] = source.streams();

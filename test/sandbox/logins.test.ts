@@ -82,7 +82,9 @@ describe.each(VENDORS)('a login at $name', ({ name, open, connector: given, hasP
       ...{ store, clock: systemClock, tenant: 1, connections: [connection], signal: new AbortController().signal },
       vault: openVault({ secretKey: 'cd'.repeat(32) }, '/nowhere', silentLog),
     });
-    api = await buildApi({ store, config: sandboxConfig('/nowhere'), clock: systemClock, log: silentLog, logins });
+    api = await buildApi({
+      ...{ store, config: sandboxConfig('/nowhere'), tenant: 1, clock: systemClock, log: silentLog, logins },
+    });
   });
   afterAll(async () => {
     await api.close();

@@ -50,7 +50,7 @@ export async function openReceiver(app: App, database: string): Promise<Receiver
   const taken: Record<string, number> = {};
   let url = '';
   const api = await buildApi({
-    ...{ store, config: app.config, clock: app.clock, log: app.log },
+    ...{ store, config: app.config, tenant, clock: app.clock, log: app.log },
     inbound: {
       publicUrl: () => url,
       async receive(connection, request) {
