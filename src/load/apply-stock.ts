@@ -63,10 +63,10 @@ export async function applyStock(
     ...withdrawn.map((level) => level.variant_id),
     ...(await applyFigures(tx, ids, stream, pageId, figures, (id) => work.entities.created.has(id))),
   ];
-  await keepWaiting(tx, stream, pageId, waiting);
+  keepWaiting(tx, stream, pageId, waiting);
   changed.push(...(await applyWaiting(tx, stream, pageId, targets)));
   changed.push(...(await handOver(tx, stream.tenant, pageId, withdrawn)));
-  await tellStock(tx, stream.tenant, changed, request.page.observedAt);
+  tellStock(tx, stream.tenant, changed, request.page.observedAt);
 }
 
 const entityOf = (plan: RecordPlan, mappingId: number, output: string): number | undefined =>

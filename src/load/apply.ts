@@ -49,13 +49,13 @@ export async function applyPlans(
   };
   const { contributions, created, touches } = speech;
   // Those that need nothing more go first: the server takes them while the rest is made.
-  await writeRecords(tx, request, pageId, work.plans);
+  writeRecords(tx, request, pageId, work.plans);
   const changed = new Set<number>();
   for (const plan of work.plans) {
     const before = plan.existing ? previous.get(plan.existing.no) : undefined;
     if (applyRecord(speech, plan, before)) changed.add(plan.no);
   }
-  await created.flush(tx);
+  created.flush(tx);
   const { byEntity, targets } = await applyEntities(
     deps,
     tx,
@@ -67,9 +67,9 @@ export async function applyPlans(
     at,
   );
   for (const [entity, made] of created.made) for (const id of made) note(byEntity, entity, 'created', id);
-  await contributions.flush(tx);
+  contributions.flush(tx);
   request.whenSent?.();
-  await withdrawContributions(
+  withdrawContributions(
     tx,
     stream,
     work.plans.flatMap((plan) => plan.withdrawn),
@@ -185,7 +185,7 @@ function newRows(stream: LoadStream, set: MappingSet, at: string) {
       insert.shape.write(insert.rows, id, stream.tenant, madeAt, values);
       entry(made, entity, () => []).push(id);
     },
-    async flush(tx: Tx): Promise<void> {
+    flush(tx: Tx): void {
       for (const { shape, rows } of shapes.values()) tx.copy(shape.table, shape.columns, rows);
     },
   };

@@ -89,8 +89,8 @@ async function load(
     stream.mode === 'patch'
       ? await sortPatches(tx, pages, request, pageId, slots, counts)
       : await sortOut(tx, request, counts);
-  await raiseVersions(tx, stream, [...page.recognised, ...versionsOf(sorted)]);
-  if (request.otherScopes) await moveScopes(tx, stream, page, standingIn(page, sorted));
+  raiseVersions(tx, stream, [...page.recognised, ...versionsOf(sorted)]);
+  if (request.otherScopes) moveScopes(tx, stream, page, standingIn(page, sorted));
   const work = await planRecords(deps, tx, ids, request, sorted, counts);
   const written = await applyPlans(deps, tx, ids, pages, request, pageId, work, at);
   for (const plan of work.plans) countRecord(counts, plan, written.changed.has(plan.no));
@@ -108,11 +108,9 @@ async function load(
   const isWhole = sorted.stale.length === 0;
   if (!isWhole) dropUnused(slots, sorted, problems);
   const raw = (isWhole ? payload : null) ?? (await pack(slots));
-  await Promise.all([
-    writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts),
-    writePage(tx, request, pageId, raw, { ...ranges, tainted: tainted !== null }),
-    closeBooks(tx, request, work.nextNo, counts, tainted),
-  ]);
+  writeOutbox(tx, ids, stream.tenant, pageId, at, written.changes, counts);
+  writePage(tx, request, pageId, raw, { ...ranges, tainted: tainted !== null });
+  closeBooks(tx, request, work.nextNo, counts, tainted);
   return {
     counts,
     pageId,
@@ -197,28 +195,22 @@ function rangesOf(nos: number[]): string {
   return `{${ranges.join(',')}}`;
 }
 
-async function writePage(
+function writePage(
   tx: Tx,
   request: CommitRequest,
   pageId: number,
   payload: Payload,
   { seen, stale, tainted }: { readonly seen: string; readonly stale: string; readonly tainted: boolean },
-): Promise<void> {
+): void {
   const { page, stream, fence } = request;
-  await tx.rows(sql`
+  tx.send(sql`
     insert into page (id, tenant, stream_id, run_id, seq, window_id, scope, observed_at, read, context, payload, bytes, seen, stale, tainted)
     values (${pageId}, ${stream.tenant}, ${stream.id}, ${fence.runId}, ${fence.seq + 1}, ${page.window.id}, ${page.window.scope}, ${page.observedAt.toISOString()}::timestamptz,
       ${page.candidates.length + page.recognised.length}, ${json(page.context)}, ${payload.compressed}, ${payload.bytes}, ${seen}::int8multirange, ${stale}::int8multirange, ${tainted})`);
 }
 
 /** Counters and checkpoint, in the transaction of the data they speak of. */
-async function closeBooks(
-  tx: Tx,
-  request: CommitRequest,
-  nextNo: number,
-  counts: Counts,
-  tainted: string | null,
-): Promise<void> {
+function closeBooks(tx: Tx, request: CommitRequest, nextNo: number, counts: Counts, tainted: string | null): void {
   const { page, stream, fence } = request;
   const closing = {
     id: page.window.id,
@@ -226,11 +218,11 @@ async function closeBooks(
     observedAt: page.observedAt.toISOString(),
     expected: page.expected,
   };
-  await tx.rows(sql`
+  tx.send(sql`
     update run set ${countsAdded(counts)},
       tainted = coalesce(tainted, ${tainted}::text), closing = ${page.complete && page.window.kind === 'snapshot' ? JSON.stringify(closing) : null}::jsonb, cursor = coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor)
     where id = ${fence.runId}`);
-  await tx.rows(sql`update stream set next_no = ${nextNo},
+  tx.send(sql`update stream set next_no = ${nextNo},
     cursor = case when ${request.moveCheckpoint} then coalesce(${page.next === null ? null : JSON.stringify(page.next)}::jsonb, cursor) else cursor end where id = ${stream.id}`);
 }
 

@@ -36,7 +36,7 @@ export type ContributionWriter = {
     since: number,
   ): void;
   update(write: ContributionWrite): void;
-  flush(tx: Tx): Promise<void>;
+  flush(tx: Tx): void;
 };
 
 export function contributionWriter({ stream, set }: CommitRequest, pageId: number): ContributionWriter {
@@ -50,10 +50,10 @@ export function contributionWriter({ stream, set }: CommitRequest, pageId: numbe
     update({ no, mappingId, output, changed, since, slot }) {
       updates.push({ no, mapping_id: mappingId, output, changed, since, slot });
     },
-    async flush(tx) {
+    flush(tx) {
       tx.copy('contribution', COLUMNS, rows);
       if (updates.length === 0) return;
-      await tx.rows(sql`
+      tx.send(sql`
         update contribution c set state = 'live', changed = n.changed, since = n.since, page_id = ${pageId}, slot = n.slot, mapping_set = ${set.id}
         from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, mapping_id integer, output text, changed jsonb, since bigint, slot integer)
         where c.stream_id = ${stream.id} and c.no = n.no and c.mapping_id = n.mapping_id and c.output = n.output`);
@@ -61,13 +61,9 @@ export function contributionWriter({ stream, set }: CommitRequest, pageId: numbe
   };
 }
 
-export async function withdrawContributions(
-  tx: Tx,
-  stream: LoadStream,
-  rows: readonly ContributionRow[],
-): Promise<void> {
+export function withdrawContributions(tx: Tx, stream: LoadStream, rows: readonly ContributionRow[]): void {
   if (rows.length === 0) return;
-  await tx.rows(sql`
+  tx.send(sql`
     update contribution c set state = 'withdrawn' from jsonb_to_recordset(${JSON.stringify(rows.map((row) => ({ no: row.no, mapping_id: row.mapping_id, output: row.output })))}::jsonb)
       as n(no bigint, mapping_id integer, output text)
     where c.stream_id = ${stream.id} and c.no = n.no and c.mapping_id = n.mapping_id and c.output = n.output`);

@@ -23,7 +23,7 @@ export async function echoesOf(
     fields.size > 0 || notBefore !== null ? [{ no, fields: [...fields], not_before: notBefore }] : [],
   );
   if (rows.length > 0)
-    await tx.rows(sql`
+    tx.send(sql`
       insert into echo (tenant, stream_id, no, page_id, fields, not_before)
       select ${stream.tenant}, ${stream.id}, n.no, ${pageId}, n.fields, n.not_before
       from jsonb_to_recordset(${json(rows)}) as n(no bigint, fields text[], not_before bigint)`);

@@ -79,7 +79,7 @@ export async function applyEntities(
   rows.push(...(await refold(deps, tx, pages, stream, known, spoken)));
   const targets = [...matchTargets(rows), ...named];
   await fillReferences(tx, stream, rows, targets);
-  const changes = await write(tx, stream.tenant, rows, at);
+  const changes = write(tx, stream.tenant, rows, at);
   for (const one of await settle(tx, stream, targets, at)) note(changes, one.entity, 'updated', one.id);
   return { byEntity: changes, targets };
 }
@@ -186,10 +186,10 @@ async function fillReferences(
       pending.push({ entity: row.entity, entityId: row.id, field, to: { ...(value as KeyReference), connectionId } });
     }
   }
-  await forget(tx, unnamed);
+  forget(tx, unnamed);
   if (pending.length === 0) return;
   const resolved = await resolve(tx, stream, pending, targets);
-  await remember(tx, stream, pending, resolved);
+  remember(tx, stream, pending, resolved);
   const byId = new Map(rows.map((row) => [row.id, row]));
   for (const one of pending) {
     const row = byId.get(one.entityId);
@@ -218,12 +218,7 @@ async function connectionsOf(
   return (streamId) => byStream.get(streamId ?? stream.id) ?? stream.connectionId;
 }
 
-async function write(
-  tx: Tx,
-  tenant: number,
-  rows: readonly Row[],
-  at: string,
-): Promise<Map<EntityName, Map<Change, number[]>>> {
+function write(tx: Tx, tenant: number, rows: readonly Row[], at: string): Map<EntityName, Map<Change, number[]>> {
   const changes = new Map<EntityName, Map<Change, number[]>>();
   const inserts = new Map<EntityName, { shape: InsertShape; rows: CopyRows }>();
   const updates = new Map<EntityName, Row[]>();
@@ -244,7 +239,7 @@ async function write(
     note(changes, row.entity, change, row.id);
   }
   for (const { shape, rows } of inserts.values()) tx.copy(shape.table, shape.columns, rows);
-  for (const [entity, changed] of updates) await updateRows(tx, entity, changed, at);
+  for (const [entity, changed] of updates) updateRows(tx, entity, changed, at);
   return changes;
 }
 

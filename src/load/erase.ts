@@ -180,7 +180,7 @@ async function emptyEntities(
   );
   // What was withdrawn before has left last words.
   const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), [], now);
-  await writeOutbox(tx, ids, stream.tenant, null, now, byEntity, null);
+  writeOutbox(tx, ids, stream.tenant, null, now, byEntity, null);
   return touches;
 }
 

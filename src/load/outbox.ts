@@ -3,7 +3,7 @@ import type { EntityChanges } from './entities.ts';
 import { type Counts, count } from './types.ts';
 
 /** One row per entity and kind of change, in the transaction that made the changes. `counts` takes them up. */
-export async function writeOutbox(
+export function writeOutbox(
   tx: Tx,
   ids: IdBlocks,
   tenant: number,
@@ -11,16 +11,12 @@ export async function writeOutbox(
   at: string,
   changes: EntityChanges['byEntity'],
   counts: Counts | null,
-): Promise<void> {
-  const written: Promise<unknown>[] = [];
+): void {
   for (const [entity, byChange] of changes) {
     for (const [change, changed] of byChange) {
       if (counts) count(counts.entities, `${entity}.${change}`, changed.length);
-      written.push(
-        tx.rows(sql`insert into outbox (id, tenant, page_id, entity, change, ids, at)
-        values (${ids.next()}, ${tenant}, ${pageId}, ${entity}, ${change}, ${numbers(changed)}, ${at}::timestamptz)`),
-      );
+      tx.send(sql`insert into outbox (id, tenant, page_id, entity, change, ids, at)
+        values (${ids.next()}, ${tenant}, ${pageId}, ${entity}, ${change}, ${numbers(changed)}, ${at}::timestamptz)`);
     }
   }
-  await Promise.all(written);
 }

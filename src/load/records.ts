@@ -10,12 +10,7 @@ const COLUMNS = [
 ];
 
 /** Writes the latest version of each record; the one before it goes into the history. */
-export async function writeRecords(
-  tx: Tx,
-  request: CommitRequest,
-  pageId: number,
-  plans: readonly RecordPlan[],
-): Promise<void> {
+export function writeRecords(tx: Tx, request: CommitRequest, pageId: number, plans: readonly RecordPlan[]): void {
   const { stream, page, set } = request;
   const rows = new CopyRows();
   const updates: Record<string, unknown>[] = [];
@@ -31,16 +26,16 @@ export async function writeRecords(
     }
   }
   tx.copy('record', COLUMNS, rows);
-  await setVersions(tx, stream, stillGone);
+  setVersions(tx, stream, stillGone);
   if (updates.length === 0) return;
   if (!page.again)
-    await keepHistory(
+    keepHistory(
       tx,
       stream,
       pageId,
       updates.map((row) => Number(row['no'])),
     );
-  await tx.rows(sql`
+  tx.send(sql`
     update record r set hash = decode(n.hash, 'hex'), page_id = ${pageId}, slot = n.slot, version = n.version, state = n.state, mapping_set = ${set.id}, scope = ${page.window.scope}, confirmed_at = null
     from jsonb_to_recordset(${JSON.stringify(updates)}::jsonb) as n(no bigint, hash text, slot integer, version bigint, state smallint)
     where r.stream_id = ${stream.id} and r.no = n.no`);
@@ -50,13 +45,13 @@ export async function writeRecords(
 export const isStillGone = ({ existing, state }: RecordPlan): boolean =>
   existing?.state === RECORD_STATE.deleted && state === RECORD_STATE.deleted;
 
-async function setVersions(
+function setVersions(
   tx: Tx,
   stream: LoadStream,
   versions: readonly { readonly no: number; readonly version: number | null }[],
-): Promise<void> {
+): void {
   if (versions.length === 0) return;
-  await tx.rows(sql`
+  tx.send(sql`
     update record r set version = n.version from jsonb_to_recordset(${JSON.stringify(versions)}::jsonb) as n(no bigint, version bigint)
     where r.stream_id = ${stream.id} and r.no = n.no and r.version is distinct from n.version`);
 }
@@ -65,35 +60,35 @@ async function setVersions(
  * Records that stand unchanged in another scope than before belong to it from now on: the old one may drop them without
  * deleting them. What a later page saw elsewhere stays there.
  */
-export async function moveScopes(
+export function moveScopes(
   tx: Tx,
   stream: LoadStream,
   { window: { scope }, observedAt }: PreparedPage,
   nos: readonly number[],
-): Promise<void> {
+): void {
   if (nos.length === 0) return;
-  await tx.rows(sql`
+  tx.send(sql`
     update record r set scope = ${scope}
     where r.stream_id = ${stream.id} and r.no = any(${numbers(nos)}) and r.scope <> ${scope}
       and not exists (select 1 from page p where p.stream_id = ${stream.id} and p.observed_at > ${observedAt.toISOString()}::timestamptz and p.seen @> r.no)`);
 }
 
 /** The source's version of a record may rise although its content stays; what lies between the two is older from then on. */
-export async function raiseVersions(
+export function raiseVersions(
   tx: Tx,
   stream: LoadStream,
   recognised: readonly Pick<Recognised, 'no' | 'version'>[],
-): Promise<void> {
+): void {
   const versioned = recognised.flatMap(({ no, version }) => (version === null ? [] : [{ no, version }]));
   if (versioned.length === 0) return;
-  await tx.rows(sql`
+  tx.send(sql`
     update record r set version = n.version
     from (select no, max(version) as version from jsonb_to_recordset(${JSON.stringify(versioned)}::jsonb) as v(no bigint, version bigint) group by no) n
     where r.stream_id = ${stream.id} and r.no = n.no and (r.version is null or r.version < n.version)`);
 }
 
-export const keepHistory = (tx: Tx, stream: LoadStream, pageId: number, nos: readonly number[]): Promise<unknown> =>
-  tx.rows(sql`
+export const keepHistory = (tx: Tx, stream: LoadStream, pageId: number, nos: readonly number[]): void =>
+  tx.send(sql`
     insert into record_history (stream_id, no, tenant, hash, page_id, slot, version, mapping_set, state, replaced_by)
     select stream_id, no, tenant, hash, page_id, slot, version, mapping_set, state, ${pageId} from record
     where stream_id = ${stream.id} and no = any(${numbers(nos)})`);

@@ -129,12 +129,12 @@ function byExternalId(
 }
 
 /** Remembers references by key, resolved or not; replaces what the same fields referred to before. */
-export async function remember(
+export function remember(
   tx: Tx,
   stream: LoadStream,
   pending: readonly Pending[],
   resolved: ReadonlyMap<string, number>,
-): Promise<void> {
+): void {
   if (pending.length === 0) return;
   const rows = pending.map((one) => ({
     entity: one.entity,
@@ -145,7 +145,7 @@ export async function remember(
     value: keyValue(one.to),
     target_id: resolved.get(`${one.entityId}/${one.field}`) ?? null,
   }));
-  await tx.rows(sql`
+  tx.send(sql`
     insert into reference (tenant, entity, entity_id, field, target, key, value, target_id)
     select ${stream.tenant}, n.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as n(entity text, entity_id bigint, field text, target text, key text, value text, target_id bigint)
@@ -153,12 +153,9 @@ export async function remember(
 }
 
 /** Forgets what fields referred to that name nothing by key any more; a target that comes later is not theirs. */
-export async function forget(
-  tx: Tx,
-  fields: readonly { readonly id: number; readonly field: string }[],
-): Promise<void> {
+export function forget(tx: Tx, fields: readonly { readonly id: number; readonly field: string }[]): void {
   if (fields.length === 0) return;
-  await tx.rows(sql`delete from reference r using jsonb_to_recordset(${JSON.stringify(fields)}::jsonb) as n(id bigint, field text)
+  tx.send(sql`delete from reference r using jsonb_to_recordset(${JSON.stringify(fields)}::jsonb) as n(id bigint, field text)
     where r.entity_id = n.id and r.field = n.field`);
 }
 

@@ -154,12 +154,12 @@ function asText(column: string, field: Field): SQL {
 }
 
 /** Writes changed rows whole. `archived`: when it was archived, or `null`. */
-export async function updateRows(
+export function updateRows(
   tx: Tx,
   entity: EntityName,
   rows: readonly { readonly id: number; readonly values: RowValues; readonly archived: boolean }[],
   at: string,
-): Promise<void> {
+): void {
   if (rows.length === 0) return;
   const shape = shapeOf(entity);
   const payload = rows.map(({ id, values, archived }) => {
@@ -176,7 +176,7 @@ export async function updateRows(
     ...shape.fields.map(({ column, field }) => sql`${sql.identifier(column)} ${sql.raw(sqlType(field))}`),
     ...shape.keys.map(({ column }) => sql`${sql.identifier(column)} text`),
   ];
-  await tx.rows(sql`
+  tx.send(sql`
     update ${table} as t set ${sql.join(
       names.map((name) => sql`${sql.identifier(name)} = n.${sql.identifier(name)}`),
       sql`, `,

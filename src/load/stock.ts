@@ -83,10 +83,10 @@ export async function applyFigures(
       taken.push(figure);
     } else observed.push(figure);
   }
-  await insertLevels(tx, ids, stream, pageId, created);
-  await setLevels(tx, ids, stream, pageId, changed);
-  await observe(tx, stream, observed);
-  await dropObservations(
+  insertLevels(tx, ids, stream, pageId, created);
+  setLevels(tx, ids, stream, pageId, changed);
+  observe(tx, stream, observed);
+  dropObservations(
     tx,
     taken.map((one) => ({ variant_id: one.variantId, location: one.location, stream_id: stream.id })),
   );
@@ -120,13 +120,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 const LEVEL = ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'];
 const MOVEMENT = ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'];
 
-async function insertLevels(
-  tx: Tx,
-  ids: IdBlocks,
-  stream: LoadStream,
-  pageId: number,
-  figures: readonly Figure[],
-): Promise<void> {
+function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, figures: readonly Figure[]): void {
   if (figures.length === 0) return;
   const levels = new CopyRows();
   const movements = new CopyRows();
@@ -141,13 +135,13 @@ async function insertLevels(
 }
 
 /** Sets levels; sales the authority has counted by then are no longer taken off beside its figure. */
-async function setLevels(
+function setLevels(
   tx: Tx,
   ids: IdBlocks,
   stream: Pick<LoadStream, 'tenant' | 'id'>,
   pageId: number,
   changes: readonly { readonly figure: Figure; readonly delta: number }[],
-): Promise<void> {
+): void {
   if (changes.length === 0) return;
   const rows = changes.map(({ figure, delta }) => ({
     id: delta === 0 ? null : ids.next(),
@@ -158,10 +152,10 @@ async function setLevels(
     no: figure.no,
   }));
   const input = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, delta bigint, as_of timestamptz, no bigint)`;
-  await tx.rows(sql`
+  tx.send(sql`
     insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
     select n.id, ${stream.tenant}, n.variant_id, n.location, n.delta, 'set', ${pageId}, n.no, n.as_of from ${input} where n.id is not null`);
-  await tx.rows(sql`
+  tx.send(sql`
     with confirmed as (
       update reservation r set state = 'confirmed' from ${input}
       where r.variant_id = n.variant_id and r.location = n.location and r.state = 'committed' and r.committed_at <= n.as_of
@@ -171,7 +165,7 @@ async function setLevels(
     from ${input} where l.variant_id = n.variant_id and l.location = n.location`);
 }
 
-async function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): Promise<void> {
+function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): void {
   if (figures.length === 0) return;
   const rows = figures.map((one) => ({
     variant_id: one.variantId,
@@ -180,7 +174,7 @@ async function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): 
     as_of: iso(one.asOf),
     no: one.no,
   }));
-  await tx.rows(sql`
+  tx.send(sql`
     insert into stock_observation (variant_id, location, stream_id, tenant, quantity, as_of, no)
     select n.variant_id, n.location, ${stream.id}, ${stream.tenant}, n.quantity, n.as_of, n.no
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(variant_id bigint, location text, quantity bigint, as_of timestamptz, no bigint)
@@ -189,15 +183,10 @@ async function observe(tx: Tx, stream: LoadStream, figures: readonly Figure[]): 
 }
 
 /** Keeps figures until their variant turns up. */
-export async function keepWaiting(
-  tx: Tx,
-  stream: LoadStream,
-  pageId: number,
-  figures: readonly WaitingFigure[],
-): Promise<void> {
+export function keepWaiting(tx: Tx, stream: LoadStream, pageId: number, figures: readonly WaitingFigure[]): void {
   if (figures.length === 0) return;
   const rows = figures.map((one) => ({ ...one, as_of: iso(one.asOf) }));
-  await tx.rows(sql`
+  tx.send(sql`
     insert into stock_waiting (tenant, stream_id, no, output, key, value, location, quantity, as_of, page_id)
     select ${stream.tenant}, ${stream.id}, n.no, n.output, n.key, n.value, n.location, n.quantity, n.as_of, ${pageId}
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
@@ -260,8 +249,8 @@ export async function withdrawFigures(
 ): Promise<readonly Place[]> {
   if (nos.length === 0) return [];
   const spots = sql`select * from jsonb_to_recordset(${JSON.stringify(kept)}::jsonb) as k(no bigint, "variantId" bigint, location text)`;
-  await tx.rows(sql`delete from stock_waiting where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
-  await tx.rows(sql`
+  tx.send(sql`delete from stock_waiting where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+  tx.send(sql`
     delete from stock_observation o where o.stream_id = ${stream.id} and o.no = any(${numbers(nos)})
       and not exists (select 1 from (${spots}) k where k.no = o.no and k."variantId" = o.variant_id and k.location = o.location)`);
   const levels = await tx.rows<{ variant_id: number; location: string; quantity: number; no: number }>(sql`
@@ -272,7 +261,7 @@ export async function withdrawFigures(
   if (levels.length === 0) return [];
   const ids = await takeIds((query) => tx.rows(query), levels.length);
   const rows = levels.map((level) => ({ ...level, id: ids.next() }));
-  await tx.rows(sql`
+  tx.send(sql`
     with n as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, quantity bigint, no bigint)),
     moved as (
       insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
@@ -319,16 +308,16 @@ export async function handOver(
       figure: { variantId, location, quantity, asOf, no },
       delta: quantity - stands,
     }));
-    await setLevels(tx, ids, { tenant, id }, pageId, changes);
+    setLevels(tx, ids, { tenant, id }, pageId, changes);
   }
-  await dropObservations(tx, heirs);
+  dropObservations(tx, heirs);
   return heirs.flatMap((one) => (one.quantity === one.stands ? [] : [one.variant_id]));
 }
 
 /** A figure that sets the level is no longer beside it. */
-async function dropObservations(tx: Tx, of: readonly (Place & { readonly stream_id: number })[]): Promise<void> {
+function dropObservations(tx: Tx, of: readonly (Place & { readonly stream_id: number })[]): void {
   if (of.length === 0) return;
-  await tx.rows(sql`
+  tx.send(sql`
     delete from stock_observation o using jsonb_to_recordset(${json(of)}) as d(variant_id bigint, location text, stream_id integer)
     where o.variant_id = d.variant_id and o.location = d.location and o.stream_id = d.stream_id`);
 }

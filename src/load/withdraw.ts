@@ -32,16 +32,16 @@ export async function withdrawRecords(
   const touches = new Map<number, Touch>();
   for (const row of rows) touch(touches, row.entity_id, row.entity, false);
   const { byEntity } = await applyEntities(deps, tx, pages, stream, touches, new Set(nos), [], at);
-  await withdrawContributions(tx, stream, rows);
+  withdrawContributions(tx, stream, rows);
   await redirectArchived(tx, stream.tenant, byEntity);
   const levels = await withdrawFigures(tx, stream, pageId, nos, page.observedAt.getTime());
   await handOver(tx, stream.tenant, pageId, levels);
   const moved = levels.map((level) => level.variant_id);
-  await tellStock(tx, stream.tenant, moved, page.observedAt);
-  await keepHistory(tx, stream, pageId, nos);
+  tellStock(tx, stream.tenant, moved, page.observedAt);
+  keepHistory(tx, stream, pageId, nos);
   // Absence has no version: what comes later is held against the time it was observed.
   await tx.rows(sql`
     update record set state = ${RECORD_STATE.deleted}, hash = ${NO_HASH}, page_id = ${pageId}, slot = ${NO_SLOT}, version = null, confirmed_at = null
     where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
-  await writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
+  writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
 }

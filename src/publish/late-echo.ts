@@ -86,5 +86,5 @@ export async function markLateEchoes(
     clockSkewMs: 0,
   } as const;
   const { byEntity } = await applyEntities(deps.load, tx, pages, read, touches, new Set(), [], at);
-  await writeOutbox(tx, ids, tenant, null, at, byEntity, null);
+  writeOutbox(tx, ids, tenant, null, at, byEntity, null);
 }

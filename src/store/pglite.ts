@@ -95,11 +95,15 @@ function txOn(inner: Transaction, lane: Lane): Tx {
       const { sql, params } = compile(query);
       return lane.run(async () => (await inner.query<Row>(sql, params)).rows);
     },
+    send(query) {
+      const { sql, params } = compile(query);
+      lane.send(() => inner.query(sql, params));
+    },
     copy(table, columns, rows) {
       if (rows.count === 0) return;
       const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from '/dev/blob' (format binary)`;
-      // Told when the transaction ends, or by the next statement.
-      lane.run(() => inner.query(statement, [], { blob: new Blob([rows.bytes.slice()]) })).catch(() => undefined);
+      const blob = new Blob([rows.bytes.slice()]);
+      lane.send(() => inner.query(statement, [], { blob }));
     },
   };
 }

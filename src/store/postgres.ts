@@ -110,11 +110,14 @@ function txOn(client: pg.PoolClient, lane: Lane): Tx {
       const { sql, params } = compile(query);
       return lane.run(async () => (await client.query(sql, params)).rows as Row[]);
     },
+    send(query) {
+      const { sql, params } = compile(query);
+      lane.send(() => client.query(sql, params));
+    },
     copy(table, columns, rows) {
       if (rows.count === 0) return;
       const statement = `copy "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) from stdin (format binary)`;
-      // Told when the transaction ends, or by the next statement.
-      lane.run(() => copyInto(client, statement, rows.bytes)).catch(() => undefined);
+      lane.send(() => copyInto(client, statement, rows.bytes));
     },
   };
 }

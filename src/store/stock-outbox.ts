@@ -9,8 +9,8 @@ export const stockChanged = (tenant: SQL, moved: SQL, at: SQL): SQL => sql`
   where exists (select 1 from stream s where s.tenant = m.tenant and s.direction = 'out' and s.removed_at is null) group by m.tenant`;
 
 /** The same for variants by id. */
-export async function tellStock(tx: Tx, tenant: number, variants: readonly number[], at: Date): Promise<void> {
+export function tellStock(tx: Tx, tenant: number, variants: readonly number[], at: Date): void {
   if (variants.length === 0) return;
   const moved = sql`unnest(${numbers(variants)}) as v(variant_id)`;
-  await tx.rows(stockChanged(sql`${tenant}::integer`, moved, sql`${at.toISOString()}::timestamptz`));
+  tx.send(stockChanged(sql`${tenant}::integer`, moved, sql`${at.toISOString()}::timestamptz`));
 }

@@ -13,9 +13,11 @@ export { type SQL, sql };
 export type Tx = {
   rows<Row>(query: SQL): Promise<Row[]>;
   /**
-   * COPY (see `copy.ts`). Sent at once, so that the next rows can be made while these go in: statements after it see them,
-   * and the transaction does not end before they are in.
+   * A statement whose rows nobody waits for. Sent at once, so that the next one can be made while the server works on it:
+   * statements after it see what it did, and the transaction does not end before it is through.
    */
+  send(query: SQL): void;
+  /** COPY (see `copy.ts`), sent like that. */
   copy(table: string, columns: readonly string[], rows: CopyRows): void;
 };
 

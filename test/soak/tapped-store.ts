@@ -51,7 +51,9 @@ export function tapStore(store: Store, alteration: Alteration | null): Tap {
     try {
       const result = await transaction(async (tx) => {
         const onPage = () => void tap.pages.push(nth);
-        const done = await work(tapTx(tx, altered, { onCopy: () => void reach('copy'), onPage }, alteration));
+        const tapped = tapTx(tx, altered, { onCopy: () => void reach('copy'), onPage }, alteration);
+        const done = await work(tapped);
+        await tapped.end();
         await reach('before-commit');
         return done;
       }, options);
@@ -83,33 +85,51 @@ function fromText(text: string, params: readonly unknown[]): SQL {
   );
 }
 
-type Step = { readonly run: () => Promise<unknown> };
+type Step = () => Promise<unknown>;
 
 function tapTx(
   tx: Tx,
   altered: (query: SQL) => SQL,
   { onCopy, onPage }: { onCopy(): void; onPage(): void },
   alteration: Alteration | null,
-): Tx {
+): Tx & { end(): Promise<unknown> } {
   const done: Step[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
+    const mine = last.then(step);
+    mine.catch(() => undefined); // Told by the next, and at the end.
+    last = mine;
+    return mine;
+  };
+  const say = async <T>(query: SQL, step: () => Promise<T>): Promise<T> => {
+    const { sql: text } = compile(query);
+    if (FENCE.test(text)) onPage();
+    const early = alteration?.changes.findIndex(({ of, to }) => to === null && of.test(text)) ?? -1;
+    if (alteration && early >= 0) {
+      await commitFirst(tx, query, done);
+      alteration.made[early] = (alteration.made[early] ?? 0) + 1;
+    }
+    done.push(step);
+    return step();
+  };
   return {
-    async rows<Row>(query: SQL): Promise<Row[]> {
+    rows<Row>(query: SQL) {
       const own = altered(query);
-      const { sql: text } = compile(query);
-      if (FENCE.test(text)) onPage();
-      const early = alteration?.changes.findIndex(({ of, to }) => to === null && of.test(text)) ?? -1;
-      if (alteration && early >= 0) {
-        await commitFirst(tx, query, done);
-        alteration.made[early] = (alteration.made[early] ?? 0) + 1;
-      }
-      done.push({ run: () => tx.rows(own) });
-      return tx.rows<Row>(own);
+      return inTurn(() => say(query, () => tx.rows<Row>(own)));
+    },
+    send(query) {
+      const own = altered(query);
+      void inTurn(() => say(query, async () => tx.send(own)));
     },
     copy(table: string, columns: readonly string[], rows: CopyRows): void {
       if (rows.count > 0) onCopy();
-      done.push({ run: async () => tx.copy(table, columns, rows) });
-      tx.copy(table, columns, rows);
+      const step = async () => tx.copy(table, columns, rows);
+      void inTurn(async () => {
+        done.push(step);
+        await step();
+      });
     },
+    end: () => last,
   };
 }
 
@@ -118,5 +138,5 @@ async function commitFirst(tx: Tx, query: SQL, done: readonly Step[]): Promise<v
   await tx.rows(sql`rollback`);
   await tx.rows(query);
   await tx.rows(sql`begin`);
-  for (const step of done) await step.run();
+  for (const step of done) await step();
 }

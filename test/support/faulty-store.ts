@@ -41,6 +41,10 @@ export function faultyStore(store: Store): FaultyStore {
       statement();
       return tx.rows(query);
     },
+    send: (query) => {
+      statement();
+      tx.send(query);
+    },
     copy: (table, columns, lines) => {
       statement();
       return tx.copy(table, columns, lines);
