@@ -20,15 +20,24 @@ type Scheduled = Pick<RunStream, 'id' | 'tenant' | 'config' | 'writes'>;
  * finds a run still going is written into that run's log. What is due is taken and turned into a run in one transaction, so
  * that of any number of schedulers one does it, and a crash leaves it due.
  * @returns the runs made
+ * @throws at the end, what is wrong with the first stream that is wrong
  */
 export async function tick(deps: Pick<RunDeps, 'store' | 'clock'>, streams: readonly Scheduled[]): Promise<number[]> {
   const now = deps.clock.now();
   const made: number[] = [];
+  let broken: unknown;
   for (const stream of streams)
     for (const kind of KINDS) {
-      const id = await tickStream(deps.store, stream, kind, now);
-      if (id !== null) made.push(id);
+      try {
+        const id = await tickStream(deps.store, stream, kind, now);
+        if (id !== null) made.push(id);
+      } catch (thrown) {
+        // What is wrong with one stream keeps no other back; what ails the database ails them all.
+        if (asTributaryError(thrown).retry === 'transient') throw thrown;
+        broken ??= thrown;
+      }
     }
+  if (broken !== undefined) throw broken;
   return made;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isSchedule } from '../../src/config/durations.ts';
 import { MOST_COUNTED, parseSchedule, type Schedule } from '../../src/run/schedule-times.ts';
 
 /** The next due times after `from`, in UTC. */
@@ -18,6 +19,36 @@ function scheduleOf(every: string, timezone: string): Schedule {
   if (!schedule) throw new Error(`${every} is never due`);
   return schedule;
 }
+
+/** Fields of expressions, right and wrong ones. */
+const FIELDS = [
+  ...['*', '*/5', '*/90', '5/10', '50-10', '1-5/2', '1-', 'mon', 'jan', 'MON-fri', 'sep-nov', 'sat,sun', '1,jan'],
+  ...['7', '0', '07', '31', '30-31', '*/31', '60', '24', '1-3,5', 'l', '?', '', '*/0', 'mon/2', '1-2-3'],
+];
+const DAYS = ['30 2', '31 4', '31 2,3', '31 feb', '30-31 feb-apr', '29 2', '31 sep-nov', '*/30 2', '31 4,6'];
+
+describe('what the configuration takes for a schedule', () => {
+  const expressions = [
+    ...[0, 1, 2, 3, 4].flatMap((at) => FIELDS.map((field) => ['*', '*', '*', '*', '*'].with(at, field).join(' '))),
+    ...DAYS.map((day) => `0 0 ${day} *`),
+    ...['', '* * * *', '* * * * * *', ' *  * * * *', '@daily'],
+  ];
+  // Of what cron itself takes, these are not for us.
+  const unusual = /[?lL]/;
+
+  it('is one that comes, and nothing else is', () => {
+    const comes = (every: string): boolean => {
+      try {
+        return (parseSchedule(every, 'UTC')?.next(new Date('2026-11-21T12:00:00Z')) ?? null) !== null;
+      } catch {
+        return false;
+      }
+    };
+    const told = expressions.map((every) => `${every}: ${isSchedule(every)}`);
+    expect(told).toEqual(expressions.map((every) => `${every}: ${comes(every) && !unusual.test(every)}`));
+    expect(expressions.filter(isSchedule).length).toBeGreaterThan(40);
+  });
+});
 
 describe('words', () => {
   it.each([

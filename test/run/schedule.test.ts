@@ -102,6 +102,13 @@ describe('ticks', () => {
     expect(await tick({ store, clock: right }, [stream])).toHaveLength(1);
   });
 
+  it('go on with the others where something is wrong with one stream', async () => {
+    const clock = makeTestClock();
+    const [wrong, right] = [await streamOf(store, '5/10 * * * *'), await streamOf(store, 'hourly')];
+    await expect(tick({ store, clock }, [wrong, right])).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+    expect(await runsOf(store, right)).toHaveLength(1);
+  });
+
   it('keep each stream to its own zone', async () => {
     const clock = makeTestClock('2026-11-21T12:00:00Z');
     const [berlin, tokyo] = [
