@@ -63,9 +63,11 @@ function emitStart(code: Code, file: MappingFile): Scope {
   line(code, `let budget = ${runtime.LIMITS.rounds};`);
   if (isGrouped) {
     line(code, 'let rows = r$own(record, "rows");');
+    // A row that no other belongs to comes by itself.
+    line(code, 'if (!Array.isArray(rows)) rows = [record];');
     line(
       code,
-      `if (!Array.isArray(rows) || rows.length === 0) ${reject('not-grouped', 'the record has no rows, though the mapping groups them')}`,
+      `if (rows.length === 0) ${reject('not-grouped', 'the record has no rows, though the mapping groups them')}`,
     );
     if (file.ignoreCase) line(code, 'rows = rows.map((row) => r$foldCase(r$object(row)));');
     line(code, 'const whole = { rows }, first = r$object(rows[0]);');

@@ -65,7 +65,8 @@ export function interpret(
 ): { readonly kind: string; readonly [name: string]: unknown } {
   if (!isObject(record)) return { kind: 'rejected', problems: ['record not-an-object'] };
   const fold = (row: Value): JsonObject => (file.ignoreCase ? foldNames(row) : isObject(row) ? row : {});
-  const rows = file.groupBy === null ? null : read(record, 'rows');
+  const given = file.groupBy === null ? null : read(record, 'rows');
+  const rows = file.groupBy === null || Array.isArray(given) ? given : [record];
   if (file.groupBy !== null && (!Array.isArray(rows) || rows.length === 0))
     return { kind: 'rejected', problems: ['record not-grouped'] };
   const folded = Array.isArray(rows) ? rows.map((row) => (file.ignoreCase ? fold(row) : row)) : [];
