@@ -14,10 +14,12 @@ export type Evaluated = { readonly opened: number; readonly recovered: number };
 type StreamRow = {
   connection: string;
   stream: string;
+  isPaused: boolean;
   run_id: number | null;
   state: 'succeeded' | 'failed' | 'incomplete' | 'held' | null;
   code: string | null;
   held_run: number | null;
+  held_mode: string | null;
   held_deletes: number;
   due_at: string | null;
 };
@@ -31,11 +33,15 @@ export function evaluateAlerts(store: Store, { tenant, now, graceMs = GRACE_MS }
   return store.transaction(async (tx) => {
     await tx.rows(sql`select pg_advisory_xact_lock(${LOCK}::integer, ${tenant}::integer)`);
     const streams = await streamsOf(tx, tenant, new Date(now.getTime() - graceMs));
-    const causes = [...streams.flatMap(causesOf), ...(await webhookCauses(tx, tenant))];
-    // A held run is neither: what failed before it still stands.
-    const undecided = streams
-      .filter((row) => row.state === 'held')
-      .map((row) => `${row.connection}/${row.stream}:failed`);
+    const going = streams.filter((row) => !row.isPaused);
+    const causes = [...going.flatMap(causesOf), ...(await webhookCauses(tx, tenant))];
+    // A held run is neither: what failed before it still stands. Nor does what failed get well by a pause.
+    const undecided = [
+      ...going.filter((row) => row.state === 'held').map((row) => `${row.connection}/${row.stream}:failed`),
+      ...streams
+        .filter((row) => row.isPaused)
+        .flatMap((row) => causesOf({ ...row, due_at: null }).map((one) => one.cause)),
+    ];
     const recovered = await tx.rows(sql`
       update alert set recovered_at = ${now.toISOString()}::timestamptz
       where tenant = ${tenant} and recovered_at is null and cause <> all(${texts([...causes.map((one) => one.cause), ...undecided])}) returning cause`);
@@ -52,13 +58,13 @@ export function evaluateAlerts(store: Store, { tenant, now, graceMs = GRACE_MS }
 function streamsOf(tx: Tx, tenant: number, late: Date): Promise<StreamRow[]> {
   const before = sql`${late.toISOString()}::timestamptz`;
   return tx.rows<StreamRow>(sql`
-    select c.name as connection, s.name as stream, r.id as run_id, r.state, r.error ->> 'code' as code, h.id as held_run,
+    select c.name as connection, s.name as stream, c.paused_at is not null as "isPaused", r.id as run_id, r.state, r.error ->> 'code' as code, h.id as held_run, h.mode as held_mode,
       (select count(*) from held_delete d where d.run_id = h.id and d.state = 'held')::integer as held_deletes,
       to_char(least(case when s.next_due_at < ${before} then s.next_due_at end, q.due_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as due_at
-    from stream s join connection c on c.id = s.connection_id and c.removed_at is null and c.paused_at is null
+    from stream s join connection c on c.id = s.connection_id and c.removed_at is null
     left join lateral (select id, state, error from run where stream_id = s.id and state in ('succeeded', 'failed', 'incomplete', 'held')
       and not (state = 'succeeded' and mode in ('ids', 'sweep')) order by id desc limit 1) r on true
-    left join lateral (select id from run where stream_id = s.id and state = 'held' order by id desc limit 1) h on true
+    left join lateral (select id, mode from run where stream_id = s.id and state = 'held' order by id desc limit 1) h on true
     left join lateral (select due_at from run where stream_id = s.id and state = 'queued' and started_at is null and due_at < ${before} order by due_at limit 1) q on true
     where s.tenant = ${tenant} and s.removed_at is null order by c.name, s.name`);
 }
@@ -87,7 +93,10 @@ function causesOf(row: StreamRow): Cause[] {
     const id = publicId('run', row.held_run);
     causes.push({
       cause: `${subject}:held`,
-      message: `Run ${id} of ${subject} would delete ${row.held_deletes} records and waits for approval. Look at \`tributary runs show ${id}\`.`,
+      message:
+        row.held_mode === 'push'
+          ? `Run ${id} of ${subject} has listed what it would write, which waits for approval. Look at \`tributary connections writes ${row.connection}\`.`
+          : `Run ${id} of ${subject} would delete ${row.held_deletes} records and waits for approval. Look at \`tributary runs show ${id}\`.`,
     });
   }
   if (row.due_at !== null) {

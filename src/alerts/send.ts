@@ -14,10 +14,15 @@ export type SendOptions = {
   readonly timeoutMs?: number;
 };
 
-type AlertRow = { cause: string; message: string; opened: string; recovered: string | null; told: number };
+type AlertRow = { cause: string; message: string; opened: string; recovered: string | null };
 
 /** `alert.told` has a bit per target for the opening, and from here on one per target for the recovery. */
 const RECOVERY_BITS = 15;
+
+/** What was over for so long is news to nobody: a target that is new, or was away, would be told of all there ever was. */
+const STALE_MS = 86_400_000;
+/** A target that fails so often in one call is away; the next call tries again. */
+const MOST_FAILURES = 3;
 
 /**
  * Sends what has not been sent, to every target. A message is marked before it is sent and unmarked when that fails, so
@@ -26,39 +31,50 @@ const RECOVERY_BITS = 15;
  */
 export async function sendAlerts(store: Store, options: SendOptions): Promise<number> {
   const targets = options.config.alerts.slice(0, RECOVERY_BITS);
+  const sent = await Promise.all(targets.map((target, index) => tellAll(store, options, { target, index })));
+  return sent.reduce((sum, count) => sum + count, 0);
+}
+
+type Way = { readonly target: Target; readonly index: number };
+
+/** Tells one target, whatever becomes of the others. */
+async function tellAll(store: Store, options: SendOptions, way: Way): Promise<number> {
+  const [opening, recovery] = [2 ** way.index, 2 ** (way.index + RECOVERY_BITS)];
+  const since = new Date(options.clock.now().getTime() - STALE_MS).toISOString();
   const rows = await store.rows<AlertRow>(sql`
-    select cause, message, opened_at::text as opened, recovered_at::text as recovered, told from alert
-    where tenant = ${options.tenant} and (told & ${mask(targets.length, false)}) <> ${mask(targets.length, false)}
-      or tenant = ${options.tenant} and recovered_at is not null and (told & ${mask(targets.length, true)}) <> ${mask(targets.length, true)}
+    select cause, message, opened_at::text as opened, recovered_at::text as recovered from alert
+    where tenant = ${options.tenant} and (recovered_at is null and (told & ${opening}::integer) = 0
+      or recovered_at > ${since}::timestamptz and (told & ${opening + recovery}::integer) <> ${opening + recovery}::integer)
     order by opened_at limit 100`);
   let sent = 0;
+  let failures = 0;
   for (const row of rows) {
-    const results = await Promise.all(targets.map((target, index) => tell(store, options, row, { target, index })));
-    sent += results.reduce((sum, count) => sum + count, 0);
+    if (failures === MOST_FAILURES) break;
+    const told = await tell(store, options, row, way);
+    sent += told.sent;
+    if (told.hasFailed) failures += 1;
   }
   return sent;
 }
-
-const mask = (count: number, isRecovery: boolean): number => (2 ** count - 1) * (isRecovery ? 2 ** RECOVERY_BITS : 1);
 
 /** The opening, then the recovery; a recovery never goes out before its opening. */
 async function tell(
   store: Store,
   options: SendOptions,
   row: AlertRow,
-  { target, index }: { target: Target; index: number },
-): Promise<number> {
+  { target, index }: Way,
+): Promise<{ readonly sent: number; readonly hasFailed: boolean }> {
   let sent = 0;
   for (const isRecovery of row.recovered === null ? [false] : [false, true]) {
     const bit = 2 ** (index + (isRecovery ? RECOVERY_BITS : 0));
     if (!(await mark(store, options.tenant, row, bit))) continue;
     if (!(await sendOne(options, target, messageOf(options, row, isRecovery)))) {
       await unmark(store, options.tenant, row, bit);
-      return sent;
+      return { sent, hasFailed: true };
     }
     sent += 1;
   }
-  return sent;
+  return { sent, hasFailed: false };
 }
 
 async function mark(store: Store, tenant: number, row: AlertRow, bit: number): Promise<boolean> {

@@ -127,11 +127,16 @@ export async function showRuns(context: CommandContext, runs: readonly RunFacts[
 
 function* adviceOn(run: RunFacts): Generator<string> {
   if (run.error) yield `${plain(run.error.message)} ${plain(run.error.remedy)} [${run.error.code}]`;
+  if (run.state === 'held' && run.mode === 'push') yield waitingWrites(run);
   if (run.held > 0)
     yield `${counted(run.held, 'delete')} wait for approval: tributary runs show ${run.id}, then tributary runs approve ${run.id}`;
   if (run.deadLettered > 0)
     yield `${counted(run.deadLettered, 'record')} could not be loaded: tributary deadletters list --connection ${run.connection} --stream ${run.stream}`;
 }
+
+/** What to do about a push that only listed. */
+export const waitingWrites = ({ connection }: RunFacts): string =>
+  `What it would write waits for approval: tributary connections writes ${connection}, then tributary connections approve-writes ${connection}`;
 
 export function exitOfRuns(runs: readonly RunFacts[]): number {
   if (runs.some((run) => run.state === 'failed' || run.state === 'cancelled')) return EXIT.failed;

@@ -3,6 +3,7 @@ import { cancelRun } from '../run/cancel-run.ts';
 import { isOver, runLog, runNumber, showRun } from '../run/list-runs.ts';
 import { actor } from './actor.ts';
 import { command, count, EXIT, flag, one } from './command.ts';
+import { waitingWrites } from './follow-runs.ts';
 import { counted, facts, json, plain } from './render.ts';
 
 const RUN = one('Its id (run_…), as runs list shows it');
@@ -36,7 +37,9 @@ export const runsShow = command({
       for (const one of deletes) await context.out(`delete (${one.state})  ${plain(one.externalId)}\n`);
       if (run.state === 'held')
         await context.err(
-          `${counted(run.held, 'delete')} wait. To carry out exactly these: tributary runs approve ${run.id}\n`,
+          run.mode === 'push'
+            ? `${waitingWrites(run)}\n`
+            : `${counted(run.held, 'delete')} wait. To carry out exactly these: tributary runs approve ${run.id}\n`,
         );
     }
     return EXIT.ok;

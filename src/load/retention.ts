@@ -43,6 +43,7 @@ export async function forget(
     run: await gone(sql`
       delete from run r where r.tenant = ${tenant} and r.finished_at < ${before(retention.runDays)} and r.state not in ('queued', 'running', 'held')
         and r.id <> (select max(id) from run o where o.stream_id = r.stream_id) and not exists (select 1 from page p where p.run_id = r.id)`),
+    alert: await gone(sql`delete from alert where tenant = ${tenant} and recovered_at < ${before(retention.runDays)}`),
     run_log: await gone(sql`delete from run_log l where l.tenant = ${tenant} and l.at < ${before(retention.runDays)}`),
     dead_letter: await gone(
       sql`delete from dead_letter where tenant = ${tenant} and state <> 'open' and last_at < ${before(retention.rawDays)}`,

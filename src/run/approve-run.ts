@@ -31,7 +31,12 @@ export async function approveRun(
   if (run.state !== 'held') {
     throw new TributaryError('ERR_RUN_STATE', `Run ${name} is ${run.state}; only a held run waits for approval.`);
   }
-  const { deleted, returned } = await approveDeletes(deps.load, await deps.stream(run.stream_id), id);
+  const stream = await deps.stream(run.stream_id);
+  if (stream.writes)
+    throw new TributaryError('ERR_RUN_STATE', `Run ${name} has listed writes, not deletes.`, {
+      remedy: `Look at them with \`tributary connections writes ${stream.connection}\`, then \`tributary connections approve-writes ${stream.connection}\`.`,
+    });
+  const { deleted, returned } = await approveDeletes(deps.load, stream, id);
   const state = run.tainted === null ? 'succeeded' : 'incomplete';
   const audit = await auditing(deps.store);
   const at = deps.clock.now();

@@ -139,6 +139,50 @@ describe('alerts', () => {
     expect(lines.map((line) => JSON.parse(line).reason)).toEqual(['the other side answered 500', 'no answer in time']);
   });
 
+  it('neither ends nor opens what failed of a connection that is paused', async () => {
+    await run('failed');
+    await look();
+    await store.rows(sql`update connection set paused_at = now()`);
+    expect(await look()).toEqual({ opened: 0, recovered: 0 });
+    await store.rows(sql`update connection set paused_at = null`);
+    expect(await look()).toEqual({ opened: 0, recovered: 0 });
+    await run('succeeded');
+    await store.rows(sql`update connection set paused_at = now()`);
+    expect(await look()).toEqual({ opened: 0, recovered: 1 });
+  });
+
+  it('says of a push that waits what it waits for', async () => {
+    const push = await run('held');
+    await store.rows(sql`update run set mode = 'push' where id = ${push}`);
+    await look();
+    await send();
+    expect(hook.bodies).toMatchObject([{ message: expect.stringContaining('tributary connections writes feeds') }]);
+  });
+
+  it('tells a target that is new what is open, and not all there ever was', async () => {
+    for (let day = 0; day < 3; day += 1) {
+      await run('failed');
+      await look();
+      await clock.advance(MINUTE);
+      await run('succeeded');
+      await look();
+      await clock.advance(24 * 60 * MINUTE);
+    }
+    await run('failed');
+    await look();
+    expect(await send()).toBe(1);
+  });
+
+  it('tells the others what is new while one target is away', async () => {
+    const away = { kind: 'webhook', to: 'http://127.0.0.1:1/' } as const;
+    for (let count = 0; count < 101; count += 1)
+      await store.rows(sql`insert into alert (tenant, cause, message, opened_at)
+        values (${tenant}, ${`feeds/s${count}:failed`}, 'failed', ${new Date(clock.now().getTime() + count).toISOString()}::timestamptz)`);
+    const targets = [away, { kind: 'webhook', to: hook.url }] as const;
+    expect([await send(targets), await send(targets)]).toEqual([100, 1]);
+    expect(lines).toHaveLength(6);
+  });
+
   it('sends to each target apart, and never shows where to', async () => {
     await run('failed');
     await look();

@@ -228,7 +228,13 @@ describe.each([['alone'], ['through the running program']])('what waits to be wr
       try {
         const before = crm.truth('contacts').size;
         expect((await run('sync', 'feeds')).code).toBe(0);
-        expect((await run('sync', 'crm')).out).toMatch(/crm\/contacts:out +push +held +2/);
+        const push = await run('sync', 'crm');
+        const toDo = /tributary connections writes crm, then tributary connections approve-writes crm/;
+        expect(push).toMatchObject({ code: 3, err: expect.stringMatching(toDo) });
+        const [, id = ''] = /^(run_\w+) +crm\/contacts:out +push +held +2/m.exec(push.out) ?? [];
+        expect((await run('runs', 'show', id)).err).toMatch(toDo);
+        const refused = await run('runs', 'approve', id);
+        expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('has listed writes, not deletes') });
         expect(await run('connections', 'writes', 'crm')).toMatchObject({
           code: 0,
           out: expect.stringMatching(/contacts:out +lead_\w+ +upsert +listed +\{.*ann@example.com/),
