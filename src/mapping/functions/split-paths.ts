@@ -1,4 +1,5 @@
 import { trimText } from '../../canonical/text.ts';
+import { cut } from '../cut.ts';
 import { defineFunction } from './define.ts';
 
 export const splitPaths = defineFunction({
@@ -10,13 +11,14 @@ export const splitPaths = defineFunction({
   args: [
     { name: 'separator', kind: 'text', about: 'between paths' },
     { name: 'level', kind: 'text', about: 'between the levels of a path' },
+    { name: 'escape', kind: 'text', about: 'what stands before a separator that is part of a name', optional: true },
   ],
   examples: [
     { input: 'Clothing>Hoodies, Sale', call: 'split_paths(",", ">")', output: ['Clothing > Hoodies', 'Sale'] },
   ],
-  run: (value, separator, level) => {
+  run: (value, separator, level, sign) => {
     const paths: string[] = [];
-    for (const part of separator === '' ? [value] : value.split(separator)) {
+    for (const part of cut(value, separator, sign)) {
       const path = level !== '' && part.includes(level) ? joined(part.split(level)) : trimText(part);
       if (path !== '') paths.push(path);
     }
