@@ -49,6 +49,13 @@ export function parseNode(node: YamlNode | null, reading: NodeReading, extra: re
       'A list is no value.',
       'Write one line, or `list:` with the elements below it.',
     );
+  if (scalar.value === null && !scalar.source)
+    reading.problems.report(spanOf(node), {
+      code: 'no-value',
+      message: 'There is no value, so it is null.',
+      remedy: 'Write where it comes from, or `= null`.',
+      severity: 'warning',
+    });
   if (typeof scalar.value === 'string') {
     const text = placed(node, reading);
     return text && parseExpression(text, reading);

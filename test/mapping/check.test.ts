@@ -37,6 +37,13 @@ const BAD: readonly (readonly [string, string, string, string])[] = [
     'Did you mean "title"?',
   ],
   ['name behind a list', product('brand: lines.^sku'), 'list-without-brackets', 'Write [] behind the list'],
+  ['nothing in an object', product('metadata: {object: {a: ^}}'), 'no-value', '= null'],
+  [
+    'nothing in a branch',
+    product('brand: {choose: [{when: title is empty, then: ^}, {else: title}]}'),
+    'no-value',
+    '= null',
+  ],
   ['unknown field', product('^brnad: title'), 'unknown-field', 'Did you mean "brand"?'],
   ['unknown function', product('brand: title | ^trimm'), 'unknown-function', 'Did you mean "trim"?'],
   ['too few arguments', product('brand: title | ^replace("a")'), 'wrong-arguments', 'Write replace(search, by).'],
