@@ -35,18 +35,6 @@ export function previewRecords(mapping: Mapping, records: readonly Json[], page:
   return { results, counts, fields: Object.fromEntries(fields) };
 }
 
-/** Puts rows with the same value in a column together, as a grouped mapping gets them. Order stays. */
-export function groupRows(rows: readonly JsonObject[], column: string): JsonObject[] {
-  const groups = new Map<string, JsonObject[]>();
-  for (const row of rows) {
-    const key = String(row[column] ?? '');
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
-  }
-  return [...groups.values()].map((group) => ({ rows: group }));
-}
-
 /** What sample records have: the schema mappings are checked against. Rows of groups count as records. */
 export function schemaOfRecords(records: readonly Json[], origin: SourceSchema['origin'] = 'sample'): SourceSchema {
   const found = new Map<string, { types: Set<DeclaredField['type']>; nullable: boolean }>();
