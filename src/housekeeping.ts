@@ -12,7 +12,7 @@ const EVERY_MS = 15_000;
 const FORGET_EVERY_MS = 3_600_000;
 const INSPECT_EVERY_MS = 900_000;
 
-/** Goes on until the signal ends it; what fails is logged and tried again at the next turn. */
+/** Goes on until the signal ends it; what fails is logged and tried again at the next turn, and what takes long holds nothing else up. */
 export async function keepHouse(
   app: App,
   metrics: Metrics,
@@ -37,15 +37,16 @@ export async function keepHouse(
       },
     ],
   ];
-  while (!signal.aborted) {
-    await clock.sleep(EVERY_MS, signal).catch(() => undefined);
-    for (const [what, turn] of turns) {
+  const goOn = async (what: string, turn: () => Promise<unknown>): Promise<void> => {
+    for (;;) {
+      await clock.sleep(EVERY_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
       await turn().catch((thrown: unknown) =>
         log.error({ err: thrown }, `housekeeping (${what}) failed; it is tried again`),
       );
     }
-  }
+  };
+  await Promise.all(turns.map(([what, turn]) => goOn(what, turn)));
 }
 
 /** Webhooks that a vendor switched off are subscribed again; an alert tells of those that cannot be. */

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import type { App } from '../../src/app.ts';
+import { keepHouse } from '../../src/housekeeping.ts';
+import { silentLog } from '../../src/observe/log.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+import { sql } from '../../src/store/store.ts';
+import { emptyStore, tenantId } from '../inventory/shop.ts';
+import { makeTestClock } from '../support/clock.ts';
+import { waitFor } from '../support/services.ts';
+
+it('a vendor that does not answer keeps no alert back', async () => {
+  const store = await emptyStore();
+  const tenant = await tenantId(store, 'acme');
+  const clock = makeTestClock();
+  const end = new AbortController();
+  const openSource = () =>
+    new Promise((_, reject) => end.signal.addEventListener('abort', () => reject(end.signal.reason)));
+  // What housekeeping uses of the program.
+  const app = {
+    store,
+    clock,
+    log: silentLog,
+    config: { alerts: [] },
+    streams: { tenant },
+    openSource,
+  } as unknown as App;
+  const keeping = keepHouse(app, createMetrics(), end.signal, () => undefined);
+  const alerts = () =>
+    waitFor('one alert more', async () => {
+      await clock.advance(15_000);
+      const rows = await store.rows(sql`select cause from alert`);
+      return rows.length === known + 1 ? rows.length : undefined;
+    });
+  let known = 0;
+  for (const stream of [1, 2]) {
+    await store.rows(sql`insert into connection (id, tenant, name, connector, settings, webhook_url)
+      values (${stream}, ${tenant}, ${`shop-${stream}`}, 'shopify', '{}', 'https://example.com')`);
+    await store.rows(
+      sql`insert into stream (id, tenant, connection_id, name, every) values (${stream}, ${tenant}, ${stream}, 'orders', '15m')`,
+    );
+    await store.rows(
+      sql`insert into run (id, tenant, stream_id, state, mode, trigger, due_at) values (${stream}, ${tenant}, ${stream}, 'failed', 'full', 'schedule', now())`,
+    );
+    known = await alerts();
+  }
+  expect(known).toBe(2);
+  end.abort();
+  await keeping;
+  await store.close();
+});
