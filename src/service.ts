@@ -35,6 +35,8 @@ import { sql } from './store/store.ts';
 
 /** Slices worked on at once in one process; each waits for the database most of its time. */
 const CONCURRENCY = 4;
+/** How long requests may take to end when the program stops. */
+const REQUESTS_MS = 2_000;
 /** How many ports after the wanted one are tried. */
 const PORTS = 20;
 
@@ -112,7 +114,7 @@ export async function startService(given: Config, options: ServiceOptions): Prom
       ...(systems ? { act: systems.act } : {}),
       logins: app.logins,
     });
-    closing.push(() => api.close());
+    closing.push(() => closeApi(api));
     const { url, otherPort } = await listen(api, config);
     address = url;
     const sandbox = await tellSandbox(app, url, systems);
@@ -123,13 +125,12 @@ export async function startService(given: Config, options: ServiceOptions): Prom
     const scheduler = startScheduler(app.runs, queue, scheduled, life.signal);
     const watches = Promise.all([watchSources(app, queue, life.signal), watchChanges(app, queue, life.signal)]);
     const house = keepHouse(app, metrics, life.signal, (run) => wakeWebhook(app, queue, run));
-    closing.push(async () => {
-      life.abort();
-      await Promise.all([scheduler.done, watches, house]);
-    });
     void inbound.warm().catch(() => undefined); // The first delivery opens what is not open yet.
     const subscribing = systems ? subscribeAll(app, publicUrl(), life.signal) : null;
-    closing.push(async () => subscribing);
+    closing.push(async () => {
+      life.abort();
+      await Promise.all([scheduler.done, watches, house, subscribing]);
+    });
     const act = systems?.act ?? null;
     const service: Service = { app, queue, url, sandbox, otherPort, act, stop };
     const control = await serveControl(service, config);
@@ -224,6 +225,13 @@ async function listen(api: FastifyInstance, config: Config): Promise<{ url: stri
       if (!isTaken || port >= config.port + PORTS) throw thrown;
     }
   }
+}
+
+/** Requests on their way may end. Who only holds a connection open, as browsers do, is not waited for. */
+async function closeApi(api: FastifyInstance): Promise<void> {
+  const late = setTimeout(() => api.server.closeAllConnections(), REQUESTS_MS);
+  await api.close();
+  clearTimeout(late);
 }
 
 /** Folder of the connection `feeds`, where there is one. */

@@ -13,8 +13,8 @@ import { command, count, EXIT } from './command.ts';
 import type { CommandContext } from './context.ts';
 import { counted } from './render.ts';
 
-/** How long stopping may take; then the process ends, and what was in the air is done again after the next start. */
-const STOP_MS = 10_000;
+/** How long stopping may take; then the process ends, within ten seconds of the signal, and what was in the air is done again after the next start. */
+const STOP_MS = 9_000;
 /** How long the words about the first runs wait for them. */
 const FIRST_RUNS_MS = 20_000;
 const LOOK_MS = 200;
@@ -47,20 +47,26 @@ export const start = command({
       secrets: () => [...secrets],
     });
     const { startService } = await import('../service.ts');
-    const service = await startService(config, {
-      log,
-      onSecret: (token) => void secrets.add(token),
-      speed: options.speed,
-    });
+    if (context.signal.aborted) return EXIT.ok;
+    const late = endOfPatience(context.signal);
+    const onSecret = (token: string) => void secrets.add(token);
+    const service = await Promise.race([startService(config, { log, onSecret, speed: options.speed }), late]);
+    if (service === null) return EXIT.ok;
     await context.out(opening(config, service));
     const told = tellFirstRuns(context, service, config).catch(() => undefined);
     if (!context.signal.aborted) await once(context.signal, 'abort');
     await context.err('Stopping …\n');
-    await Promise.race([service.stop(), new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
-    await told;
+    await Promise.race([Promise.all([service.stop(), told]), late]);
     return EXIT.ok;
   },
 });
+
+/** Comes when the program was told to stop and has had its time to do so, also while it was still starting. */
+async function endOfPatience(signal: AbortSignal): Promise<null> {
+  await once(signal, 'abort');
+  await new Promise((resolve) => setTimeout(resolve, STOP_MS));
+  return null;
+}
 
 /** Address of the program that has this folder; `null` when none has. */
 async function alreadyRunning(config: Config): Promise<string | null> {
