@@ -36,7 +36,8 @@ const COLUMNS = sql.raw(
 export const contributionsOfRecords = (tx: Tx, streamId: number, nos: readonly number[]): Promise<ContributionRow[]> =>
   nos.length === 0
     ? Promise.resolve([])
-    : tx.rows(sql`select ${COLUMNS} from contribution where stream_id = ${streamId} and no = any(${numbers(nos)})`);
+    : tx.rows(sql`
+        select ${COLUMNS} from unnest(${numbers([...new Set(nos)])}) as n(key) join contribution on stream_id = ${streamId} and no = key`);
 
 export const contributionsOfEntities = (tx: Tx, ids: readonly number[]): Promise<ContributionRow[]> =>
   ids.length === 0

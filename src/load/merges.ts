@@ -49,8 +49,9 @@ export async function followMerges(
       and r.target_id is distinct from f.id
     returning r.entity, r.entity_id, r.field, r.target_id`);
   const spoken = await tx.rows<{ entity: EntityName; id: number }>(sql`
-    select distinct c.entity, c.entity_id as id from record r join contribution c on c.stream_id = r.stream_id and c.no = r.no
-    where r.stream_id = ${stream.id} and r.external_id = any(${texts(affected)})`);
+    select distinct c.entity, c.entity_id as id
+    from unnest(${texts(affected)}) as n(key) join record r on r.stream_id = ${stream.id} and r.external_id = key
+    join contribution c on c.stream_id = r.stream_id and c.no = r.no`);
   await redirect(tx, spoken);
   const names = externalNames(stream);
   return {

@@ -90,5 +90,5 @@ export function raiseVersions(
 export const keepHistory = (tx: Tx, stream: LoadStream, pageId: number, nos: readonly number[]): void =>
   tx.send(sql`
     insert into record_history (stream_id, no, tenant, hash, page_id, slot, version, mapping_set, state, replaced_by)
-    select stream_id, no, tenant, hash, page_id, slot, version, mapping_set, state, ${pageId} from record
-    where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+    select stream_id, no, tenant, hash, page_id, slot, version, mapping_set, state, ${pageId}
+    from unnest(${numbers(nos)}) as n(key) join record on stream_id = ${stream.id} and no = key`);

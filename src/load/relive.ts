@@ -53,9 +53,10 @@ export async function relive(
 ): Promise<Lives> {
   const nos = plans.flatMap((plan) => (plan.existing ? [plan.no] : []));
   const versions = await tx.rows<Version>(sql`
-    select h.no, h.page_id, h.slot, h.version, h.state, (extract(epoch from p.observed_at) * 1000)::bigint as observed
-    from record_history h join page p on p.id = h.page_id
-    where h.stream_id = ${stream.id} and h.no = any(${numbers(nos)}) order by h.replaced_by`);
+    select h.no, h.page_id, h.slot, h.version, h.state,
+      (select (extract(epoch from p.observed_at) * 1000)::bigint from page p where p.id = h.page_id) as observed
+    from unnest(${numbers(nos)}) as n(key) join record_history h on h.stream_id = ${stream.id} and h.no = key
+    order by h.replaced_by`);
   const raw = await pages(versions.map((one) => one.page_id));
   const echoes = await keptEchoes(tx, stream.id, nos);
   const byRecord = new Map<number, Version[]>();

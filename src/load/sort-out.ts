@@ -153,9 +153,9 @@ export async function storedRecords(
 ): Promise<Map<string, RecordRow>> {
   if (externalIds.length === 0) return new Map();
   const rows = await tx.rows<RecordRow>(sql`
-    select r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, (extract(epoch from p.observed_at) * 1000)::bigint as observed
-    from record r join page p on p.id = r.page_id
-    where r.stream_id = ${stream.id} and r.external_id = any(${texts(externalIds)})`);
+    select r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope,
+      (select (extract(epoch from p.observed_at) * 1000)::bigint from page p where p.id = r.page_id) as observed
+    from unnest(${texts(externalIds)}) as n(key) join record r on r.stream_id = ${stream.id} and r.external_id = key`);
   return new Map(rows.map((row) => [row.external_id, row]));
 }
 

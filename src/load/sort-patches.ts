@@ -81,9 +81,11 @@ async function readHeld(
   ids: readonly string[],
 ): Promise<(id: string) => Held> {
   const rows = await tx.rows<Stored>(sql`
-    select r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope, p.run_id as run,
-      (extract(epoch from p.observed_at) * 1000)::bigint as observed, (extract(epoch from r.confirmed_at) * 1000)::bigint as confirmed
-    from record r join page p on p.id = r.page_id where r.stream_id = ${stream.id} and r.external_id = any(${texts(ids)})`);
+    select r.no, r.external_id, r.hash, r.page_id, r.slot, r.version, r.mapping_set, r.state, r.scope,
+      (select p.run_id from page p where p.id = r.page_id) as run,
+      (select (extract(epoch from p.observed_at) * 1000)::bigint from page p where p.id = r.page_id) as observed,
+      (extract(epoch from r.confirmed_at) * 1000)::bigint as confirmed
+    from unnest(${texts(ids)}) as n(key) join record r on r.stream_id = ${stream.id} and r.external_id = key`);
   const letters = await tx.rows<Letter>(sql`
     select id, external_id, page_id, slot from dead_letter
     where stream_id = ${stream.id} and external_id = any(${texts(ids)}) and state = 'open' and slot is not null`);

@@ -40,8 +40,8 @@ export async function withdrawRecords(
   tellStock(tx, stream.tenant, moved, page.observedAt);
   keepHistory(tx, stream, pageId, nos);
   // Absence has no version: what comes later is held against the time it was observed.
-  await tx.rows(sql`
+  tx.send(sql`
     update record set state = ${RECORD_STATE.deleted}, hash = ${NO_HASH}, page_id = ${pageId}, slot = ${NO_SLOT}, version = null, confirmed_at = null
-    where stream_id = ${stream.id} and no = any(${numbers(nos)})`);
+    from unnest(${numbers(nos)}) as n(key) where stream_id = ${stream.id} and no = key`);
   writeOutbox(tx, ids, stream.tenant, pageId, at, byEntity, null);
 }
