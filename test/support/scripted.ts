@@ -65,6 +65,7 @@ export const declared = (name: string, more: Partial<StreamDeclaration> = {}): S
   overlapMs: 0,
   blindFields: [],
   volatilePaths: [],
+  volatileContext: ['file', 'asOf'],
   deletes: ['tombstone', 'absence'],
   fields: null,
   key: ['id'],
