@@ -32,8 +32,12 @@ export type FeedStream = {
   readonly context: ConnectionContext;
 };
 
-/** How soon a file that is still being written is looked at again. */
+/** How soon a file that is still being written is looked at again; later, the longer nobody has written it. */
 const LOOK_AGAIN_MS = 1000;
+const LATEST_LOOK_MS = 60_000;
+
+/** Why a scope waits, and when its file last changed. */
+type Waiting = { readonly reason: string; readonly changedMs: number };
 
 type Pass = FeedStream & {
   readonly state: FeedState;
@@ -66,14 +70,14 @@ export async function* readFeed(feed: FeedStream, request: ReadRequest): AsyncGe
       due.filter((file) => settled.has(file.name)),
     );
   // A file that is not there in full yet holds back the younger ones of its scope, no others.
-  const waiting = new Map<string, string>();
+  const waiting = new Map<string, Waiting>();
   for (const file of due) {
     context.signal.throwIfAborted();
     if (isDone(state, file) || waiting.has(file.scope)) continue;
     if (settled.has(file.name)) {
       const reason = yield* deliver(pass, file);
-      if (reason !== null) waiting.set(file.scope, reason);
-    } else waiting.set(file.scope, `${file.name} is not there in full yet`);
+      if (reason !== null) waiting.set(file.scope, { reason, changedMs: context.clock.now().getTime() });
+    } else waiting.set(file.scope, { reason: `${file.name} is not there in full yet`, changedMs: file.modifiedMs });
   }
   if (waiting.size > 0) yield waitPage(pass, waiting);
   else if (state.isFull) yield endOfFull(pass);
@@ -299,15 +303,17 @@ function problemPage(pass: Pass, file: Delivery, message: string): Page {
   };
 }
 
-function waitPage(pass: Pass, waiting: ReadonlyMap<string, string>): Page {
-  const [[scope, reason] = ['', '']] = waiting;
+function waitPage(pass: Pass, waiting: ReadonlyMap<string, Waiting>): Page {
+  const [[scope, { reason }] = ['', { reason: '' }]] = waiting;
   const now = pass.context.clock.now();
+  const sinceMs = Math.min(...[...waiting.values()].map(({ changedMs }) => now.getTime() - changedMs));
+  const laterMs = Math.min(LATEST_LOOK_MS, Math.max(LOOK_AGAIN_MS, sinceMs / 10));
   pass.context.log.info({ waiting: waiting.size }, reason);
   const page = emptyPage(pass, { file: reason, scope, hash: '', asOfMs: now.getTime() });
   return {
     ...page,
     next: null,
-    notBefore: new Date(now.getTime() + Math.max(LOOK_AGAIN_MS, pass.rules.settings.settleMs)),
+    notBefore: new Date(now.getTime() + Math.max(laterMs, pass.rules.settings.settleMs)),
   };
 }
 

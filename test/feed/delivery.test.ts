@@ -398,7 +398,17 @@ describe('files that are not there in full', () => {
     bench.put('stock-1.csv.done', '', 26 * HOUR);
     const source = await bench.open({ ...SNAPSHOT, doneMarker: '{file}.done' });
     expect((await readAll(source)).map((page) => page.notBefore !== null)).toEqual([true]);
-    bench.put('stock-1.csv.done', '', 1 * HOUR);
+    for (const [ageMs, laterMs] of [
+      [2 * HOUR, 60_000],
+      [HOUR / 10, 36_000],
+      [2000, 1000],
+    ] as const) {
+      bench.put('stock-1.csv', csvOf(1, 2), ageMs);
+      const now = bench.context.clock.now().getTime();
+      const [page] = await readAll(source);
+      expect((page?.notBefore?.getTime() ?? 0) - now).toBe(laterMs);
+    }
+    bench.put('stock-1.csv.done', '', 1000);
     expect(rowsOf(await readAll(source))).toHaveLength(2);
   });
 
