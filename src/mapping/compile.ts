@@ -93,7 +93,7 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const inside = { ...scope, fail: leave('"record.key"', `break ${label};`, false) };
     line(code, `${label}: {`);
     const parts = file.key.map(
-      (part) => emitShared(code, keyOf(part), inside, (at) => emitNode(code, part, at, file.tables)).name,
+      (part) => emitShared(code, keyOf(part, undefined), inside, (at) => emitNode(code, part, at, file.tables)).name,
     );
     line(code, parts.length === 1 ? `id = r$singleKey(${parts[0]});` : `id = r$joinKey([${parts.join(', ')}]);`);
     const pointer = file.key[0] === undefined ? quote('') : firstPointer(file.key[0], scope);
@@ -108,7 +108,7 @@ function emitRecord(code: Code, file: MappingFile, scope: Scope): void {
     const pointer = firstPointer(version, scope);
     const made = assignable(
       code,
-      emitShared(code, keyOf(version), inside, (at) => emitNode(code, version, at, file.tables)),
+      emitShared(code, keyOf(version, undefined), inside, (at) => emitNode(code, version, at, file.tables)),
     );
     const read = made.type === 'timestamp' ? 'r$epochOf' : 'r$asVersion';
     line(

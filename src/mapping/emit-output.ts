@@ -205,8 +205,11 @@ function emitField(
   const value = emitShared(code, keepKey(node, spec), scope, (outside) => {
     const compute = (inside: Scope): Emitted => emitNode(code, node, inside, file.tables);
     // Where only like fields use the value, keeping what they keep is enough.
-    const isOnlyKept = code.uses.get(keepKey(node, spec)) === code.uses.get(keyOf(node));
-    const made = assignable(code, isOnlyKept ? compute(outside) : emitShared(code, keyOf(node), outside, compute));
+    const isOnlyKept = code.uses.get(keepKey(node, spec)) === code.uses.get(keyOf(node, spec.entity));
+    const made = assignable(
+      code,
+      isOnlyKept ? compute(outside) : emitShared(code, keyOf(node, spec.entity), outside, compute),
+    );
     emitKeep(code, made, spec, outside, pointer);
     return made;
   });

@@ -1,5 +1,5 @@
 /** Several rules often read the same value through the same functions; it is computed once a record. */
-import type { Field } from '../canonical/entities.ts';
+import type { EntityName, Field } from '../canonical/entities.ts';
 import type { FieldRule, MappingFile, Node, OutputRule } from './ast.ts';
 import { type Code, fresh, line, type Scope } from './code.ts';
 import type { Emitted } from './emit-call.ts';
@@ -7,14 +7,17 @@ import { fieldsOf } from './fields.ts';
 
 const POSITIONS = new Set(['at', 'nameAt', 'text']);
 
-/** What a node computes, without where it stands. */
-export function keyOf(node: Node): string {
-  return JSON.stringify(node, (name, part: Node) => {
+/** What a node computes, without where it stands. `entity`: what a reference in its place points to. */
+export function keyOf(node: Node, entity: EntityName | undefined): string {
+  let refers = false;
+  const key = JSON.stringify(node, (name, part: Node) => {
     if (POSITIONS.has(name)) return undefined;
+    refers ||= part?.kind === 'match' || part?.kind === 'external';
     // The text of the one is all it is, and the value of the other may have any names.
     if (part?.kind === 'jsonata') return ['jsonata', part.text];
     return part?.kind === 'literal' ? ['literal', JSON.stringify(part.value), part.decimal] : part;
   });
+  return refers ? `${key}>${entity}` : key;
 }
 
 /** What a field is made of: one that must have a value asks for it at its end, so that its rule need not ask before. */
@@ -28,7 +31,7 @@ export function madeOf(code: Code, { value }: FieldRule, spec: Field): Node {
 
 /** What a field keeps of a node. */
 export function keepKey(node: Node, spec: Field): string {
-  return `${keyOf(node)}>${spec.type}:${spec.max ?? ''}:${spec.values?.join(',') ?? ''}`;
+  return `${keyOf(node, spec.entity)}>${spec.type}:${spec.max ?? ''}:${spec.values?.join(',') ?? ''}`;
 }
 
 /** What an output is found by: the normalised value of a field. */
@@ -44,14 +47,14 @@ export function matchKey(code: Code, output: OutputRule, field: string): string 
 export function countUses(code: Code, file: MappingFile): void {
   const count = (key: string): void => void code.uses.set(key, (code.uses.get(key) ?? 0) + 1);
   const nodes = [...file.key, ...(file.version === null ? [] : [file.version])];
-  for (const node of nodes) count(keyOf(node));
+  for (const node of nodes) count(keyOf(node, undefined));
   for (const output of file.outputs) {
     if (output.each !== null) continue;
     for (const field of output.fields) {
       const spec = fieldsOf(output.entity)[field.name];
       if (spec === undefined) continue;
       const value = madeOf(code, field, spec);
-      count(keyOf(value));
+      count(keyOf(value, spec.entity));
       count(keepKey(value, spec));
     }
     for (const { field } of output.match) count(matchKey(code, output, field) ?? '');

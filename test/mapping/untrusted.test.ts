@@ -142,6 +142,12 @@ describe('values', () => {
         {},
       ),
     ).toEqual({ name: 'n', brand: 'A', description: 'B' });
+    const rule = '{match: sku, from: a}';
+    const text = `outputs:\n  stock: {fields: {variant: ${rule}, quantity: = 1}}\n  variant: {fields: {product: ${rule}}}\n`;
+    expect(checkMapping(text, 'm.yaml', null).mapping?.map({ a: 'A' }, { page: {}, position: 1 })).toMatchObject({
+      entities: [{ values: { product: { entity: 'product' } } }],
+      stock: [{ variant: { entity: 'variant' } }],
+    });
   });
 
   it('stay exact', () => {
