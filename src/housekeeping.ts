@@ -7,9 +7,12 @@ import { expireDue } from './inventory/settle.ts';
 import { forget } from './load/retention.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { rescueChanges } from './run/changed-ids.ts';
+import { upkeep } from './store/upkeep.ts';
 
 const EVERY_MS = 15_000;
 const FORGET_EVERY_MS = 3_600_000;
+/** As often as PostgreSQL's autovacuum looks. */
+const UPKEEP_EVERY_MS = 60_000;
 const INSPECT_EVERY_MS = 900_000;
 
 /** Goes on until the signal ends it; what fails is logged and tried again at the next turn, and what takes long holds nothing else up. */
@@ -22,6 +25,7 @@ export async function keepHouse(
   const { store, clock, log, config } = app;
   const tenant = app.streams.tenant;
   let forgotAt = clock.now().getTime();
+  let keptAt = forgotAt;
   const turns: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['reservations', () => expireDue(store, { now: clock.now(), tenant })],
     ['alerts', () => evaluateAlerts(store, { tenant, now: clock.now() })],
@@ -34,6 +38,14 @@ export async function keepHouse(
         if (clock.now().getTime() - forgotAt < FORGET_EVERY_MS) return;
         forgotAt = clock.now().getTime();
         await forget(store, tenant, config.retention, clock.now());
+      },
+    ],
+    [
+      'upkeep',
+      async () => {
+        if (clock.now().getTime() - keptAt < UPKEEP_EVERY_MS) return;
+        keptAt = clock.now().getTime();
+        await upkeep(store);
       },
     ],
   ];

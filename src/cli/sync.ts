@@ -3,6 +3,7 @@ import { TributaryError } from '../errors.ts';
 import type { RunStream } from '../run/deps.ts';
 import { driveRun, releaseLeases } from '../run/drive-run.ts';
 import { requestRun } from '../run/request-run.ts';
+import { upkeep } from '../store/upkeep.ts';
 import { command, flag, many } from './command.ts';
 import type { CommandContext } from './context.ts';
 import { exitOfRuns, followRuns, showRuns } from './follow-runs.ts';
@@ -56,7 +57,10 @@ export async function workThrough(
   const working = work();
   working.catch(() => undefined); // Awaited below.
   try {
-    return await followRuns(context, app, ids, [working]);
+    const runs = await followRuns(context, app, ids, [working]);
+    // Nobody else keeps house.
+    await upkeep(app.store);
+    return runs;
   } finally {
     done.abort();
     await working.catch(() => undefined);
