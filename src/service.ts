@@ -39,6 +39,7 @@ const CONCURRENCY = 4;
 const REQUESTS_MS = 2_000;
 /** How many ports after the wanted one are tried. */
 const PORTS = 20;
+const LAST_PORT = 65_535;
 
 export type Service = {
   readonly app: App;
@@ -214,15 +215,20 @@ function slice(app: App, run: string, signal: AbortSignal): ReturnType<typeof ru
   return runSlice(app.runs, id, signal);
 }
 
-/** Tries the ports after a taken one. */
+/** Tries the ports after a taken one. @throws ERR_CONFIG_INVALID where nobody can listen */
 async function listen(api: FastifyInstance, config: Config): Promise<{ url: string; otherPort: boolean }> {
   for (let port = config.port; ; port += 1) {
     try {
       const url = await api.listen({ host: config.host, port });
       return { url, otherPort: config.port !== 0 && port !== config.port };
     } catch (thrown) {
-      const isTaken = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE';
-      if (!isTaken || port >= config.port + PORTS) throw thrown;
+      const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
+      if (code === 'EADDRINUSE' && port < Math.min(config.port + PORTS, LAST_PORT)) continue;
+      throw new TributaryError('ERR_CONFIG_INVALID', `The program cannot listen on ${config.host}:${port} (${code}).`, {
+        remedy:
+          'Set host and port (or HOST and PORT) to an address of this machine that is free and that this user may use.',
+        cause: thrown,
+      });
     }
   }
 }

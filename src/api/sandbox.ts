@@ -25,7 +25,7 @@ export const sandboxAction = (act: ActInSandbox): Action =>
       await act(system, { kind: action, sku, ...(quantity === undefined ? {} : { quantity }) }).catch(
         (thrown: unknown) => {
           if (thrown instanceof TributaryError && thrown.code === 'ERR_NOT_FOUND')
-            throw new ApiError(404, thrown.message);
+            throw new ApiError(404, `${thrown.message} ${thrown.remedy}`);
           throw thrown;
         },
       );

@@ -5,7 +5,7 @@ import { type Command, command, count, EXIT, one } from './command.ts';
 import type { CommandContext } from './context.ts';
 import { json } from './render.ts';
 
-const SYSTEM = one('shopify, woocommerce, salesforce or hubspot');
+const SYSTEM = one('shopify, woocommerce, salesforce, hubspot or feeds');
 const SKU = one('SKU of a variant; in a CRM the e-mail address of a person');
 
 async function act(context: CommandContext, system: string, action: SandboxAction): Promise<number> {

@@ -1,6 +1,7 @@
 /** What tributary.yaml may say. Settings of connectors pass through; the connector's own schema checks them. */
 import { z } from 'zod';
 import { isSchedule, isTimezone, parseDuration } from './durations.ts';
+import { PLATFORM } from './types.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 const name = z.string().regex(NAME, 'must be letters, digits, `_`, `-` or `.`, at most 63');
@@ -104,7 +105,12 @@ const alert = z
 
 export const fileSchema = z.strictObject({
   tenant: name.default('default').describe('name of the vendor account that everything belongs to'),
-  connections: record(connection).default({}),
+  connections: z
+    .record(
+      name.refine((one) => one !== PLATFORM, 'is the name of what comes through our own API; choose another'),
+      connection,
+    )
+    .default({}),
   database_url: address('PostgreSQL address; without one an embedded database is used', [
     'postgres',
     'postgresql',

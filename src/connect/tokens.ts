@@ -24,7 +24,7 @@ export type TokenOptions = {
   readonly issue: (refreshToken: string | null, signal: AbortSignal) => Promise<IssuedToken | null>;
   /** Ends what is under way: the program's end. */
   readonly signal: AbortSignal;
-  /** Told each token that comes into use, so that outputs can be scrubbed of it. */
+  /** Told each token that comes into use, also one that others come by, so that outputs can be scrubbed of it. */
   readonly onSecret: (value: string) => void;
 };
 
@@ -67,10 +67,15 @@ export function tokensOf(options: TokenOptions): Tokens {
   const isGood = (one: Held | null, rejected: string | undefined): one is Held =>
     one !== null && one.accessToken !== rejected && one.goodUntil > clock.now().getTime();
 
+  const tell = ({ accessToken, refreshToken }: Pick<IssuedToken, 'accessToken' | 'refreshToken'>): void => {
+    options.onSecret(accessToken);
+    if (refreshToken) options.onSecret(refreshToken);
+  };
   const open = async (row: Row | undefined): Promise<Held | null> => {
     if (!row?.sealed) return null;
-    const { accessToken, refreshToken } = parseToken(await vault.open(row.sealed, boundTo));
-    options.onSecret(accessToken);
+    const kept = parseToken(await vault.open(row.sealed, boundTo));
+    tell(kept);
+    const { accessToken, refreshToken } = kept;
     return { accessToken, refreshToken, goodUntil: goodUntil(row.expires_at, row.updated_at) };
   };
   const read = async (): Promise<Row | undefined> =>
@@ -142,8 +147,7 @@ export function tokensOf(options: TokenOptions): Tokens {
         const before = await open(await read());
         if (isGood(before, rejected)) return before;
         const issued = await issue(before);
-        options.onSecret(issued.accessToken);
-        if (issued.refreshToken) options.onSecret(issued.refreshToken);
+        tell(issued);
         const now = clock.now();
         if (await write(issued, epoch)) return { ...issued, goodUntil: goodUntil(issued.expiresAt, now) };
         // We were given up; what was committed instead counts.
@@ -172,8 +176,7 @@ export function tokensOf(options: TokenOptions): Tokens {
       return got.accessToken;
     },
     async keep(issued) {
-      options.onSecret(issued.accessToken);
-      if (issued.refreshToken) options.onSecret(issued.refreshToken);
+      tell(issued);
       await write(issued, null);
       held = null;
     },

@@ -70,7 +70,7 @@ export type RunningSystem = {
   readonly url: string;
   /** What tributary.yaml says of a connection to it, `connector` and credentials included, without `streams`. */
   readonly settings: JsonObject;
-  /** @throws RangeError naming what there is, when the SKU is unknown or nobody can do that there */
+  /** @throws RangeError `what is not; what there is instead`, when the SKU is unknown or nobody can do that there */
   act(action: SandboxAction): Promise<void>;
   /** Everything it holds, to go on with after a restart. */
   save(): Json;

@@ -74,13 +74,12 @@ export async function openSystems({ folder, feeds, clock, log, speed }: SandboxO
     async act(name, action) {
       const one = opened.get(name);
       if (!one)
-        throw new TributaryError(
-          'ERR_NOT_FOUND',
-          `The sandbox has no system ${name}; it has: ${[...opened.keys()].join(', ')}.`,
-        );
+        throw new TributaryError('ERR_NOT_FOUND', `The sandbox has no system ${name}.`, {
+          remedy: `Use one of ${[...opened.keys()].join(', ')}.`,
+        });
       await one.system.act(action).catch((thrown: unknown) => {
         if (!(thrown instanceof RangeError)) throw thrown;
-        throw new TributaryError('ERR_NOT_FOUND', `${name}: ${thrown.message}`, { cause: thrown });
+        throw cannot(name, thrown);
       });
       await save();
     },
@@ -91,6 +90,16 @@ export async function openSystems({ folder, feeds, clock, log, speed }: SandboxO
       await save();
     },
   };
+}
+
+/** What a system says, as `what is not; what there is instead`. */
+function cannot(system: string, cause: RangeError): TributaryError {
+  const [what, ...instead] = cause.message.split('; ');
+  const words = instead.join('; ');
+  return new TributaryError('ERR_NOT_FOUND', `${system}: ${what}.`, {
+    remedy: words === '' ? 'Name another one.' : `${words.charAt(0).toUpperCase()}${words.slice(1)}.`,
+    cause,
+  });
 }
 
 /** As it was when it was last saved, on the same port where that is free; else as it is seeded. */

@@ -114,6 +114,7 @@ connections:
       b:
         every: "61 * * * *"
   shop: {}
+  platform: { connector: feed }
 alerts:
   - email: nobody
     slack: https://hooks.example.com/x
@@ -128,8 +129,9 @@ alerts:
       expect.stringMatching(/^9:34 value `connections\.feeds\.streams\.a\.timezone` must be an IANA time zone/),
       expect.stringMatching(/^11:16 value `connections\.feeds\.streams\.b\.every` must be real_time/),
       '12:3 missing `connections.shop.connector` is missing. Add it: name of a folder in connectors/.',
-      '14:5 value `alerts.0` must have exactly one of webhook, slack, email. Correct the value.',
-      '14:12 value `alerts.0.email` must be an e-mail address. Correct the value.',
+      '13:13 value `connections.platform` is the name of what comes through our own API; choose another. Correct the value.',
+      '15:5 value `alerts.0` must have exactly one of webhook, slack, email. Correct the value.',
+      '15:12 value `alerts.0.email` must be an e-mail address. Correct the value.',
       '0:0 environment PORT must be a whole number from 0 to 65535. Correct or unset PORT.',
     ]);
   });

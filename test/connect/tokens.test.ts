@@ -38,6 +38,14 @@ describe('tokens of a connection', () => {
     expect(vendor.issued()).toBe(1);
   });
 
+  it('are told as secrets, also those an earlier start left', async () => {
+    await tokensFor(store, vendor.url).token();
+    const told = new Set<string>();
+    const tokens = tokensFor(store, vendor.url, { onSecret: (value) => void told.add(value) });
+    await tokens.token('access-1');
+    expect([...told]).toEqual(['access-1', 'refresh-1', 'access-2', 'refresh-2']);
+  });
+
   it('are replaced once when many askers were refused, and with the refresh token that came last', async () => {
     const tokens = tokensFor(store, vendor.url);
     const first = await tokens.token();

@@ -173,8 +173,14 @@ describe('npm start without a tributary.yaml', { timeout: 5 * MINUTE_MS }, () =>
     await tributary('connections', 'unsubscribe', 'shopify');
     expect(await tributary('sandbox', 'buy', 'shopify', 'TEN-002')).toContain('Bought TEN-002');
     await waitFor('the poll', async () => ((await unitsIn('berlin')) === before - 2 ? true : undefined), MINUTE_MS);
-    expect((await buy('shopify', 'NOT-THERE')).status).toBe(404);
-    expect((await buy('amazon', 'TEN-002')).status).toBe(404);
+    for (const [system, sku, toDo] of [
+      ['shopify', 'NOT-THERE', 'It has '],
+      ['amazon', 'TEN-002', 'Use one of shopify, '],
+      ['feeds', 'TEN-002', `To buy, drop a file into ${sandbox().feeds}.`],
+    ] as const) {
+      const refused = await buy(system, sku);
+      expect([refused.status, JSON.stringify(await refused.json())]).toEqual([404, expect.stringContaining(toDo)]);
+    }
     program.child.kill('SIGKILL');
     await program.ended;
   });

@@ -89,7 +89,8 @@ const isSame = (one: string, two: string): boolean => timingSafeEqual(digest(one
 async function deliver(folder: string, clock: Clock, { kind, sku, quantity = 1 }: SandboxAction): Promise<void> {
   if (kind !== 'restock')
     throw new RangeError(`a supplier's files can be restocked only; to ${kind}, drop a file into ${folder}`);
-  if (!/^[\w.-]{1,64}$/.test(sku)) throw new RangeError('a SKU here has letters, digits, dots and dashes only');
+  if (!/^[\w.-]{1,64}$/.test(sku))
+    throw new RangeError(`${sku.slice(0, 64)} is no SKU; one has letters, digits, dots and dashes only`);
   const time = clock.now().toISOString();
   const name = `inventory-restock-${time.replace(/\D/g, '')}.csv`;
   // Renamed, so that nobody reads half of it.
