@@ -235,16 +235,19 @@ function pageOf(pass: Pass, { reading, batch, isChanged, about }: Read): Page {
     ...{ complete: isProven, observedAt: new Date(reading.asOfMs), expected: batch.expected, notBefore: null },
     context: batch.place.context ?? { format: rules.settings.format, ...about },
   };
-  if (!batch.end || isChanged || rules.settings.archive === undefined) return page;
+  const isUnread = !isProven && batch.place.rows === 0;
+  if (!batch.end || isChanged || isUnread || rules.settings.archive === undefined) return page;
   return { ...page, afterCommit: () => archiveFile(pass, reading) };
 }
 
 function finish(pass: Pass, reading: Reading, isTainted: boolean): void {
   const { state, rules } = pass;
-  const { file, size, modifiedMs, asOfMs, hash, scope, kind } = reading;
-  const done: FileMark = { file, size, modifiedMs, asOfMs, hash };
+  const { file, size, modifiedMs, asOfMs, scope, kind } = reading;
+  // Nothing of it could be read: it stands for nothing, and its content is none that was dealt with.
+  const isUnread = isTainted && reading.place.rows === 0;
+  const done: FileMark = { file, size, modifiedMs, asOfMs, hash: isUnread ? '' : reading.hash };
   rememberFile(state, done, (name) => pass.listed.has(name), pass.oldestLeft);
-  if (isTainted && reading.place.rows === 0) return; // Nothing of it could be read: it stands for nothing.
+  if (isUnread) return;
   const delivery = findDeliveries([{ name: file, size, modifiedMs }], rules)[0];
   stand(pass, done, { scope, kind, delivery });
 }

@@ -508,6 +508,23 @@ describe('archive', () => {
     expect(readdirSync(bench.folder)).toEqual(['done']);
   });
 
+  test('a file of which nothing could be read stays, for when the setting is right', async () => {
+    using bench = feedBench();
+    bench.put('stock-1.csv', csvOf(1, 2));
+    const wrong = await bench.open({ ...SNAPSHOT, archive: 'done', delimiter: ';' });
+    const pages = await readAll(wrong);
+    expect(problemsOf(pages)).toEqual([expect.stringContaining('the header is one column only')]);
+    for (const page of pages) await page.afterCommit?.();
+    const cursor = cursorBehind(pages);
+    expect(await readAll(wrong, { cursor })).toEqual([]);
+    expect(readdirSync(bench.folder)).toEqual(['stock-1.csv']);
+    bench.put('stock-1.csv', csvOf(1, 2), HOUR);
+    const right = await readAll(await bench.open({ ...SNAPSHOT, archive: 'done' }), { cursor });
+    expect(rowsOf(right)).toHaveLength(2);
+    for (const page of right) await page.afterCommit?.();
+    expect(readdirSync(bench.folder)).toEqual(['done']);
+  });
+
   test('a new delivery under the old name is not moved in place of the loaded one', async () => {
     using bench = feedBench();
     bench.put('stock-1.csv', csvOf(1));
