@@ -100,12 +100,9 @@ export function newMapping(records: readonly Json[], entity: EntityName | 'stock
   const isFlat = records.every((record) => isFlatRow(record));
   const lines: string[] = [`about: ${entity === 'stock' ? 'Stock' : ENTITIES[entity].about}`, ''];
   if (isFlat) lines.push('columns:', ...columns.map((column) => `  - ${scalar(column)}`), '');
-  const key =
-    ['id', 'sku', 'handle', 'code', 'number', 'email']
-      .map((name) => sourceOf(name, columns))
-      .find((found) => found !== undefined) ??
-    columns[0] ??
-    'id';
+  const keys = ['id', 'sku', 'handle', 'code', 'number', 'email'].flatMap((name) => sourceOf(name, columns) ?? []);
+  // A key that some sample does not have would reject it.
+  const key = keys.find((column) => isFilled(column, records)) ?? keys[0] ?? columns[0] ?? 'id';
   const version = ['updated_at', 'modified_at', 'as_of']
     .map((name) => sourceOf(name, columns))
     .find((found) => found !== undefined);
@@ -119,7 +116,7 @@ export function newMapping(records: readonly Json[], entity: EntityName | 'stock
     }),
   );
   // An output without any field would say nothing: one is filled for the operator to correct.
-  const [guess] = Object.keys(fields);
+  const guess = Object.keys(fields).find((name) => fields[name]?.type === 'text');
   if (taken.size === 0 && guess !== undefined && entity !== 'stock')
     taken.set(guess, `${scalar(`${columns[0] ?? 'id'} | trim`)}  # choose the right column`);
   const matchable = [...taken.keys()].filter((name) => fields[name]?.match !== undefined);
@@ -131,10 +128,17 @@ export function newMapping(records: readonly Json[], entity: EntityName | 'stock
     const rule = taken.get(name);
     if (rule !== undefined) lines.push(`      ${name}: ${rule}`);
     else if (field.required && field.type !== 'reference')
-      lines.push(`      ${name}: ${scalar(`${columns[0] ?? 'id'} | trim | required`)}  # choose the right column`);
+      lines.push(
+        `      ${name}: ${scalar(`${columns[0] ?? 'id'}${THROUGH[field.type]} | required`)}  # choose the right column`,
+      );
     else if (entity !== 'stock' || field.type !== 'reference') lines.push(`      # ${name}: ${field.about}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether every sample has something in that column. */
+function isFilled(column: string, records: readonly Json[]): boolean {
+  return records.every((record) => String((record as JsonObject | null)?.[column] ?? '').trim() !== '');
 }
 
 function isFlatRow(record: Json): boolean {

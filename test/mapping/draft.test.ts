@@ -44,6 +44,20 @@ describe('a drafted mapping', () => {
     expect(fields['variant.cost']).toEqual({ filled: 0, empty: { 'not mapped': 1 } });
   });
 
+  it('takes for the key what every sample has', () => {
+    const rows = ['mug', 'lamp'].map((Handle, at) => ({ SKU: at === 0 ? 'A-1' : ' ', Handle }));
+    expect(newMapping(rows, 'product')).toContain('  key: Handle\n');
+    expect(newMapping([{ SKU: '', Handle: '' }], 'product')).toContain('  key: SKU\n');
+  });
+
+  it('passes its checks where nothing fills a field that is required', () => {
+    const rows = [{ Handle: 'mug' }];
+    for (const entity of [...ENTITY_NAMES, 'stock'] as const) {
+      const { problems } = checkMapping(newMapping(rows, entity), 'draft.yaml', schemaOfRecords(rows));
+      expect(problems.filter((problem) => problem.severity === 'error')).toEqual([]);
+    }
+  });
+
   it.each([
     ['a comma', ['12,50', '1.234,5', '7'], 'Price | decimal(",")'],
     ['a point', ['12.50', '1,234.5'], 'Price | decimal'],
