@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import SftpClient from 'ssh2-sftp-client';
+import type SftpClient from 'ssh2-sftp-client';
 import type { ConnectionContext } from '../../src/connector/index.ts';
 import { TributaryError } from '../../src/errors.ts';
 import type { SftpSettings } from './config.ts';
@@ -104,7 +104,8 @@ async function tryOpen(
 ): Promise<Open | null> {
   // Without callbacks the client prints to the console when a session ends.
   const quiet = { error: () => {}, end: () => {}, close: () => {} };
-  const client = new SftpClient('feed', quiet);
+  const { default: Client } = await import('ssh2-sftp-client');
+  const client = new Client('feed', quiet);
   let isRefused = false;
   const hostVerifier = (key: Buffer) => {
     const fingerprint = `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;

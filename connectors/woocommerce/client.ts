@@ -2,7 +2,6 @@
  * HTTP to a shop: signing, the headers a shop needs, and what its answers mean. WooCommerce has no maintained SDK, so undici is
  * the client. REST API v3: https://woocommerce.github.io/woocommerce-rest-api-docs/
  */
-import { fetch as undiciFetch } from 'undici';
 import {
   type ConnectionContext,
   type Json,
@@ -77,7 +76,7 @@ async function sendNow({ config, context }: Shop, request: Call): Promise<ShopAn
     signal: AbortSignal.any([context.signal, AbortSignal.timeout(config.timeoutMs)]),
   };
   try {
-    const response = context.fetch ? await context.fetch(url.href, init) : await undiciFetch(url.href, init);
+    const response = await (context.fetch ?? (await import('undici')).fetch)(url.href, init);
     const text = await textOf(response.body);
     const { status, headers } = response;
     return { status, headers, text, body: parse(text), sentAt, answeredAt: context.clock.now() };

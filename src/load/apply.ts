@@ -1,7 +1,7 @@
 /** Carries a page's plan out: records, contributions and the entities they speak about. */
 import type { EntityName } from '../canonical/entities.ts';
 import { CopyRows } from '../store/copy.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { type IdBlocks, sql, type Tx } from '../store/store.ts';
 import { applyStock } from './apply-stock.ts';
 import { changeTime } from './change-time.ts';

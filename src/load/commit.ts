@@ -4,7 +4,7 @@
  */
 import { isStorable, storable } from '../canonical/text.ts';
 import { TributaryError } from '../errors.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import { applyPlans } from './apply.ts';
 import { countsAdded } from './counts.ts';

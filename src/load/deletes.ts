@@ -3,7 +3,7 @@
  * gone, and only within its scope.
  */
 import { publicId } from '../canonical/ids.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { json, numbers, type SQL, type Store, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { rawPages } from './evaluate.ts';

@@ -5,7 +5,7 @@
 import { ENTITIES, ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
 import { publicId } from '../canonical/ids.ts';
 import { auditing } from '../store/audit.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { type IdBlocks, json, numbers, type SQL, sql, type Tx, texts } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { applyEntities, type Touch, touch } from './entities.ts';

@@ -4,7 +4,7 @@
  */
 import { ENTITY_NAMES, type EntityName } from '../canonical/entities.ts';
 import { tableOf } from '../store/columns.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { json, numbers, sql, type Tx, texts } from '../store/store.ts';
 import type { EntityChanges } from './entities.ts';
 import type { RecordPlan } from './plan.ts';

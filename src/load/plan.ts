@@ -4,7 +4,7 @@
  */
 import type { EntityName } from '../canonical/entities.ts';
 import type { RecordProblem, ReferenceValue, StockOutput } from '../mapping/types.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import type { IdBlocks } from '../store/store.ts';
 import type { ContributionRow } from './evaluate.ts';
 import type { Matches } from './match.ts';

@@ -1,5 +1,5 @@
 import { CopyRows } from '../store/copy.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { RecordPlan } from './plan.ts';
 import type { CommitRequest, LoadStream, PreparedPage, Recognised } from './types.ts';

@@ -2,7 +2,7 @@
  * What change times a record's outputs would have, had all its versions been mapped like this from the start. So that a
  * mapping that is applied to what is stored leaves what loading under it would have left.
  */
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import { changeTime } from './change-time.ts';
 import { keptEchoes } from './echoes.ts';

@@ -3,7 +3,7 @@ import type { EntityName } from '../canonical/entities.ts';
 import { publicId } from '../canonical/ids.ts';
 import type { Json, JsonObject } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { numbers, sql, type Tx } from '../store/store.ts';
 import type { LoadDeps } from './deps.ts';
 import { type ContributionRow, contributionsOfRecords, evaluate, rawPages } from './evaluate.ts';

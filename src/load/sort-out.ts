@@ -1,6 +1,6 @@
 /** Which records of a page apply: what is older than what is stored, or said again further down the page, is left out. */
 import { isStorable } from '../canonical/text.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { numbers, sql, type Tx, texts } from '../store/store.ts';
 import { isStale, type RecordRow } from './plan.ts';
 import {

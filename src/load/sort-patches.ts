@@ -4,7 +4,7 @@
  */
 import { isStorable } from '../canonical/text.ts';
 import type { Json } from '../connector/contract.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { json, sql, type Tx, texts } from '../store/store.ts';
 import { changeTime } from './change-time.ts';
 import { entry } from './entry.ts';

@@ -1,5 +1,5 @@
 /** Records that are gone: what they said is withdrawn, never erased. */
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { tellStock } from '../store/stock-outbox.ts';
 import { type IdBlocks, numbers, sql, type Tx } from '../store/store.ts';
 import { withdrawContributions } from './contributions.ts';

@@ -9,7 +9,7 @@ import { contributionsOfRecords, rawPages } from '../load/evaluate.ts';
 import { ECHOED } from '../load/fold.ts';
 import { writeOutbox } from '../load/outbox.ts';
 import type { Outgoing } from '../mapping/outgoing-check.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { type IdBlocks, json, sql, type Tx } from '../store/store.ts';
 import type { PublishDeps, PushStream } from './deps.ts';
 import { compare } from './echo.ts';

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../connector/contract.ts';
 import type { rawPages } from '../load/evaluate.ts';
 import { decodeJson } from '../load/mapping-sets.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { sql, type Tx, texts } from '../store/store.ts';
 import type { PushStream } from './deps.ts';
 

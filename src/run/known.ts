@@ -2,7 +2,7 @@
 import { HASH_BYTES } from '../extract/hash.ts';
 import { KnownRecords, LikelyIds } from '../extract/known.ts';
 import type { PageOutcome } from '../load/types.ts';
-import { RECORD_STATE } from '../store/schema.ts';
+import { RECORD_STATE } from '../store/record-state.ts';
 import { type Store, sql } from '../store/store.ts';
 
 export type Known = {

@@ -27,6 +27,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { ENTITIES, type Entity, type EntityName, type Field } from '../canonical/entities.ts';
 import { columnOf, matchFields, tableOf } from './columns.ts';
+import { ID_BLOCK } from './store.ts';
 
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 /** Text that is only compared for equality and bytewise order: an index on it costs half of one under a language's rules. */
@@ -36,8 +37,7 @@ const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 const id = (name: string) => bigint(name, { mode: 'number' });
 const time = (name: string) => timestamp(name, { withTimezone: true });
 
-/** Ids are taken from it in blocks of `ID_BLOCK`. */
-export const ID_BLOCK = 1024;
+/** Ids are taken from it in blocks. */
 export const idSequence = pgSequence('id_block', { startWith: ID_BLOCK, increment: ID_BLOCK });
 
 export const tenant = pgTable('tenant', {
@@ -817,6 +817,3 @@ function fieldColumn(name: string, field: Field): PgColumnBuilderBase {
       return id(`${name}_id`);
   }
 }
-
-/** States of `record.state`. */
-export const RECORD_STATE = { live: 1, filtered: 2, dead: 3, deleted: 4 } as const;

@@ -3,7 +3,7 @@ import { forget } from '../../src/load/retention.ts';
 import { requestReplay } from '../../src/run/replay.ts';
 import { createRun } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
-import { RECORD_STATE } from '../../src/store/schema.ts';
+import { RECORD_STATE } from '../../src/store/record-state.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { CRM_LENGTH } from '../support/crm.ts';
 import { memoryStore } from '../support/stores.ts';

@@ -3,7 +3,7 @@ import type { App } from '../../src/app.ts';
 import { unpack } from '../../src/load/payload.ts';
 import type { RunStream } from '../../src/run/deps.ts';
 import type { VendorSystem } from '../../src/sandbox/system.ts';
-import { RECORD_STATE } from '../../src/store/schema.ts';
+import { RECORD_STATE } from '../../src/store/record-state.ts';
 import { numbers, sql } from '../../src/store/store.ts';
 
 export type Findings = {
