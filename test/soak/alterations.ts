@@ -43,7 +43,7 @@ export function without(safety: Safety): Alteration {
       return alteration(
         [
           {
-            of: /(from record r join page p on p\.id = r\.page_id\s+where) (r\.stream_id = \$\d+ and r\.external_id = any)/,
+            of: /(r\.state, r\.scope,[^;]* join record r on) (r\.stream_id = \$\d+ and r\.external_id = key)/,
             to: '$1 false and $2',
           },
           { of: /(from record r where) (stream_id = \$\d+ and no >= )/, to: '$1 false and $2' },
