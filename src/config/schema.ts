@@ -1,7 +1,6 @@
 /** What tributary.yaml may say. Settings of connectors pass through; the connector's own schema checks them. */
 import { z } from 'zod';
 import { isSchedule, isTimezone, parseDuration } from './durations.ts';
-import { PLATFORM } from './types.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 const name = z.string().regex(NAME, 'must be letters, digits, `_`, `-` or `.`, at most 63');
@@ -66,6 +65,9 @@ const writes = z.strictObject({
     .describe('who wins when both sides changed a field; conflict_resolution if left out'),
 });
 
+/** The built-in connection of run/streams.ts. */
+const RESERVED = 'platform';
+
 /** Names that a connection has whatever its connector is. */
 const connection = z.looseObject({
   connector: z.string().min(1).describe('name of a folder in connectors/'),
@@ -107,7 +109,7 @@ export const fileSchema = z.strictObject({
   tenant: name.default('default').describe('name of the vendor account that everything belongs to'),
   connections: z
     .record(
-      name.refine((one) => one !== PLATFORM, 'is the name of what comes through our own API; choose another'),
+      name.refine((one) => one !== RESERVED, 'is the name of what comes through our own API; choose another'),
       connection,
     )
     .default({}),

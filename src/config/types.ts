@@ -2,9 +2,6 @@
 import type { JsonObject } from '../connector/contract.ts';
 import type { Conflict } from '../mapping/types.ts';
 
-/** Name of the built-in connection that our own API speaks through. */
-export const PLATFORM = 'platform';
-
 /** One stream of a connection as the operator enabled it. */
 export type StreamConfig = {
   readonly name: string;

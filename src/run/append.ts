@@ -1,6 +1,5 @@
 /** Records that come through our own API: the built-in connection `platform`. Each call is a run of one page, loaded at once. */
 import { createHash } from 'node:crypto';
-import { PLATFORM } from '../config/types.ts';
 import { TributaryError } from '../errors.ts';
 import { commitPage } from '../load/commit.ts';
 import { mapRecord } from '../load/map-record.ts';
@@ -11,6 +10,7 @@ import { type Store, sql } from '../store/store.ts';
 import type { RunDeps } from './deps.ts';
 import { insertDue } from './request-run.ts';
 import { moveRun } from './runs.ts';
+import { PLATFORM } from './streams.ts';
 
 export type PlatformStream = { readonly stream: LoadStream; readonly set: MappingSet };
 

@@ -1,11 +1,11 @@
 /** Connections and their streams, as they are shown; pausing and resuming them. */
 import { publicId } from '../canonical/ids.ts';
-import { PLATFORM } from '../config/types.ts';
 import { TributaryError } from '../errors.ts';
 import { auditing } from '../store/audit.ts';
 import { sql, type Tx } from '../store/store.ts';
 import type { RunDeps } from './deps.ts';
 import type { RunState } from './states.ts';
+import { PLATFORM } from './streams.ts';
 
 export type StreamFacts = {
   readonly name: string;

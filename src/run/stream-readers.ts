@@ -1,10 +1,9 @@
 /** How records of any stream that ever was are read: what a connection said counts on after it left the configuration. */
-import { PLATFORM } from '../config/types.ts';
 import type { Connector } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { type Decode, decodeJson } from '../load/mapping-sets.ts';
 import { type Store, sql } from '../store/store.ts';
-import { decodeOf, type Streams } from './streams.ts';
+import { decodeOf, PLATFORM, type Streams } from './streams.ts';
 
 export type StreamReader = { readonly decode: Decode; readonly complete: boolean };
 

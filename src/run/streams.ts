@@ -1,6 +1,6 @@
 /** Connections and streams of the configuration as rows, and what runs need to know of each. */
 import { join } from 'node:path';
-import { type Config, type ConnectionConfig, PLATFORM, type StreamConfig, type WriteConfig } from '../config/types.ts';
+import type { Config, ConnectionConfig, StreamConfig, WriteConfig } from '../config/types.ts';
 import type { Clock, Connector, Log } from '../connector/contract.ts';
 import { TributaryError } from '../errors.ts';
 import { buildSet, type Decode, decodeJson, loadSet, registerSet } from '../load/mapping-sets.ts';
@@ -18,6 +18,9 @@ export type Streams = {
   /** @throws ERR_NOT_FOUND naming what there is */
   find(connection: string, stream: string): RunStream;
 };
+
+/** Name of the built-in connection that our own API speaks through. */
+export const PLATFORM = 'platform';
 
 /** Ends the name of a stream that is written to, beside the one of the same records that is read. */
 export const OUT = ':out';

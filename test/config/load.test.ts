@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkConfig, loadConfig, sandboxConfig } from '../../src/config/load.ts';
 import { TributaryError } from '../../src/errors.ts';
+import { PLATFORM } from '../../src/run/streams.ts';
 
 describe('loadConfig', () => {
   let dir: string;
@@ -114,7 +115,7 @@ connections:
       b:
         every: "61 * * * *"
   shop: {}
-  platform: { connector: feed }
+  ${PLATFORM}: { connector: feed }
 alerts:
   - email: nobody
     slack: https://hooks.example.com/x

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, type ConnectionConfig, PLATFORM } from '../../src/config/types.ts';
+import type { Config, ConnectionConfig } from '../../src/config/types.ts';
 import type { Connector, Log, StreamDeclaration } from '../../src/connector/contract.ts';
 import { mappingSets } from '../../src/load/mapping-sets.ts';
 import type { Conflict } from '../../src/mapping/types.ts';
@@ -11,7 +11,7 @@ import type { RunDeps, RunStream } from '../../src/run/deps.ts';
 import { createRun, type RunRow } from '../../src/run/runs.ts';
 import { runSlice } from '../../src/run/slice.ts';
 import type { RunMode } from '../../src/run/states.ts';
-import { currentSet, decodeOf, type Streams, settleStreams } from '../../src/run/streams.ts';
+import { currentSet, decodeOf, PLATFORM, type Streams, settleStreams } from '../../src/run/streams.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { makeTestClock, type TestClock } from './clock.ts';
 import { makeScript, type Script, scriptedConnector } from './scripted.ts';
