@@ -95,7 +95,7 @@ async function readHeader(
   };
   const { footer: _, ...others } = settings;
   const batches = formatOf(settings.format).read({
-    ...{ input, settings: others, about: {}, from: FILE_START, pageSize: 1, signal: context.signal },
+    ...{ input, settings: others, about: {}, from: FILE_START, columnsBefore: [], pageSize: 1, signal: context.signal },
   });
   for await (const batch of batches) {
     const header = batch.place.context?.['header'];

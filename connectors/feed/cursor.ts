@@ -25,6 +25,8 @@ export type FeedState = {
   /** Files not named above and not modified after this are done. */
   floorMs: number;
   reading: Reading | null;
+  /** Columns of the last file of each pattern. */
+  readonly columns: Map<string, readonly string[]>;
 };
 
 /** Deliveries remembered one by one. A folder holding more of them should have an archive. */
@@ -45,6 +47,7 @@ const schema = z.object({
   floorMs: z.number(),
   scopes: z.array(z.tuple([z.string(), row, row.nullable()])),
   files: z.array(row),
+  columns: z.array(z.tuple([z.string(), z.array(z.string())])).default([]),
   reading: mark
     .extend({
       scope: z.string(),
@@ -62,7 +65,8 @@ const schema = z.object({
 
 /** @throws ERR_CONNECTOR_PROTOCOL when the cursor is not one of this connector */
 export function parseCursor(cursor: Cursor | null): FeedState {
-  if (cursor === null) return { isFull: false, scopes: new Map(), files: new Map(), floorMs: 0, reading: null };
+  if (cursor === null)
+    return { isFull: false, scopes: new Map(), files: new Map(), floorMs: 0, reading: null, columns: new Map() };
   const parsed = schema.safeParse(cursor);
   if (!parsed.success) {
     throw new TributaryError(
@@ -74,9 +78,9 @@ export function parseCursor(cursor: Cursor | null): FeedState {
       },
     );
   }
-  const { isFull, floorMs, scopes, files, reading } = parsed.data;
+  const { isFull, floorMs, scopes, files, reading, columns } = parsed.data;
   return {
-    ...{ isFull, floorMs, reading },
+    ...{ isFull, floorMs, reading, columns: new Map(columns) },
     scopes: new Map(
       scopes.map(([scope, newest, snapshot]) => [
         scope,
@@ -96,6 +100,7 @@ export function writeCursor(state: FeedState): Cursor {
       snapshot && toRow(snapshot),
     ]),
     files: [...state.files.values()].map(toRow),
+    columns: [...state.columns].map(([pattern, names]) => [pattern, [...names]]),
     reading: state.reading && { ...state.reading, place: { ...state.reading.place } },
   };
 }

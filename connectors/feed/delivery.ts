@@ -9,6 +9,8 @@ import { compareNames, compilePattern, type FilePattern, fillTemplate, numberIn 
 export type Delivery = FileStat & {
   readonly scope: string;
   readonly kind: 'snapshot' | 'delta';
+  /** The pattern that its name fits. */
+  readonly pattern: string;
   readonly values: Readonly<Record<string, string>>;
   /** As the name says it; `null`: the name does not say. `NaN`: it says nonsense. */
   readonly namedAsOfMs: number | null;
@@ -55,7 +57,8 @@ function asDelivery(file: FileStat, rules: DeliveryRules): Delivery | null {
     const { asOf, ...others } = values;
     const namedAsOfMs =
       asOf === undefined || settings.asOf === undefined ? null : parseAsOf(asOf, settings.asOf, settings.asOfTimezone);
-    return { ...file, kind: set.kind, scope: fillTemplate(rules.scope, others), values: others, namedAsOfMs };
+    const scope = fillTemplate(rules.scope, others);
+    return { ...file, kind: set.kind, pattern: set.pattern.text, scope, values: others, namedAsOfMs };
   }
   return null;
 }

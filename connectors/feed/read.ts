@@ -1,6 +1,7 @@
 /** Pages of a stream of files: which file is next, what it is to us, its records, and where to go on. */
 import type { ConnectionContext, JsonObject, Page, ReadRequest, SourceProblem } from '../../src/connector/index.ts';
 import { archiveDone, archiveFile } from './archive.ts';
+import type { StreamSettings } from './config.ts';
 import {
   type FeedState,
   type FileMark,
@@ -182,28 +183,23 @@ async function* readFile(pass: Pass, start: Reading, input: Input): AsyncGenerat
   const about: JsonObject = { ...found?.values, file: start.file, asOf: new Date(start.asOfMs).toISOString() };
   const marker = rules.marker?.count === true ? markerOf(start.file, rules) : null;
   const promised = marker === null ? null : await readMarkerCount(folder, marker, context.signal);
-  const batches = formatOf(rules.settings.format).read({
-    ...{ input, settings: rules.settings, about, from: start.place, pageSize: pass.pageSize, signal: context.signal },
+  const { settings } = rules;
+  const pattern = comparedPattern(settings, found);
+  const batches = formatOf(settings.format).read({
+    ...{ input, settings, about, from: start.place, pageSize: pass.pageSize, signal: context.signal },
+    columnsBefore: state.columns.get(pattern) ?? [],
   });
   for await (const batch of batches) {
+    const header = batch.place.context?.['header'];
+    if (pattern !== '' && Array.isArray(header)) state.columns.set(pattern, header.map(String));
     const reading = { ...start, place: batch.place };
     const problems: SourceProblem[] = [...batch.problems];
     const isChanged =
       batch.end &&
       !isSame({ name: start.file, size: start.size, modifiedMs: start.modifiedMs }, await folder.stat(start.file));
-    if (isChanged)
-      problems.push({ message: `${start.file} was changed or removed while it was read`, position: null, raw: null });
-    if (batch.end && marker !== null && promised === null) {
-      const message = `the marker ${marker}, which says how many rows ${start.file} has, is gone; it may be cut`;
-      problems.push({ message, position: null, raw: null });
-    }
-    if (batch.end && promised !== null && promised !== batch.place.rows) {
-      problems.push({
-        message: `${start.file} has ${batch.place.rows} rows where its marker says ${promised}; it was probably cut`,
-        position: null,
-        raw: null,
-      });
-    }
+    if (batch.end)
+      for (const message of endFaults(start.file, { isChanged, marker, promised, rows: batch.place.rows }))
+        problems.push({ message, position: null, raw: null });
     state.reading = batch.end ? null : reading;
     if (batch.end) await input.release?.();
     if (isChanged) breakOff(pass, reading);
@@ -217,6 +213,24 @@ async function* readFile(pass: Pass, start: Reading, input: Input): AsyncGenerat
     if (isChanged) return `${start.file} was changed while it was read`;
   }
   return null;
+}
+
+/** The pattern whose files have their columns compared. A patch may name any, and names that are given are the operator's own. */
+function comparedPattern(settings: StreamSettings, file: Delivery | undefined): string {
+  return settings.mode === 'complete' && settings.header === true ? (file?.pattern ?? '') : '';
+}
+
+type End = { readonly isChanged: boolean; readonly marker: string | null; promised: number | null; rows: number };
+
+/** What is wrong with a file that was read to its end. */
+function endFaults(file: string, { isChanged, marker, promised, rows }: End): string[] {
+  const found: string[] = [];
+  if (isChanged) found.push(`${file} was changed or removed while it was read`);
+  if (marker !== null && promised === null)
+    found.push(`the marker ${marker}, which says how many rows ${file} has, is gone; it may be cut`);
+  if (promised !== null && promised !== rows)
+    found.push(`${file} has ${rows} rows where its marker says ${promised}; it was probably cut`);
+  return found;
 }
 
 type Read = {

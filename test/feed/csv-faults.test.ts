@@ -9,6 +9,25 @@ async function readFile(content: string | Uint8Array, settings: Record<string, u
   return { rows: rowsOf(pages), problems: problemsOf(pages), complete: pages.some((page) => page.complete), pages };
 }
 
+describe('columns', () => {
+  test('that the file before had and this one has not are told once, as what they empty', async () => {
+    using bench = feedBench();
+    const source = await bench.open({ files: 'stock-*.csv', kind: 'snapshot' });
+    bench.put('stock-1.csv', 'sku,price,qty\nA,1,1\n');
+    bench.put('stock-2.csv', 'qty,sku,Price\n1,A,1\n2,B,1\n');
+    bench.put('stock-3.csv', 'sku,qty,Price,new\nA,1,1,\n');
+    const pages = await readAll(source, { pageSize: 1 });
+    expect(problemsOf(pages)).toEqual([
+      'columns that the file before it had are gone: "price"; what is read from them is empty now',
+    ]);
+    const whole = pages.filter((page) => page.complete).map((page) => page.window.id.split('#')[0]);
+    expect([whole, rowsOf(pages).length]).toEqual([['stock-1.csv', 'stock-3.csv'], 4]);
+    bench.put('stock-4.csv', 'sku\nA\n');
+    const patch = await bench.open({ files: 'stock-*.csv', mode: 'patch' });
+    expect(problemsOf(await readAll(patch))).toEqual([]);
+  });
+});
+
 describe('rows that cannot be read', () => {
   test('a row with too few or too many cells is told by line; the others load, and nothing is proven complete', async () => {
     const { rows, problems, complete } = await readFile('sku,qty\nA,1\nB\nC,3\nD,4,5\nE,5\n');

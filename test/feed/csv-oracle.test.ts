@@ -130,6 +130,7 @@ async function readText(
   const options = {
     settings: streamSettings.parse({ files: 'f.csv', ...settings }),
     about: {},
+    columnsBefore: [],
     pageSize,
     signal: new AbortController().signal,
   };

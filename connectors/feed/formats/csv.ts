@@ -28,8 +28,16 @@ async function* readCsv(options: ReadFormat): AsyncGenerator<Batch> {
       if (typeof head === 'string') return yield broken(options, head);
       place = { ...place, offset: source.offset(), line: source.split.line, context: head };
     }
-    const fault = footer !== null && 'fault' in footer && from.context === null ? footer.fault : null;
-    yield* readRows(options, source, place, { expected: isFooterKnown ? footer.expected : null, fault });
+    const faults = footer !== null && 'fault' in footer ? [footer.fault] : [];
+    const gone = options.columnsBefore.filter((name) => !columnsOf(place.context ?? {}).includes(name));
+    if (gone.length > 0)
+      faults.push(
+        `columns that the file before it had are gone: ${gone.map((name) => JSON.stringify(name)).join(', ')}; what is read from them is empty now`,
+      );
+    yield* readRows(options, source, place, {
+      expected: isFooterKnown ? footer.expected : null,
+      faults: from.context === null ? faults : [],
+    });
   } finally {
     await source.close();
   }
@@ -50,18 +58,17 @@ async function* readRows(
   options: ReadFormat,
   source: RowSource,
   start: Place,
-  footer: { expected: number | null; fault: string | null },
+  { expected, faults }: { expected: number | null; faults: readonly string[] },
 ): AsyncGenerator<Batch> {
   const { split, encoding } = source;
   const { pageSize } = options;
-  const { expected } = footer;
   const context = start.context ?? {};
   const dialect = makeDialect(String(context['delimiter']), String(context['quote']), columnsOf(context).length);
   let problems = start.problems;
   split.rows = start.rows;
   for (;;) {
     const page: Filling = { records: [], found: [], pageSize, encoding, context };
-    if (footer.fault !== null && problems === 0) page.found.push({ message: footer.fault, position: null, raw: null });
+    if (problems === 0) for (const message of faults) page.found.push({ message, position: null, raw: null });
     const isEnd = await fillPage(source, dialect, page);
     const isHopeless = !isEnd && problems + page.found.length >= MOST_PROBLEMS;
     if (isHopeless)

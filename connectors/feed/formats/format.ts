@@ -43,6 +43,8 @@ export type ReadFormat = {
   /** Put into the context beside the format's own words: file name, placeholders. */
   readonly about: JsonObject;
   readonly from: Place;
+  /** Columns of the file before it: one that is gone is told. Empty: nothing to compare with. */
+  readonly columnsBefore: readonly string[];
   readonly pageSize: number;
   readonly signal: AbortSignal;
 };
