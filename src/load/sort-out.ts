@@ -24,7 +24,7 @@ export type Sorted = {
     readonly patch?: PatchSteps;
   }[];
   readonly keyless: readonly { readonly candidate: Candidate; readonly slot: number }[];
-  /** Content that stands already: it was looked at again because a dead letter of its record is open. */
+  /** Content that stands already, of a record that was looked at again because of an open dead letter. */
   readonly confirmed: Confirmed[];
   /** Numbers of records that are there in an older version than the stored one. */
   readonly stale: number[];
@@ -45,6 +45,7 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
   const { latest, keyless } = latestOf(page, counts);
   const stored = await storedRecords(tx, stream, [...latest.keys()].filter(request.mayExist));
   const later = page.again ? new Map<number, number>() : await seenLater(tx, stream, page, [...stored.values()]);
+  const awaited = await awaitedOf(tx, stream, [...stored.values()]);
   const recognised = stored.size > 0 ? new Map(page.recognised.map((one) => [one.no, one.place])) : null;
   const apply: Sorted['apply'] = [];
   const confirmed: Confirmed[] = [];
@@ -63,7 +64,7 @@ export async function sortOut(tx: Tx, request: CommitRequest, counts: Counts): P
         leaveOut(counts, { candidate, slot }, 'superseded');
         continue;
       }
-      if (stands(existing, candidate, request.set.id)) {
+      if (stands(existing, candidate, request.set.id) && !awaited.has(existing.no)) {
         countStanding(counts, reasonOf(candidate.outcome));
         confirmed.push({ candidate, existing });
         continue;
@@ -144,6 +145,14 @@ const isBelow = (version: number | null, other: number | null): boolean =>
 export function leaveOut(counts: Counts, { slot }: Mention, reason: string): void {
   if (slot === NO_SLOT) counts.unchanged += 1;
   else skip(counts, reason);
+}
+
+/** Numbers of records whose figure is to count in what was sold here: said again, it is a count of its own. */
+async function awaitedOf(tx: Tx, stream: LoadStream, stored: readonly RecordRow[]): Promise<ReadonlySet<number>> {
+  if (stored.length === 0) return new Set();
+  const rows = await tx.rows<{ no: number }>(sql`
+    select no from stock_level where stream_id = ${stream.id} and committed > 0 and no is not null`);
+  return new Set(rows.map((row) => row.no));
 }
 
 export async function storedRecords(

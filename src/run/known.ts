@@ -35,7 +35,10 @@ const NO_BYTES = 8;
 const PACKED_BYTES = HASH_BYTES + NO_BYTES + 2;
 const FILTERED = 1;
 
-/** Records with an open dead letter are left out: they have to be looked at again, and end the dead letter when they load. */
+/**
+ * Records with an open dead letter are left out: they have to be looked at again, and end the dead letter when they load.
+ * So are those whose figure is to count in what was sold: said again, it does.
+ */
 export async function loadKnown(store: Store, streamId: number, setId: number): Promise<Known> {
   const [stream] = await store.rows<{ next_no: number }>(sql`select next_no from stream where id = ${streamId}`);
   const isNew = (stream?.next_no ?? 1) === 1;
@@ -45,7 +48,8 @@ export async function loadKnown(store: Store, streamId: number, setId: number): 
     const [batch] = await store.rows<{ packed: Uint8Array | null }>(sql`
       select string_agg(hash || int8send(no) || int2send(state), ''::bytea) as packed
       from record r where stream_id = ${streamId} and no >= ${from} and no < ${from + BATCH} and mapping_set = ${setId} and state in (${RECORD_STATE.live}, ${RECORD_STATE.filtered})
-        and not exists (select 1 from dead_letter d where d.stream_id = r.stream_id and d.external_id = r.external_id and d.state = 'open')`);
+        and not exists (select 1 from dead_letter d where d.stream_id = r.stream_id and d.external_id = r.external_id and d.state = 'open')
+        and not exists (select 1 from stock_level l where l.stream_id = r.stream_id and l.no = r.no and l.committed > 0)`);
     if (!batch?.packed) continue;
     const packed = Buffer.from(batch.packed.buffer, batch.packed.byteOffset, batch.packed.byteLength);
     for (let at = 0; at < packed.length; at += PACKED_BYTES) {

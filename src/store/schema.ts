@@ -499,7 +499,10 @@ export const stockLevel = pgTable(
     stream_id: integer('stream_id'),
     no: id('no'),
   },
-  (t) => [primaryKey({ columns: [t.variant_id, t.location] })],
+  (t) => [
+    primaryKey({ columns: [t.variant_id, t.location] }),
+    index('stock_level_awaiting').on(t.stream_id, t.no).where(sql`committed > 0`),
+  ],
 );
 
 /** Append-only. */

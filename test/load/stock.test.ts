@@ -24,7 +24,13 @@ type Sale = {
   state: string;
   committed: number;
 };
-type Model = { count: number; asOf: number; readonly sales: Sale[] };
+type Model = {
+  count: number;
+  asOf: number;
+  readonly sales: Sale[];
+  /** What the authority's record says now; `at`: the time it names itself. */
+  said: { readonly quantity: number; readonly at: Date | null };
+};
 
 /** `Q(T) - every open reservation - every sale the authority had not counted by T`. */
 const availableOf = ({ count, asOf, sales }: Model): number =>
@@ -60,7 +66,12 @@ describe('stock that sources count and buyers take', () => {
     const [variant] = await store.rows<{ id: number }>(
       sql`select id from variant where tenant = ${loading.streams.tenant}`,
     );
-    const model: Model = { count: 50, asOf: loading.clock.now().getTime() - SKEW_MS, sales: [] };
+    const model: Model = {
+      count: 50,
+      asOf: loading.clock.now().getTime() - SKEW_MS,
+      sales: [],
+      said: { quantity: 50, at: null },
+    };
     for (let step = 0; step < 40; step += 1) {
       await act(loading, dice, model, variant?.id ?? 0);
       const [level] = await store.rows<{ free: number; quantity: number }>(
@@ -114,19 +125,32 @@ async function act(loading: Loading, dice: Random, model: Model, variantId: numb
     await release(store, { tenant, ids: [one.id] });
     one.state = 'released';
   } else if (what === 'count by other') await count(loading, 'other', dice.below(100), null);
+  else if (what === 'repeat') await repeat(loading, model);
   else if (what.startsWith('count')) await recount(loading, dice, model, what === 'count late');
 }
 
 /** The authority counts: as of now, as of some time ago, or as of before its last count, which says nothing. */
 async function recount(loading: Loading, dice: Random, model: Model, isLate: boolean): Promise<void> {
-  // A record that says the same again is recognised by its bytes and moves no time: sales stay taken off until it changes.
   const quantity = (model.count + 1 + dice.below(59)) % 60;
   const asOf = loading.clock.now().getTime() + SECOND - (isLate ? dice.below(400) * SECOND : 0);
-  await count(loading, 'counting', quantity, isLate ? new Date(asOf) : null);
+  model.said = { quantity, at: isLate ? new Date(asOf) : null };
+  await count(loading, 'counting', quantity, model.said.at);
   const time = (isLate ? asOf : loading.clock.now().getTime() - 1) - SKEW_MS;
   if (time < model.asOf) return;
+  confirm(model, time);
+  model.count = quantity;
+}
+
+function confirm(model: Model, time: number): void {
   for (const one of model.sales) if (one.state === 'committed' && one.committed <= time) one.state = 'confirmed';
-  Object.assign(model, { count: quantity, asOf: time });
+  model.asOf = time;
+}
+
+/** The authority says the same again: it has counted what was sold until now, where it names no time of its own. */
+async function repeat(loading: Loading, model: Model): Promise<void> {
+  await count(loading, 'counting', model.said.quantity, model.said.at);
+  const isAwaited = model.sales.some((one) => one.state === 'committed');
+  if (model.said.at === null && isAwaited) confirm(model, loading.clock.now().getTime() - 1 - SKEW_MS);
 }
 
 const count = (loading: Loading, connection: string, quantity: number, asOf: Date | null): Promise<void> =>

@@ -1,0 +1,1 @@
+CREATE INDEX "stock_level_awaiting" ON "stock_level" USING btree ("stream_id","no") WHERE committed > 0;
