@@ -105,6 +105,9 @@ const alert = z
     'must have exactly one of webhook, slack, email',
   );
 
+/** `alert.told` has a bit for each; one more would be told of nothing. */
+const MOST_ALERTS = 15;
+
 export const fileSchema = z.strictObject({
   tenant: name.default('default').describe('name of the vendor account that everything belongs to'),
   connections: z
@@ -153,7 +156,7 @@ export const fileSchema = z.strictObject({
   api: z
     .strictObject({ requests_per_minute: z.int().min(1).default(2000).describe('requests of one key to one route') })
     .prefault({}),
-  alerts: z.array(alert).default([]).describe('who is told when a run fails'),
+  alerts: z.array(alert).max(MOST_ALERTS).default([]).describe('who is told when a run fails'),
   smtp_url: address('mail server for e-mail alerts', ['smtp', 'smtps']).optional(),
   allowed_roots: z.array(z.string().min(1)).default([]).describe('more folders that connections may read'),
 });

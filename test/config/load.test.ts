@@ -177,6 +177,14 @@ alerts:
     expect(problems().join()).not.toContain('s3cret');
   });
 
+  it('refuses more alerts than can be kept apart', async () => {
+    const ways = Array.from({ length: 16 }, (_, at) => `  - email: a${at}@example.com\n`);
+    await write(`alerts:\n${ways.join('')}`);
+    expect(problems()).toEqual([expect.stringMatching(/^2:3 value `alerts` must not be longer than 15/)]);
+    await write(`alerts:\n${ways.slice(1).join('')}`);
+    expect(problems()).toEqual([]);
+  });
+
   it('explains an unquoted cron expression and a repeated key', async () => {
     await write('tenant: a\ntenant: b\nconnections: { a: { connector: feed, streams: { s: { every: * } } } }\n');
     expect(problems().map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['2:1 yaml', '3:61 alias']);
