@@ -3,6 +3,7 @@ import type { EntityName } from '../canonical/entities.ts';
 import { tableOf } from '../store/columns.ts';
 import { sql, type Tx, texts } from '../store/store.ts';
 import { entry } from './entry.ts';
+import { keyFields } from './rows.ts';
 
 /** Wanted keys, and after `find` the entities they hit. */
 export type Matches = {
@@ -14,6 +15,8 @@ export type Matches = {
   find(): Promise<void>;
   /** Ids that carry the key; those created in this page among them. */
   hits(entity: EntityName, field: string, value: string): readonly number[];
+  /** Whether an entity that was found, or made in this page, has another value there. One without a value has none. */
+  differs(id: number, key: Key): boolean;
   /** Whether an entity would be found by other wanted keys than now, if it carried these. */
   wouldMove(entity: EntityName, id: number, keys: readonly Key[]): boolean;
   /** The entity is found by these keys from now on, and by no others. */
@@ -34,6 +37,9 @@ export function matches(tx: Tx, tenant: number): Matches {
   const locked = new Set<EntityName>();
   /** Wanted keys of the entities that were found. */
   const carried = new Map<number, Key[]>();
+  /** All keys of entities, by field. */
+  const stated = new Map<number, Map<string, string>>();
+  const keysOf = (id: number): Map<string, string> => entry(stated, id, () => new Map<string, string>());
   const bucket = (entity: EntityName, field: string): Hits =>
     entry(
       entry(wanted, entity, () => new Map<string, Hits>()),
@@ -55,24 +61,30 @@ export function matches(tx: Tx, tenant: number): Matches {
       for (const [entity, fields] of wanted) {
         for (const [field, hits] of fields) {
           const key = sql.identifier(`${field}_key`);
-          const found = await tx.rows<{ id: number; key: string }>(
-            sql`select id, ${key} as key from ${sql.identifier(tableOf(entity))}
+          const others = keyFields(entity).filter((one) => one !== field);
+          const columns = others.map((one) => sql`, ${sql.identifier(`${one}_key`)} as ${sql.identifier(one)}`);
+          const found = await tx.rows<{ id: number; key: string } & Record<string, unknown>>(
+            sql`select id, ${key} as key ${sql.join(columns)} from ${sql.identifier(tableOf(entity))}
                 where tenant = ${tenant} and ${key} = any(${texts([...hits.keys()])}) and merged_into is null`,
           );
-          for (const { id, key: value } of found) {
+          for (const { id, key: value, ...rest } of found) {
             hits.set(value, [...(hits.get(value) ?? NONE), id]);
             entry(carried, id, (): Key[] => []).push({ field, value });
+            const known = keysOf(id).set(field, value);
+            for (const one of others) if (typeof rest[one] === 'string') known.set(one, rest[one]);
           }
         }
       }
     },
     hits: (entity, field, value) => wanted.get(entity)?.get(field)?.get(value) ?? NONE,
+    differs: (id, { field, value }) => (stated.get(id)?.get(field) ?? value) !== value,
     wouldMove(entity, id, keys) {
       const isFound = ({ field, value }: Key): boolean => bucket(entity, field).get(value)?.includes(id) ?? true;
       const isKept = (one: Key): boolean => keys.some(({ field, value }) => field === one.field && value === one.value);
       return !keys.every(isFound) || !(carried.get(id) ?? []).every(isKept);
     },
     move(entity, id, keys) {
+      stated.set(id, new Map(keys.map(({ field, value }) => [field, value])));
       for (const { field, value } of carried.get(id) ?? []) {
         const hits = bucket(entity, field);
         hits.set(
@@ -86,6 +98,7 @@ export function matches(tx: Tx, tenant: number): Matches {
       }
     },
     created(entity, field, value, id) {
+      keysOf(id).set(field, value);
       const hits = bucket(entity, field);
       const known = hits.get(value) ?? NONE;
       if (!known.includes(id)) hits.set(value, known.length === 0 ? [id] : [...known, id]);

@@ -7,6 +7,7 @@ import { type ContributionRow, contributionsOfRecords } from './evaluate.ts';
 import { type Key, type Matches, matches } from './match.ts';
 import {
   type DeadRecord,
+  doubtfulHits,
   type PageEntities,
   planOutputs,
   priorOf,
@@ -42,7 +43,8 @@ export async function planRecords(
       wantKeys(keys, candidate, (existing && prior.get(existing.no)) ?? []);
     await keys.find();
     const moved = await moveKeys(tx, stream.id, keys, sorted, prior, unclear);
-    const work = planAll(again, sorted, prior, keys, made, unclear);
+    const rivals = await rivalsOf(tx, stream.id, keys, sorted, prior);
+    const work = planAll(again, sorted, prior, keys, made, unclear, rivals);
     // A record that became a dead letter goes on saying what it said, so its entities let go of nothing.
     const late = work.dead.filter(
       ({ existing }) =>
@@ -67,8 +69,9 @@ function planAll(
   keys: Matches,
   made: Awaited<ReturnType<typeof madeByUs>>,
   unclear: Unclear,
+  rivals: ReadonlySet<number>,
 ): Work {
-  const entities: PageEntities = { created: new Set(), shared: new Set() };
+  const entities: PageEntities = { created: new Set(), shared: new Set(), rivals };
   const plans: RecordPlan[] = [];
   const dead: DeadRecord[] = sorted.keyless.map(({ candidate, slot }) => ({
     candidate,
@@ -144,6 +147,29 @@ async function moveKeys(
   for (const { id } of fixed) moving.delete(id);
   for (const [id, { entity, keys: now }] of moving) keys.move(entity, id, now);
   return new Set(moving.keys());
+}
+
+/** Entities that later keys find against earlier ones, and that records of the stream speak for. */
+async function rivalsOf(
+  tx: Tx,
+  streamId: number,
+  keys: Matches,
+  { apply }: Sorted,
+  prior: ReadonlyMap<number, readonly ContributionRow[]>,
+): Promise<ReadonlySet<number>> {
+  const doubtful = new Set<number>();
+  for (const { candidate, existing } of apply) {
+    if (candidate.outcome.kind !== 'mapped') continue;
+    const before = (existing && prior.get(existing.no)) ?? [];
+    for (const output of candidate.outcome.entities)
+      if (output.match.length > 1 && !priorOf(before, output))
+        for (const id of doubtfulHits(keys, output)) doubtful.add(id);
+  }
+  if (doubtful.size === 0) return doubtful;
+  const rows = await tx.rows<{ id: number }>(sql`
+    select distinct entity_id as id from contribution
+    where entity_id = any(${numbers([...doubtful])}) and stream_id = ${streamId} and state = 'live'`);
+  return new Set(rows.map((row) => row.id));
 }
 
 const keysOf = ({ entity, values }: TaggedEntity): Key[] =>

@@ -107,6 +107,8 @@ export type PageEntities = {
   readonly created: Set<number>;
   /** Created by it, and spoken about by more than one output. */
   readonly shared: Set<number>;
+  /** Found by doubtful keys, and spoken about by records of the stream already. */
+  readonly rivals: ReadonlySet<number>;
 };
 
 /** Decides the entities of a mapped record; all or nothing. */
@@ -124,7 +126,7 @@ export function planOutputs(
   for (const output of outputs) {
     const known = priorOf(prior, output);
     const isMade = made?.entity === output.entity && !found.some((one) => one.output.entity === made.entity);
-    const hits = known ? [] : isMade ? [made.id] : hitsOf(matches, output);
+    const hits = known ? [] : isMade ? [made.id] : hitsOf(matches, page, output);
     if (hits.length > 1)
       problems.push(
         ambiguous(output.key, output.entity, output.match.map((key) => `${key.field} ${key.value}`).join(', '), hits),
@@ -149,13 +151,33 @@ export function planOutputs(
   return { planned };
 }
 
-/** All entities that any of an output's keys finds. */
-function hitsOf(matches: Matches, output: TaggedEntity): readonly number[] {
-  if (output.match.length === 1) {
-    const [key] = output.match;
-    return key ? matches.hits(output.entity, key.field, key.value) : [];
-  }
-  return [...new Set(output.match.flatMap((key) => matches.hits(output.entity, key.field, key.value)))];
+/** All entities that an output's keys find. */
+function hitsOf(matches: Matches, page: PageEntities, output: TaggedEntity): readonly number[] {
+  const { entity, match } = output;
+  const [first] = match;
+  if (first && match.length === 1) return matches.hits(entity, first.field, first.value);
+  const isOther = (id: number, at: number): boolean =>
+    (page.created.has(id) || page.rivals.has(id)) && isDoubtful(matches, output, at, id);
+  return [
+    ...new Set(
+      match.flatMap(({ field, value }, at) => {
+        const hits = matches.hits(entity, field, value);
+        // A barcode under which the stream itself has several SKUs tells nothing.
+        return hits.some((id) => isOther(id, at)) ? [] : hits;
+      }),
+    ),
+  ];
+}
+
+/** Whether what a key finds has another value than the output in a key before it. */
+const isDoubtful = (matches: Matches, { match }: TaggedEntity, at: number, id: number): boolean =>
+  match.slice(0, at).some((key) => matches.differs(id, key));
+
+/** What the later keys of an output find, although its earlier ones say otherwise. */
+export function doubtfulHits(matches: Matches, output: TaggedEntity): readonly number[] {
+  return output.match.flatMap(({ field, value }, at) =>
+    at === 0 ? [] : matches.hits(output.entity, field, value).filter((id) => isDoubtful(matches, output, at, id)),
+  );
 }
 
 const ambiguous = (key: string, entity: EntityName, by: string, hits: readonly number[]): RecordProblem => ({

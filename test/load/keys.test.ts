@@ -21,6 +21,16 @@ outputs:
     fields:
       sku: part
 `,
+  variants: `about: variants
+record:
+  key: id
+outputs:
+  variant:
+    match: [sku, gtin]
+    fields:
+      sku: sku
+      gtin: gtin
+`,
 };
 
 describe('a SKU that one record of a page gives up', () => {
@@ -84,5 +94,47 @@ describe('a SKU that one record of a page gives up', () => {
     const run = await say(loading, 'shop', 'a Y V', 'b X');
     expect([run.dead_lettered, run.created]).toEqual([1, 1]);
     expect(await products(loading)).toEqual(['P: shop p', 'Q: shop q', 'X: shop a, shop b']);
+  });
+});
+
+describe('a GTIN that several SKUs of one stream carry', () => {
+  const stage = makeStage('gtins');
+  const GTIN = '4006381333931';
+
+  const openShop = (): Promise<Loading> =>
+    stage.open({
+      connections: ['shop', 'erp'].map((name) => ({ name, streams: [{ name: 'variants', mappings: ['variants'] }] })),
+      mappings: MAPPINGS,
+      streams: [declared('variants')],
+    });
+  const say = async (loading: Loading, connection: string, ...skus: string[]) => {
+    await loading.clock.advance(1000);
+    const records = skus.map((sku) => ({ id: sku, body: { id: sku, sku, gtin: GTIN } }));
+    loading.script.say(connection, 'variants', [{ records, observedAt: loading.clock.now() }]);
+    return loading.run(`${connection}/variants`);
+  };
+  /** The records that speak for each variant. */
+  const variants = async ({ streams: { tenant } }: Loading): Promise<readonly string[]> => {
+    const rows = await stage.store.rows<{ line: string }>(sql`
+      select string_agg(r.external_id, ' ' order by r.external_id) as line from contribution c
+      join record r on r.stream_id = c.stream_id and r.no = c.no where c.tenant = ${tenant} group by c.entity_id order by 1`);
+    return rows.map((row) => row.line);
+  };
+
+  it('makes none of them another, in one page or one after the other', async () => {
+    await using loading = await openShop();
+    await say(loading, 'shop', 'A', 'B');
+    await say(loading, 'shop', 'C');
+    expect(await variants(loading)).toEqual(['A', 'B', 'C']);
+  });
+
+  it('finds what another stream calls by another SKU, while only one carries it there', async () => {
+    await using loading = await openShop();
+    await say(loading, 'erp', 'E');
+    await say(loading, 'shop', 'A');
+    await say(loading, 'shop', 'B');
+    expect(await variants(loading)).toEqual(['A E', 'B']);
+    expect((await say(loading, 'erp', 'F')).dead_lettered).toBe(0);
+    expect(await variants(loading)).toEqual(['A E', 'B', 'F']);
   });
 });
