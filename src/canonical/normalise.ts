@@ -26,7 +26,8 @@ export function gtinDigits(value: string): string | null {
   let sum = 0;
   // Weights go from the right: the check digit counts once, its neighbour three times.
   for (let at = 0; at < length; at += 1) sum += (digits.charCodeAt(at) - 48) * ((length - at) % 2 === 0 ? 3 : 1);
-  return sum % 10 === 0 ? digits : null;
+  // Zeros alone are what people type where there is none.
+  return sum > 0 && sum % 10 === 0 ? digits : null;
 }
 
 function isDigits(text: string): boolean {

@@ -20,7 +20,8 @@ export type TimeFault = 'unreadable' | 'impossible' | 'zone-missing';
 /** `null` when the day or hour does not exist in the calendar. */
 function epochOf(wall: WallTime): number | null {
   const { year, month, day, hour, minute, second, millisecond } = wall;
-  if (month < 1 || month > 12 || day < 1 || hour > 24 || minute > 59 || second > 60) return null;
+  // PostgreSQL knows no year 0.
+  if (year < 1 || month < 1 || month > 12 || day < 1 || hour > 24 || minute > 59 || second > 60) return null;
   if (hour === 24 && (minute > 0 || second > 0)) return null;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
@@ -36,7 +37,8 @@ function offsetMs(zone: string): number {
   return (zone.startsWith('-') ? -minutes : minutes) * 60_000;
 }
 
-const CANONICAL = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?Z$/;
+const CANONICAL =
+  /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?Z$/;
 
 /**
  * Reads ISO 8601 (`2026-11-20T10:00:00+01:00`, `2026-11-20 10:00`, `2026-11-20`).
@@ -65,7 +67,7 @@ export function parseTimestamp(text: string, zone: string | null): string | Time
 
 function toIso(epochMs: number): string | TimeFault {
   const date = new Date(epochMs);
-  if (!Number.isFinite(date.getTime()) || date.getUTCFullYear() < 0 || date.getUTCFullYear() > 9999)
+  if (!Number.isFinite(date.getTime()) || date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999)
     return 'impossible';
   return date.toISOString();
 }
@@ -106,9 +108,12 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
+/** Before it `Date.UTC` means years of the last century. Nobody had zones then: such days stand for "none". */
+const ZONES_FROM = Date.parse('0100-01-02T00:00:00Z');
+
 /** How far clocks in `zone` are ahead of UTC at that moment. */
 function zoneOffsetMs(zone: string, epochMs: number): number {
-  if (zone === 'UTC') return 0;
+  if (zone === 'UTC' || epochMs < ZONES_FROM) return 0;
   const shown = new Map(
     formatOf(zone)
       .formatToParts(epochMs)
@@ -152,8 +157,8 @@ export function parseDate(text: string): string | null {
   return epochOf(wall) === null ? null : text.trim();
 }
 
-/** The day clocks in `zone` show at a timestamp. */
-export function dayIn(timestamp: string, zone: string): string {
+/** The day clocks in `zone` show at a timestamp; `null` when it is in a year of five digits. */
+export function dayIn(timestamp: string, zone: string): string | null {
   const epoch = Date.parse(timestamp);
-  return new Date(epoch + zoneOffsetMs(zone, epoch)).toISOString().slice(0, 10);
+  return parseDate(new Date(epoch + zoneOffsetMs(zone, epoch)).toISOString().slice(0, 10));
 }

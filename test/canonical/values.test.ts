@@ -107,6 +107,14 @@ describe('time', () => {
     expect(dayIn('2026-11-20T23:30:00.000Z', 'Asia/Tokyo')).toBe('2026-11-21');
   });
 
+  it('knows no year 0 or 10000, and leaves the days that stand for none where they are', () => {
+    expect([parseDate('0000-05-12'), parseTimestamp('0000-05-12T00:00:00Z', null)]).toEqual([null, 'impossible']);
+    expect(parseTimestamp('0001-01-01T00:00:00+01:00', null)).toBe('impossible');
+    expect(parseTimestamp('0001-01-01 00:00', 'Europe/Berlin')).toBe('0001-01-01T00:00:00.000Z');
+    expect(dayIn('0001-01-01T00:00:00.000Z', 'America/New_York')).toBe('0001-01-01');
+    expect(dayIn('9999-12-31T23:59:59.000Z', 'Europe/Berlin')).toBeNull();
+  });
+
   it('reads formats of vendors', () => {
     const format = parseFormat("d MMM yyyy 'at' h:mm a");
     if (typeof format === 'string') throw new TypeError(format);
@@ -127,6 +135,7 @@ describe('identifiers, money, weights and text', () => {
     expect(normaliseSku(' Ab-1 ')).toBe('ab-1');
     expect(normaliseGtin('036000291452')).toBe(normaliseGtin('0036000291452'));
     expect(gtinDigits('4006381333932')).toBeNull();
+    expect(['00000000', '000000000000', '0000000000000'].map(normaliseGtin)).toEqual(['', '', '']);
     expect(normaliseEmail(' Ann@Example.COM ')).toBe('ann@example.com');
     expect(['ann', 'a@b', 'a b@c.d', 'a@b..c', '@b.c'].map(normaliseEmail)).toEqual(['', '', '', '', '']);
     expect([currencyCode('€'), currencyCode('usd'), currencyCode('$'), currencyCode('XQX')]).toEqual([
