@@ -81,9 +81,10 @@ export const BY_KEY = ['seqscan', 'hashjoin', 'mergejoin']
 
 /** Statements that turn a transaction into a reader's. */
 export const becomeReader = (tenant: number): readonly SQL[] => [
+  // All it is told is of one moment, in however many statements it asks.
+  sql`set transaction isolation level repeatable read, read only`,
   sql`select set_config('tributary.tenant', ${String(tenant)}, true)`,
   sql`set local role tributary_reader`,
-  sql`set transaction read only`,
 ];
 
 export async function takeIds(rows: Store['rows'], count: number): Promise<IdBlocks> {

@@ -165,6 +165,22 @@ describe.each(engines)('a store on $engine', ({ open }) => {
     expect((await store.newIds(1)).next()).toBeGreaterThan(Math.max(...all) - 1024);
   });
 
+  it('shows a reader one moment, whatever is written meanwhile', async () => {
+    const [tenant] = await store.rows<{ id: number }>(sql`insert into tenant (name) values ('moment') returning id`);
+    const id = tenant?.id ?? 0;
+    const products = sql`select count(*) as some from product`;
+    let written: Promise<unknown> = Promise.resolve();
+    await store.answer(id, async (tx) => {
+      expect(await tx.rows(products)).toEqual([{ some: 0 }]);
+      written = store.rows(sql`insert into product (id, tenant, name) values (77, ${id}, 'meanwhile')`);
+      // PGlite lets it wait.
+      if (store.engine === 'postgres') await written;
+      expect(await tx.rows(products)).toEqual([{ some: 0 }]);
+    });
+    await written;
+    expect(await store.answer(id, (tx) => tx.rows(products))).toEqual([{ some: 1 }]);
+  });
+
   it('shows a reader one tenant, lets it write nothing, and keeps credentials from it', async () => {
     await store.rows(sql`insert into tenant (name) values ('wall-1'), ('wall-2')`);
     const [one, two] = await store.rows<{ id: number }>(
