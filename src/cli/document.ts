@@ -17,7 +17,8 @@ Made from the commands' own help by \`node src/cli/document.ts\`; \`tributary <c
 In a checkout it is called \`npm run -s tributary -- <command>\`.
 
 - **Results go to stdout**, everything else (progress, advice, errors) to stderr. \`--json\` gives results as JSON, and errors
-  as \`{"error": {"code", "message", "remedy", "evidence"}}\`, on stdout.
+  as \`{"error": {"code", "message", "remedy", "evidence"}}\`, on stdout. It is one document: what goes wrong after it
+  stands in words on stderr.
 - **Exit codes**: 0 succeeded · 1 failed or cancelled · 2 usage or configuration · 3 needs a person: incomplete, held, or new dead letters.
 - **With the program running** (\`tributary start\`) in the folder, every command works through it, over the socket
   \`.tributary/control.sock\` (mode 0600; where that path is too long for a socket, \`.tributary/control.json\` names another). The

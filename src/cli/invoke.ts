@@ -11,10 +11,17 @@ type Called = {
 };
 
 export async function invoke({ command, args, options }: Called, context: CommandContext): Promise<number> {
+  let isTold = false;
+  const out = (text: string) => {
+    isTold = true;
+    return context.out(text);
+  };
   try {
-    return await command.run(context, args, options);
+    return await command.run({ ...context, out }, args, options);
   } catch (thrown) {
-    return reportError(context.signal.aborted ? cancelled(context.signal, thrown) : thrown, context);
+    // Whoever reads JSON gets one document.
+    const json = context.json && !isTold;
+    return reportError(context.signal.aborted ? cancelled(context.signal, thrown) : thrown, { ...context, json });
   } finally {
     context.progress(null);
   }

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import type { CommandContext } from '../../src/cli/context.ts';
 import { ALL_COMMANDS, CLI_PAGE, cliPage } from '../../src/cli/document.ts';
+import { invoke } from '../../src/cli/invoke.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { firstWord, PROGRAM_WORDS } from '../../src/cli/quick-call.ts';
 import { VERSION } from '../../src/cli/version.ts';
@@ -45,6 +47,26 @@ describe('help', () => {
   it('of nothing at all is the whole program', () => {
     expect(parse()).toMatchObject({ kind: 'text', exit: 2, text: expect.stringContaining('doctor') });
     expect(parse('--help')).toMatchObject({ kind: 'text', exit: 0, text: expect.stringContaining('Exit codes') });
+  });
+});
+
+describe('a command that fails', () => {
+  it.each([0, 1])('says one JSON document, after %i of its own', async (told) => {
+    const said = { out: '', err: '' };
+    const context = {
+      json: true,
+      signal: new AbortController().signal,
+      out: async (text: string) => void (said.out += text),
+      err: async (text: string) => void (said.err += text),
+      progress: () => undefined,
+    } as unknown as CommandContext;
+    const run = async ({ out }: CommandContext) => {
+      if (told > 0) await out('{"address": "here"}\n');
+      throw new TributaryError('ERR_CONNECTOR_CREDENTIALS', 'Nobody logged in.');
+    };
+    expect(await invoke({ command: { run } as never, args: [], options: {} }, context)).toBe(1);
+    expect(Object.keys(JSON.parse(said.out))).toEqual([told > 0 ? 'address' : 'error']);
+    expect(said.err.includes('Nobody logged in.')).toBe(told > 0);
   });
 });
 
