@@ -24,8 +24,9 @@ export async function keepHouse(
 ): Promise<void> {
   const { store, clock, log, config } = app;
   const tenant = app.streams.tenant;
-  let forgotAt = clock.now().getTime();
-  let keptAt = forgotAt;
+  // Soon after the start as well: a program that is started again every hour would never forget.
+  let forgotAt = Number.NEGATIVE_INFINITY;
+  let keptAt = clock.now().getTime();
   const turns: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['reservations', () => expireDue(store, { now: clock.now(), tenant })],
     ['alerts', () => evaluateAlerts(store, { tenant, now: clock.now() })],

@@ -20,7 +20,7 @@ it('a vendor that does not answer keeps no alert back', async () => {
     store,
     clock,
     log: silentLog,
-    config: { alerts: [] },
+    config: { alerts: [], retention: { rawDays: 90, outboxDays: 7, runDays: 90 } },
     streams: { tenant },
     openSource,
   } as unknown as App;
@@ -31,6 +31,9 @@ it('a vendor that does not answer keeps no alert back', async () => {
       const rows = await store.rows(sql`select cause from alert`);
       return rows.length === known + 1 ? rows.length : undefined;
     });
+  await store.rows(
+    sql`insert into inbound_delivery (connection_id, delivery_id, tenant, received_at, changed, ignored) values (1, 'old', ${tenant}, '2020-01-01Z', 0, 0)`,
+  );
   let known = 0;
   for (const stream of [1, 2]) {
     await store.rows(sql`insert into connection (id, tenant, name, connector, settings, webhook_url)
@@ -44,6 +47,8 @@ it('a vendor that does not answer keeps no alert back', async () => {
     known = await alerts();
   }
   expect(known).toBe(2);
+  // Old things go soon after the start.
+  expect(await store.rows(sql`select 1 from inbound_delivery`)).toEqual([]);
   end.abort();
   await keeping;
   await store.close();
