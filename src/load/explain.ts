@@ -341,12 +341,13 @@ function whyLost(field: string, winner: Statement | undefined, loser: Statement)
   if (!winner) return '';
   const [high, low] = [rank(field, winner), rank(field, loser)];
   if (low < high && loser.changed?.[field] === ECHOED) return 'we had written it there ourselves';
-  if (low < 0 && high >= 0) return 'it is empty there and never was filled';
+  if (low < 0 && high > low) return 'it is empty there and never was filled';
   if (high !== low) return `the conflict policy ${policyBetween(field, winner, loser)} puts the other first`;
   const [won, lost] = [changedAt(field, winner), changedAt(field, loser)];
   if (won !== lost)
     return `it changed earlier: ${new Date(lost).toISOString()}, the winner ${new Date(won).toISOString()}`;
-  return 'both changed at the same time, and the stream that was configured first goes first';
+  const first = winner.streamId === loser.streamId ? 'record that was seen first' : 'stream that was configured first';
+  return `both changed at the same time, and the ${first} goes first`;
 }
 
 function policyBetween(field: string, winner: Statement, loser: Statement): string {
