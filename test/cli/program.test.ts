@@ -53,11 +53,14 @@ describe('help', () => {
 describe('a command that fails', () => {
   it.each([0, 1])('says one JSON document, after %i of its own', async (told) => {
     const said = { out: '', err: '' };
+    const say = (where: keyof typeof said) => async (text: string) => {
+      said[where] += text;
+    };
     const context = {
       json: true,
       signal: new AbortController().signal,
-      out: async (text: string) => void (said.out += text),
-      err: async (text: string) => void (said.err += text),
+      out: say('out'),
+      err: say('err'),
       progress: () => undefined,
     } as unknown as CommandContext;
     const run = async ({ out }: CommandContext) => {
