@@ -133,7 +133,8 @@ function levelText(level: ExplainedLevel): string {
 }
 
 function movementText({ delta, reason, asOf, connection, stream, externalId, run, note }: Movement): string {
-  const from = connection ? ` ${connection}/${stream}${externalId ? ` ${plain(externalId)}` : ''} by ${run}` : '';
+  const by = run ? ` by ${run}` : '';
+  const from = connection ? ` ${connection}/${stream}${externalId ? ` ${plain(externalId)}` : ''}${by}` : '';
   return `  ${signed(delta)} ${reason} as of ${when(asOf)} UTC${from}${note ? ` (${plain(note)})` : ''}\n`;
 }
 

@@ -16,6 +16,7 @@ export type Movement = {
   readonly externalId: string | null;
   readonly connection: string | null;
   readonly stream: string | null;
+  /** Brought it to the level; `null` also where its page is no longer kept. */
   readonly run: string | null;
 };
 export type ExplainedLevel = {
@@ -160,8 +161,9 @@ async function ledgerOf(tx: Tx, id: number, location: string): Promise<Explained
 async function movementsOf(tx: Tx, id: number, location: string, limit: number): Promise<Movement[]> {
   const rows = await tx.rows<Omit<Movement, 'asOf' | 'run'> & { as_of: Date; run_id: number | null }>(sql`
     select m.delta, m.reason, m.as_of, m.note, r.external_id as "externalId", c.name as connection, s.name as stream, p.run_id
-    from stock_movement m left join page p on p.id = m.page_id left join stream s on s.id = p.stream_id left join connection c on c.id = s.connection_id
-    left join record r on r.stream_id = p.stream_id and r.no = m.no
+    from stock_movement m left join page p on p.id = m.page_id
+    left join stream s on s.id = coalesce(m.stream_id, p.stream_id) left join connection c on c.id = s.connection_id
+    left join record r on r.stream_id = s.id and r.no = m.no
     where m.variant_id = ${id} and m.location = ${location} order by m.id desc limit ${limit}::bigint`);
   return rows.map(({ as_of: asOf, run_id: run, ...row }) => ({
     ...row,

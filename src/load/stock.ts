@@ -118,7 +118,7 @@ async function lockLevels(tx: Tx, figures: readonly Figure[]): Promise<Map<strin
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 const LEVEL = ['variant_id', 'location', 'tenant', 'quantity', 'as_of', 'stream_id', 'no'];
-const MOVEMENT = ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'no', 'as_of'];
+const MOVEMENT = ['id', 'tenant', 'variant_id', 'location', 'delta', 'reason', 'page_id', 'stream_id', 'no', 'as_of'];
 
 function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number, figures: readonly Figure[]): void {
   if (figures.length === 0) return;
@@ -128,7 +128,7 @@ function insertLevels(tx: Tx, ids: IdBlocks, stream: LoadStream, pageId: number,
     levels.row(LEVEL.length).int8(variantId).text(location).int4(stream.tenant);
     levels.int8(quantity).time(asOf).int4(stream.id).int8(no);
     movements.row(MOVEMENT.length).int8(ids.next()).int4(stream.tenant).int8(variantId).text(location);
-    movements.int8(quantity).text('set').int8(pageId).int8(no).time(asOf);
+    movements.int8(quantity).text('set').int8(pageId).int4(stream.id).int8(no).time(asOf);
   }
   tx.copy('stock_level', LEVEL, levels);
   tx.copy('stock_movement', MOVEMENT, movements);
@@ -153,8 +153,8 @@ function setLevels(
   }));
   const input = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, delta bigint, as_of timestamptz, no bigint)`;
   tx.send(sql`
-    insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
-    select n.id, ${stream.tenant}, n.variant_id, n.location, n.delta, 'set', ${pageId}, n.no, n.as_of from ${input} where n.id is not null`);
+    insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, stream_id, no, as_of)
+    select n.id, ${stream.tenant}, n.variant_id, n.location, n.delta, 'set', ${pageId}, ${stream.id}, n.no, n.as_of from ${input} where n.id is not null`);
   tx.send(sql`
     with confirmed as (
       update reservation r set state = 'confirmed' from ${input}
@@ -264,8 +264,8 @@ export async function withdrawFigures(
   tx.send(sql`
     with n as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as n(id bigint, variant_id bigint, location text, quantity bigint, no bigint)),
     moved as (
-      insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, no, as_of)
-      select id, ${stream.tenant}, variant_id, location, -quantity, 'withdrawn', ${pageId}, no, ${iso(at)}::timestamptz from n where quantity <> 0)
+      insert into stock_movement (id, tenant, variant_id, location, delta, reason, page_id, stream_id, no, as_of)
+      select id, ${stream.tenant}, variant_id, location, -quantity, 'withdrawn', ${pageId}, ${stream.id}, no, ${iso(at)}::timestamptz from n where quantity <> 0)
     update stock_level l set quantity = 0, no = null from n where l.variant_id = n.variant_id and l.location = n.location`);
   return levels;
 }

@@ -516,7 +516,10 @@ export const stockMovement = pgTable(
     delta: id('delta').notNull(),
     /** set · adjust · sale · withdrawn · undo */
     reason: text().notNull(),
+    /** Page that brought it to the level. */
     page_id: id('page_id'),
+    /** Stream and number of the record that counted; `null`: the platform. */
+    stream_id: integer('stream_id'),
     no: id('no'),
     note: text(),
     as_of: time('as_of').notNull(),

@@ -1,6 +1,7 @@
 /** Who speaks for a level when the record that set it is gone. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { explainStock } from '../../src/load/explain-stock.ts';
+import { forget } from '../../src/load/retention.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPglite } from '../../src/store/pglite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -62,4 +63,45 @@ it('a level whose record is gone goes to the newest figure of a connection that 
   expect(await say('feed/stock', 9)).toEqual([0, 'erp null', 'feed 9']);
   expect(await say('shop/stock', 4)).toEqual([4, 'shop s', 'feed 9']);
   expect(await say('erp/stock', 3)).toEqual([4, 'shop s', 'erp 3,feed 9']);
+});
+
+it('a movement is told of the record that counted it: whoever brought it to its level, and when its page is forgotten', async () => {
+  await using loading = await openLoading(store, {
+    tenant: 'tellers',
+    connections: ['shop', 'erp'].map((name) => ({
+      name,
+      streams: [
+        { name: 'stock', mappings: ['stock'] },
+        { name: 'products', mappings: ['products'] },
+      ],
+    })),
+    mappings: MAPPINGS,
+    streams: [declared('stock'), declared('products')],
+  });
+  const { tenant } = loading.streams;
+  const say = async (
+    stream: string,
+    body: { readonly id: string; readonly [field: string]: string | number } | null,
+  ) => {
+    await loading.clock.advance(1000);
+    const [connection = '', of = ''] = stream.split('/');
+    const page = body === null ? { tombstones: [{ id: 's', version: null }] } : { records: [{ id: body.id, body }] };
+    loading.script.say(connection, of, [{ ...page, observedAt: loading.clock.now() }]);
+    expect((await loading.run(stream)).error).toBe(null);
+  };
+  const told = async () => {
+    const { levels } = await explainStock(store, { tenant, key: 'A-1', movements: 9 });
+    return levels[0]?.movements.map((one) => `${one.delta} ${one.connection}/${one.stream} ${one.externalId}`);
+  };
+  const figure = (quantity: number) => ({ id: 's', sku: 'A-1', at: 'main', on_hand: quantity });
+  await say('erp/stock', figure(5));
+  await say('shop/products', { id: 'p', sku: 'A-1', name: 'Mug' });
+  await say('shop/stock', figure(7));
+  await say('erp/stock', null);
+  const all = ['7 shop/stock s', '-5 erp/stock s', '5 erp/stock s'];
+  expect(await told()).toEqual(all);
+  await loading.clock.advance(100 * 86_400_000);
+  await say('shop/products', { id: 'p', sku: 'A-1', name: 'Cup' });
+  await forget(store, tenant, { rawDays: 30, outboxDays: 30, runDays: 30 }, loading.clock.now());
+  expect(await told()).toEqual(all);
 });
