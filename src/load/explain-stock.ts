@@ -74,9 +74,11 @@ export async function explainStock(
 ): Promise<ExplainedStock> {
   return store.answer(tenant, async (tx) => {
     const waiting = await waitingFigures(tx, key);
-    const id = await findEntity(tx, tenant, 'variant', key).catch((thrown: unknown) => {
-      if (thrown instanceof TributaryError && thrown.code === 'ERR_NOT_FOUND' && waiting.length > 0) return null;
-      throw thrown;
+    const id = await findEntity(tx, tenant, 'variant', key).catch(async (thrown: unknown) => {
+      if (!(thrown instanceof TributaryError) || thrown.code !== 'ERR_NOT_FOUND') throw thrown;
+      const named = await namedByProduct(tx, tenant, key);
+      if (named === null && waiting.length === 0) throw thrown;
+      return named;
     });
     if (id === null) return { variant: null, sku: key, levels: [], waiting };
     const [variant] = await tx.rows<{ sku: string | null }>(
@@ -89,6 +91,21 @@ export async function explainStock(
       waiting,
     };
   });
+}
+
+/** A variant without a SKU is listed under its product's. @throws ERR_LOAD_MATCH_AMBIGUOUS */
+async function namedByProduct(tx: Tx, tenant: number, key: string): Promise<number | null> {
+  const rows = await tx.rows<{ id: number }>(sql`
+    select v.id from product p join variant v on v.product_id = p.id and v.sku_key is null and v.archived_at is null
+    where p.tenant = ${tenant} and p.sku_key = ${normaliseSku(key)} order by v.id limit 20`);
+  const [only] = rows;
+  if (rows.length <= 1) return only?.id ?? null;
+  const ids = rows.map((row) => publicId('variant', row.id));
+  throw new TributaryError(
+    'ERR_LOAD_MATCH_AMBIGUOUS',
+    `${rows.length} variants without a SKU are of the product ${key}: ${ids.join(', ')}.`,
+    { remedy: 'Name one of them by its id.', evidence: { ids } },
+  );
 }
 
 async function waitingFigures(tx: Tx, key: string): Promise<ExplainedStock['waiting']> {
