@@ -10,13 +10,13 @@ import { openPostgres } from '../../src/store/postgres.ts';
 import { type SQL, type Store, sql, type Tx } from '../../src/store/store.ts';
 import { postgres, requireService } from '../support/services.ts';
 
-const RECORDS = 20_000;
+const RECORDS = 10_000;
 const NEW_STREAM = 2;
 const stream: LoadStream = {
   ...{ tenant: 1, id: NEW_STREAM, name: 'products', connectionId: 1 },
   ...{ mode: 'complete', stockAuthority: true, clockSkewMs: 0 },
 };
-const nos = Array.from({ length: 1000 }, (_, at) => 1 + at * 20);
+const nos = Array.from({ length: 1000 }, (_, at) => 1 + at * 10);
 
 const hasPostgres = await requireService('postgres', 'plans on PostgreSQL');
 const engines = [
