@@ -11,8 +11,8 @@ import type { Folder } from './folder.ts';
 const LOCAL_EVERY_MS = 500;
 
 /**
- * Calls `onChange` with the name of each stream whose files differ from the last look, until the signal ends it. The first look
- * only takes note: what lay there before is the schedule's. A folder that cannot be read now is looked at again.
+ * Calls `onChange` with the name of each stream whose files differ from the last look, until the signal ends it; at the first
+ * look, of each that has files: they may have come while nobody looked. A folder that cannot be read now is looked at again.
  */
 export async function watchFeed(
   folder: Folder,
@@ -33,7 +33,7 @@ export async function watchFeed(
           .map((file) => `${file.name}\n${file.size}\n${file.modifiedMs}`)
           .sort()
           .join('\n');
-        if (seen.has(name) && seen.get(name) !== state && state !== '') onChange(name);
+        if (seen.get(name) !== state && state !== '') onChange(name);
         seen.set(name, state);
       }
     } catch (thrown) {

@@ -1,4 +1,7 @@
-/** Forgets what is older than the operator wants kept. What stands behind a current row is never removed. */
+/**
+ * Forgets what is older than the operator wants kept, counted from when it was loaded: a file may be of last year. What stands
+ * behind a current row is never removed.
+ */
 import { type Store, sql } from '../store/store.ts';
 
 export type Retention = { readonly rawDays: number; readonly outboxDays: number; readonly runDays: number };
@@ -21,10 +24,10 @@ export async function forget(
     )[0]?.gone ?? 0;
   return {
     record_history: await gone(
-      sql`delete from record_history h using page p where h.tenant = ${tenant} and p.id = h.replaced_by and p.observed_at < ${before(retention.rawDays)}`,
+      sql`delete from record_history h using page p, run r where h.tenant = ${tenant} and p.id = h.replaced_by and r.id = p.run_id and r.started_at < ${before(retention.rawDays)}`,
     ),
     page: await gone(sql`
-      delete from page p where p.tenant = ${tenant} and p.observed_at < ${before(retention.rawDays)}
+      delete from page p using run loaded where p.tenant = ${tenant} and loaded.id = p.run_id and loaded.started_at < ${before(retention.rawDays)}
         and not exists (select 1 from record r where r.page_id = p.id) and not exists (select 1 from contribution c where c.page_id = p.id)
         and not exists (select 1 from record_history h where h.page_id = p.id or h.replaced_by = p.id)
         and not exists (select 1 from dead_letter d where d.page_id = p.id and d.state = 'open')

@@ -574,6 +574,21 @@ describe('where it may read', () => {
 });
 
 describe('watching', () => {
+  test('tells a stream at its first look of files that came while nobody looked', async () => {
+    const clock = makeTestClock(START);
+    const end = new AbortController();
+    using bench = feedBench({ clock, signal: end.signal });
+    bench.put('stock-1.csv', csvOf(1));
+    const { default: feed } = await import('../../connectors/feed/index.ts');
+    const config = feed.config.parse({ path: 'feeds', streams: { stock: SNAPSHOT, other: { files: 'x.csv' } } });
+    const told: string[] = [];
+    const watching = feed.watch?.(config, bench.context, (stream) => told.push(stream));
+    await expect.poll(() => clock.sleeping()).toBe(1);
+    expect(told).toEqual(['stock']);
+    end.abort();
+    await watching;
+  });
+
   test('tells a stream soon after a file landed', async () => {
     const clock = makeTestClock(START);
     const end = new AbortController();
