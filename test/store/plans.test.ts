@@ -4,11 +4,8 @@ import { contributionsOfRecords } from '../../src/load/evaluate.ts';
 import { keepHistory } from '../../src/load/records.ts';
 import { storedRecords } from '../../src/load/sort-out.ts';
 import type { CommitRequest, LoadStream } from '../../src/load/types.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
 import { type SQL, type Store, sql, type Tx } from '../../src/store/store.ts';
-import { postgres, requireService } from '../support/services.ts';
+import { bothEngines } from '../support/stores.ts';
 
 const RECORDS = 10_000;
 const NEW_STREAM = 2;
@@ -18,17 +15,7 @@ const stream: LoadStream = {
 };
 const nos = Array.from({ length: 1000 }, (_, at) => 1 + at * 10);
 
-const hasPostgres = await requireService('postgres', 'plans on PostgreSQL');
-const engines = [
-  { engine: 'PGlite', open: async () => ({ store: await openPglite(null), drop: async () => undefined }) },
-  {
-    engine: 'PostgreSQL',
-    async open() {
-      const database = await postgres();
-      return { store: await openPostgres(database.url, { connections: 1 }), drop: database.drop };
-    },
-  },
-].slice(0, hasPostgres ? 2 : 1);
+const engines = await bothEngines('plans');
 
 describe.each(engines)('$engine, with a stream that was filled since it made its statistics', ({ open }) => {
   let store: Store;
@@ -36,7 +23,6 @@ describe.each(engines)('$engine, with a stream that was filled since it made its
 
   beforeAll(async () => {
     ({ store, drop } = await open());
-    await migrate(store);
     await fill(1);
     await store.rows(sql`analyze`);
     await fill(NEW_STREAM);

@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
-import { openPglite } from '../../src/store/pglite.ts';
 import { type Store, sql } from '../../src/store/store.ts';
 import { upkeep } from '../../src/store/upkeep.ts';
+import { memoryStore } from '../support/stores.ts';
 
 const LEVELS = 5000;
 let store: Store;
 
 beforeAll(async () => {
-  store = await openPglite(null);
-  await migrate(store);
+  store = await memoryStore();
   await store.rows(sql`
     insert into stock_level (variant_id, location, tenant, quantity, as_of)
     select id, 'main', 1, 0, now() from generate_series(1, ${LEVELS}::integer) id`);
